@@ -1,0 +1,78 @@
+"""The backend that the command line runs on.
+
+Keras fixes its backend when it is imported, and `import kdl` imports Keras. The command
+line therefore lives in a package of its own, which chooses the backend first.
+"""
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+# Keras's own default first, so that the choice is the same before and after Keras has
+# written its `keras.json`.
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def choose(requested=None):
+    """Chooses the backend and tells Keras, by the environment variable KERAS_BACKEND.
+
+    What counts is, in this order: `requested`, the environment variable KERAS_BACKEND,
+    `keras.json`, and else the first of `BACKENDS` that is installed. Keras itself
+    writes "tensorflow" into `keras.json` on its first import; where TensorFlow is not
+    installed, that is not taken for a choice.
+
+    Args:
+        requested: Optional string. Name of a backend.
+
+    Returns:
+        Tuple of the backend's name and the reason, or `None` where the user made the
+        choice.
+
+    Raises:
+        ValueError: If no backend of this name exists.
+        ImportError: If the backend is not installed, or none is.
+    """
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    if not installed:
+        raise ImportError(
+            "Keras needs a backend, and none is installed. Install one of them with: "
+            "pip install 'kdl[jax]', 'kdl[torch]' or 'kdl[tensorflow]'"
+        )
+    configured = _keras_json()
+    if requested:
+        backend, origin, reason = requested, "--backend", None
+    elif os.environ.get("KERAS_BACKEND"):
+        backend, origin = os.environ["KERAS_BACKEND"], "KERAS_BACKEND"
+        reason = None
+    elif configured and not (
+        configured == "tensorflow" and configured not in installed
+    ):
+        backend, origin, reason = configured, "keras.json", "as keras.json says"
+    else:
+        backend, origin = installed[0], None
+        others = ", ".join(installed[1:])
+        reason = f"also installed: {others}" if others else "the one installed"
+    if backend not in BACKENDS:
+        raise ValueError(
+            f"`{origin}` must be one of {', '.join(map(repr, BACKENDS))}. "
+            f"Received: {backend!r}"
+        )
+    if backend not in installed:
+        raise ImportError(
+            f"{origin} asks for {backend}, which is not installed. Install it with: "
+            f"pip install 'kdl[{backend}]'. Installed: {', '.join(installed)}"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    # TensorFlow tells of its threads and instructions when it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return backend, reason
+
+
+def _keras_json():
+    """The backend that the user's `keras.json` names, if there is one."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    try:
+        return json.loads((Path(home) / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,66 @@
+"""The recipes and their spaces, as the command line shows them."""
+
+import inspect
+
+import keras_tuner
+from rich.table import Table
+
+from kdl import recipes
+
+
+def by_name():
+    """The public recipes, by the name of the file that each one has to itself."""
+    return {
+        component.__module__.rpartition(".")[2]: component
+        for component in vars(recipes).values()
+        if inspect.isclass(component) and issubclass(component, keras_tuner.HyperModel)
+    }
+
+
+def find(name):
+    """Returns the class of the recipe `name`, or raises a `ValueError`."""
+    known = by_name()
+    if name not in known:
+        raise ValueError(
+            f"There is no recipe {name!r}. The recipes: {', '.join(sorted(known))}"
+        )
+    return known[name]
+
+
+def recipes_table():
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, recipe in sorted(by_name().items()):
+        table.add_row(f"[bold]{name}[/bold]", inspect.getdoc(recipe).split("\n")[0])
+    return table
+
+
+def space_table(recipe):
+    hp = keras_tuner.HyperParameters()
+    recipe().space(hp)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("name", "default", "range", "applies if"):
+        table.add_column(heading, overflow="fold")
+    for parameter in hp.space:
+        conditions = [
+            f"{condition.name}: {' or '.join(map(str, condition.values))}"
+            for condition in parameter.conditions
+        ]
+        table.add_row(
+            parameter.name,
+            str(parameter.default),
+            extent(parameter),
+            ", ".join(conditions),
+        )
+    return table
+
+
+def extent(parameter):
+    """The values that a hyperparameter can have, in words."""
+    if hasattr(parameter, "min_value"):
+        text = f"{parameter.min_value} to {parameter.max_value}"
+        if parameter.sampling != "linear":
+            text += f", {parameter.sampling} scale"
+        if parameter.step:
+            text += f", step {parameter.step}"
+        return text
+    return ", ".join(map(str, getattr(parameter, "values", [True, False])))

@@ -1,0 +1,128 @@
+"""Folders of runs and searches, as they are written."""
+
+import contextlib
+import csv
+import importlib.metadata
+import platform
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from kdl.files import atomic, write_json
+from kdl_cli.reports import HYPERPARAMETERS, SETTINGS
+
+
+class Folder:
+    """Folder of a run or a search that this process writes.
+
+    Args:
+        path: `Path`. The folder; it may exist.
+        settings: Dict of plain values. What was asked for, with the key `kind`.
+    """
+
+    def __init__(self, path, settings):
+        self.path = path
+        self.settings = {
+            **settings,
+            "status": "running",
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": None,
+            "versions": versions(settings["backend"]),
+        }
+        self._start = time.monotonic()
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / SETTINGS, self.settings)
+
+    def end(self, status):
+        """Notes how it ended: `finished`, `interrupted` or `failed`."""
+        seconds = round(time.monotonic() - self._start, 1)
+        self.settings |= {"status": status, "seconds": seconds}
+        write_json(self.path / SETTINGS, self.settings)
+
+    def write_hyperparameters(self, recipe, values):
+        write_json(self.path / HYPERPARAMETERS, {"recipe": recipe, "values": values})
+
+    def write_rows(self, name, rows):
+        """Writes dicts as CSV, with a column for each key that one of them has."""
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        with (
+            atomic(self.path / name) as draft,
+            draft.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def write_figure(self, name, figure):
+        with atomic(self.path / name) as draft:
+            figure.savefig(draft, dpi=150)
+
+    def write_model(self, model):
+        with atomic(self.path / "model.keras") as draft:
+            model.save(draft)
+
+
+@contextlib.contextmanager
+def ending(folder, console, hint):
+    """Notes in its folder how the block ended, and stops on Ctrl-C with exit code 130.
+
+    Args:
+        folder: `Folder`.
+        console: `rich.console.Console`.
+        hint: String. What to do after an interruption.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.end("interrupted")
+        console.print(f"Interrupted. {hint}")
+        raise typer.Exit(130) from None
+    except BaseException:
+        folder.end("failed")
+        raise
+    folder.end("finished")
+
+
+def create(out, default):
+    """Makes a new folder.
+
+    Args:
+        out: Optional `Path`. A folder that does not exist, or is empty.
+        default: String. Where `out` is `None`, the name, within `runs`, that is
+            followed by the first free number.
+
+    Raises:
+        ValueError: If there is something at `out`.
+    """
+    if out is None:
+        number = 1
+        while True:
+            path = Path("runs") / f"{default}-{number}"
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                number += 1
+            else:
+                return path
+    if occupied(out):
+        raise ValueError(
+            f"{out} is there already, and nothing is overwritten. "
+            "Give --out a new name."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def occupied(path):
+    """Whether there is something at `path` other than an empty folder."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+
+
+def versions(backend):
+    packages = ["kdl", "keras", "keras-tuner", "numpy", "scikit-learn", "scipy"]
+    known = {name: importlib.metadata.version(name) for name in packages}
+    # By module: TensorFlow's package may be called tensorflow-cpu.
+    known[backend] = __import__(backend).__version__
+    return {"python": platform.python_version(), **known}

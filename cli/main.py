@@ -1,0 +1,165 @@
+"""The commands of `kdl`: what they take, and the order in which things happen."""
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from kdl_cli import backends, reports
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train recipes with Keras 3, and search their hyperparameters.",
+)
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
+Backend = Annotated[
+    str | None,
+    typer.Option(help="tensorflow, jax or torch. Defaults to Keras's choice."),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        help="What to learn: digits, gallery (other writers in the test set) or "
+        "tfds:NAME. Defaults to the recipe's own data."
+    ),
+]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Defaults to the recipe's own number.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
+]
+
+
+@app.command("list")
+def list_(backend: Backend = None):
+    """Names the recipes, with a line on each."""
+    with refusals():
+        start(backend)
+        from kdl_cli import catalogue
+
+        console.print(catalogue.recipes_table())
+
+
+@app.command()
+def describe(recipe: Recipe, backend: Backend = None):
+    """Shows what a recipe can vary: ranges, defaults and conditions."""
+    with refusals():
+        start(backend)
+        from kdl_cli import catalogue
+
+        console.print(catalogue.space_table(catalogue.find(recipe)))
+
+
+@app.command()
+def run(
+    recipe: Recipe,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A hyperparameter, as `kdl describe` names it. Repeatable.",
+        ),
+    ] = None,
+    hp: Annotated[
+        Path | None,
+        typer.Option(
+            help="hyperparameters.json of a run or a search, or the folder it is in. "
+            "--set goes before it."
+        ),
+    ] = None,
+    data: Data = None,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
+    ] = None,
+    wandb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE", help="Log to Weights & Biases: online, offline or disabled."
+        ),
+    ] = None,
+    backend: Backend = None,
+):
+    """Trains a recipe, tests it, and leaves a folder with the results."""
+    with refusals():
+        start(backend)
+        from kdl_cli.training import Training
+
+        training = Training(recipe, data, epochs, seed, out, hp, set_ or [], wandb)
+    training.perform(console)
+
+
+@app.command()
+def tune(
+    recipe: Recipe,
+    trials: Annotated[
+        int,
+        typer.Option(min=1, help="Number of trials, those of a resumed search too."),
+    ] = 20,
+    data: Data = None,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the search. A search that is there goes on. Defaults to "
+            "runs/RECIPE-tune."
+        ),
+    ] = None,
+    backend: Backend = None,
+):
+    """Searches a recipe's hyperparameters by Bayesian optimization.
+
+    The same command goes on with a search that was interrupted.
+    """
+    with refusals():
+        start(backend)
+        from kdl_cli.search import Search
+
+        search = Search(recipe, data, epochs, seed, out, trials)
+    search.perform(console)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or a search.")],
+):
+    """Shows what a run or a search has left in its folder, finished or not."""
+    with refusals():
+        for part in reports.parts(folder):
+            console.print(part)
+
+
+def start(requested):
+    """Chooses the backend, and says which where the user did not."""
+    name, reason = backends.choose(requested)
+    if reason:
+        console.print(f"[dim]Backend: {name} ({reason}; --backend chooses)[/dim]")
+
+
+@contextlib.contextmanager
+def refusals():
+    """Turns errors about what the user gave into one sentence and exit code 2."""
+    try:
+        yield
+    except (ValueError, ImportError, OSError) as error:
+        # Escaped, since an interval such as `[a, b]` may look like markup.
+        errors.print(f"[red]Error:[/red] {escape(str(error))}")
+        raise typer.Exit(2) from None
+
+
+def main():
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,69 @@
+"""What is seen of a training while it runs."""
+
+import contextlib
+
+import keras
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class EpochProgress:
+    """Shows how far a training is: a bar on a terminal, some lines elsewhere.
+
+    Args:
+        console: `rich.console.Console`.
+        epochs: Integer. Number of epochs of a training.
+        metric: String. Metric to show beside.
+        lines: Boolean. Whether there are lines where there is no terminal.
+    """
+
+    def __init__(self, console, epochs, metric, lines=True):
+        self.console, self.epochs, self.metric = console, epochs, metric
+        self.lines = lines
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("epoch {task.completed}/{task.total}  {task.fields[metric]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = None
+
+    @contextlib.contextmanager
+    def shown(self, title):
+        """Shows a training, called `title`, while the block runs."""
+        if not self.console.is_terminal:
+            yield
+            return
+        self._task = self._bar.add_task(title, total=self.epochs, metric="")
+        with self._bar:
+            yield
+        self._bar.remove_task(self._task)
+
+    def update(self, epoch, logs):
+        """Tells that `epoch`, counted from 0, has ended with these logs."""
+        metric = f"{self.metric} {logs[self.metric]:.4g}" if self.metric in logs else ""
+        if self.console.is_terminal:
+            self._bar.update(self._task, completed=epoch + 1, metric=metric)
+        elif self.lines and (epoch + 1) % max(1, self.epochs // 5) == 0:
+            self.console.print(f"epoch {epoch + 1}/{self.epochs}  {metric}")
+
+
+class Record(keras.callbacks.Callback):
+    """Writes the history of a fit to its folder after each epoch, and shows it.
+
+    Args:
+        folder: `Folder`.
+        progress: `EpochProgress`.
+    """
+
+    def __init__(self, folder, progress):
+        super().__init__()
+        self.folder, self.progress = folder, progress
+        self.rows = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.rows.append({"epoch": epoch + 1, **logs, "learning_rate": rate})
+        self.folder.write_rows("history.csv", self.rows)
+        self.progress.update(epoch, logs)

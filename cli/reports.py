@@ -1,0 +1,119 @@
+"""Folders of runs and searches, as they are read; this needs no Keras."""
+
+import csv
+import json
+
+from rich.table import Table
+
+SETTINGS = "settings.json"
+HYPERPARAMETERS = "hyperparameters.json"
+TRIALS = "trials.csv"
+RESULTS = "results.json"
+
+
+def parts(folder):
+    """What a folder holds, as tables and lines to print.
+
+    Raises:
+        ValueError: If the folder is not that of a run or a search.
+    """
+    settings = read_settings(folder)
+    yield values_table(
+        {name: settings[name] for name in settings if name != "versions"}
+    )
+    if settings["status"] == "running":
+        yield "\nIt is still running, or was killed."
+    if settings["kind"] == "search":
+        yield from trials(folder, settings)
+    elif history := read_rows(folder / "history.csv"):
+        yield "\nThe last epoch:"
+        yield values_table(history[-1])
+    if (folder / HYPERPARAMETERS).exists():
+        yield "\nHyperparameters:"
+        yield values_table(read_json(folder / HYPERPARAMETERS)["values"])
+    if (folder / RESULTS).exists():
+        yield "\nTest set:"
+        yield values_table(read_json(folder / RESULTS)["test"])
+
+
+def trials(folder, settings, most=5):
+    """The best trials of a search, side by side, and the errors of those that failed.
+
+    Args:
+        folder: `Path` of the search's folder.
+        settings: Dict. Its settings.
+        most: Integer. How many of the best to show.
+    """
+    rows = read_rows(folder / TRIALS)
+    done = [row for row in rows if row["status"] == "completed"]
+    sign = 1 if settings["direction"] == "min" else -1
+    done.sort(key=lambda row: sign * float(row[settings["objective"]]))
+    if done:
+        best = done[:most]
+        yield f"\nThe best of {len(done)} completed trials:"
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for name in done[0]:
+            values = [short(row[name]) for row in best]
+            if name not in ("status", "error") and any(values):
+                table.add_row(name, *values)
+        yield table
+    failed = [row for row in rows if row["status"] == "failed"]
+    if failed:
+        yield f"\n{len(failed)} failed:"
+        yield values_table({f"trial {row['trial']}": row["error"] for row in failed})
+
+
+def values_table(values):
+    """A table of names and values."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in values.items():
+        table.add_row(name, short(value))
+    return table
+
+
+def short(value):
+    """A value as text, numbers to four digits."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return "" if value is None else str(value)
+    if isinstance(value, bool) or number.is_integer():
+        return str(value)
+    return f"{number:.4g}"
+
+
+def read_settings(folder):
+    """Returns the settings of the run or search in a folder.
+
+    Raises:
+        ValueError: If the folder is of something else.
+    """
+    foreign = f"{folder} is not the folder of a run or a search of kdl"
+    if not (folder / SETTINGS).exists():
+        raise ValueError(f"{foreign}: it has no {SETTINGS}.")
+    settings = read_json(folder / SETTINGS)
+    if not isinstance(settings, dict) or settings.get("kind") not in ("run", "search"):
+        raise ValueError(f"{foreign}: its {SETTINGS} is of something else.")
+    return settings
+
+
+def read_json(path):
+    """Returns the value in a JSON file.
+
+    Raises:
+        ValueError: If there is no such file, or if it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise ValueError(f"{path} is not a JSON file.") from None
+
+
+def read_rows(path):
+    """Returns the rows of a CSV file as dicts of strings; none if there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,160 @@
+"""`kdl tune`: a search over a recipe's hyperparameters, and the folder it leaves."""
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import typer
+
+from kdl.tuning import BayesianOptimization
+from kdl_cli import figures, folders, reports, training
+from kdl_cli.progress import EpochProgress
+
+# Settings without which a search that is there is another one.
+IDENTITY = ("kind", "recipe", "data", "epochs", "seed")
+
+
+class Search:
+    """A search that has been found possible, new or resumed.
+
+    Args:
+        recipe: String. Name of a recipe.
+        data: Optional string. Source of data, as the recipe takes it.
+        epochs: Optional integer. Epochs of each trial.
+        seed: Integer.
+        out: Optional `Path` of the folder.
+        trials: Integer. Number of trials, finished ones of a resumed search too.
+
+    Raises:
+        ValueError: If one of these cannot be, or if the folder holds something else.
+            Nothing is written then.
+    """
+
+    def __init__(self, recipe, data, epochs, seed, out, trials):
+        self.recipe = training.make(recipe, data)
+        self.settings = {
+            "kind": "search",
+            **training.settings(self.recipe, recipe, data, epochs, seed),
+            "trials": trials,
+        }
+        path = out or Path("runs") / f"{recipe}-tune"
+        if folders.occupied(path):
+            check_identity(path, self.settings)
+        # KerasTuner prints that it reloads; `perform` says more.
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.tuner = Tuner(
+                self.recipe,
+                self.recipe.objective,
+                max_trials=trials,
+                seed=seed,
+                directory=path,
+                project_name="trials",
+            )
+        self.folder = folders.Folder(path, self.settings)
+
+    def perform(self, console):
+        """Searches, tests the best model and writes the results."""
+        path, epochs = self.folder.path, self.settings["epochs"]
+        ended = sum(row["status"] != "running" for row in self.tuner.rows())
+        total = self.settings["trials"]
+        if self.tuner.oracle.trials:
+            console.print(f"Resuming the search in {path}: {ended} of {total} trials.")
+        else:
+            console.print(f"Searching into {path}: {total} trials of {epochs} epochs.")
+        with folders.ending(self.folder, console, "The same command goes on with it."):
+            self.tuner.show(console, self.folder)
+            self.tuner.search(
+                **self.recipe.data(),
+                epochs=epochs,
+                seed=self.settings["seed"],
+                verbose=0,
+            )
+            self.finish(console)
+
+    def finish(self, console):
+        """Writes what the trials say together."""
+        rows = self.tuner.rows()
+        self.folder.write_rows(reports.TRIALS, rows)
+        for part in reports.trials(self.folder.path, self.settings):
+            console.print(part)
+        scores = [row[self.settings["objective"]] for row in rows]
+        if not any(row["status"] == "completed" for row in rows):
+            console.print("No trial succeeded, so that there is no model.")
+            raise typer.Exit(1)
+        (best,) = self.tuner.get_best_hyperparameters()
+        self.folder.write_hyperparameters(self.settings["recipe"], best.values)
+        figure = figures.search(scores, self.recipe.objective)
+        self.folder.write_figure("search.png", figure)
+        with warnings.catch_warnings():
+            # The checkpoint holds an optimizer as well, which the new model has not
+            # built yet; testing needs none.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optim")
+            (model,) = self.tuner.get_best_models()
+        training.test(self.recipe, model, self.folder, console)
+        console.print(
+            "To train with the best hyperparameters: "
+            f"kdl run {self.settings['recipe']} --hp {self.folder.path}"
+        )
+
+
+def completed(trial):
+    return trial.status == "COMPLETED"
+
+
+def check_identity(path, settings):
+    """Raises a `ValueError` if a folder is not that of the same search."""
+    before = reports.read_settings(path)
+    other = [key for key in IDENTITY if before.get(key) != settings[key]]
+    if other:
+        there = ", ".join(f"{key} {before.get(key)}" for key in other)
+        here = ", ".join(f"{key} {settings[key]}" for key in other)
+        raise ValueError(
+            f"{path} holds another search, or a run: {there}, not {here}. "
+            "Give --out a new name, or ask for the same."
+        )
+
+
+class Tuner(BayesianOptimization):
+    """How `kdl tune` searches: this is the one place that says so."""
+
+    def show(self, console, folder):
+        """Has the trials shown while they run, and kept as a table in `folder`."""
+        self._console, self._folder = console, folder
+        self._progress = EpochProgress(
+            console, folder.settings["epochs"], self.oracle.objective.name, lines=False
+        )
+
+    def rows(self):
+        """The trials as dicts, in their order."""
+        return [
+            {
+                "trial": int(trial.trial_id) + 1,
+                "status": trial.status.lower(),
+                self.oracle.objective.name: trial.score if completed(trial) else None,
+                "best_epoch": trial.best_step + 1 if completed(trial) else None,
+                **trial.hyperparameters.values,
+                "error": (trial.message or "").strip().split("\n")[-1],
+            }
+            for trial in self.oracle.trials.values()
+        ]
+
+    def run_trial(self, trial, *args, **kwargs):
+        title = f"trial {int(trial.trial_id) + 1}/{self.oracle.max_trials}"
+        with self._progress.shown(title):
+            return super().run_trial(trial, *args, **kwargs)
+
+    def on_epoch_end(self, trial, model, epoch, logs=None):
+        super().on_epoch_end(trial, model, epoch, logs)
+        self._progress.update(epoch, logs)
+
+    def on_trial_end(self, trial):
+        super().on_trial_end(trial)
+        rows = self.rows()
+        self._folder.write_rows(reports.TRIALS, rows)
+        row = rows[int(trial.trial_id)]
+        name = self.oracle.objective.name
+        self._console.print(
+            f"trial {row['trial']}/{self.oracle.max_trials}  "
+            + (row["error"] or f"{name} {row[name]:.4g}")
+        )

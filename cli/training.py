@@ -1,0 +1,141 @@
+"""`kdl run`: one training of a recipe, and the folder that it leaves."""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+
+from kdl import recipes
+from kdl.callbacks import WandbLogger
+from kdl.files import write_json
+from kdl_cli import catalogue, figures, folders, reports
+from kdl_cli.progress import EpochProgress, Record
+
+
+class Training:
+    """A training that has been found possible, in a folder of its own.
+
+    Args:
+        recipe: String. Name of a recipe.
+        data: Optional string. Source of data, as the recipe takes it.
+        epochs: Optional integer.
+        seed: Integer.
+        out: Optional `Path` of the folder.
+        hp: Optional `Path` of a file of hyperparameters, or of the folder it is in.
+        changes: List of strings `name=value`.
+        wandb: Optional string. Mode of W&B.
+
+    Raises:
+        ValueError: If one of these cannot be. Nothing is written then.
+    """
+
+    def __init__(self, recipe, data, epochs, seed, out, hp, changes, wandb):
+        self.recipe = make(recipe, data)
+        values = read_hyperparameters(hp, recipe) if hp else {}
+        values |= dict(map(parse, changes))
+        self.hp = recipes.hyperparameters(self.recipe, values)
+        # Refuses a mode that there is not before anything is written.
+        logger = WandbLogger("kdl", mode=wandb) if wandb else None
+        self.settings = {
+            "kind": "run",
+            **settings(self.recipe, recipe, data, epochs, seed),
+        }
+        self.folder = folders.Folder(folders.create(out, recipe), self.settings)
+        self.folder.write_hyperparameters(recipe, self.hp.values)
+        if logger:
+            path = self.folder.path
+            logger.name, logger.directory = path.name, path
+            logger.config = {**self.settings, **self.hp.values}
+        self.loggers = [logger] if logger else []
+
+    def perform(self, console):
+        """Trains, tests and writes the results."""
+        path, epochs = self.folder.path, self.settings["epochs"]
+        console.print(f"Training into {path}: {epochs} epochs.")
+        progress = EpochProgress(console, epochs, self.recipe.objective.name)
+        keras.utils.set_random_seed(self.settings["seed"])
+        hint = f"`kdl report {path}` shows what there is."
+        with folders.ending(self.folder, console, hint):
+            with progress.shown(self.settings["recipe"]):
+                model, history = recipes.run(
+                    self.recipe,
+                    **self.recipe.data(),
+                    hp=self.hp,
+                    epochs=epochs,
+                    seed=self.settings["seed"],
+                    callbacks=[Record(self.folder, progress), *self.loggers],
+                    verbose=0,
+                )
+            self.folder.write_figure("curves.png", figures.curves(history.history))
+            test(self.recipe, model, self.folder, console)
+
+
+def make(name, data):
+    """Returns the recipe of this name, on a source of data or on its own."""
+    recipe = catalogue.find(name)
+    return recipe(data) if data else recipe()
+
+
+def settings(recipe, name, data, epochs, seed):
+    """What a run and a search note of what was asked for, defaults filled in."""
+    fit = inspect.signature(recipe.fit).parameters
+    source = inspect.signature(type(recipe)).parameters["source"]
+    return {
+        "recipe": name,
+        "data": data or source.default,
+        "epochs": epochs or fit["epochs"].default,
+        "seed": seed,
+        "objective": recipe.objective.name,
+        "direction": recipe.objective.direction,
+        "backend": keras.backend.backend(),
+    }
+
+
+def read_hyperparameters(path, recipe):
+    """Returns the values in a file of hyperparameters of this recipe.
+
+    Raises:
+        ValueError: If the file is not one, or is of another recipe.
+    """
+    path = path / reports.HYPERPARAMETERS if path.is_dir() else path
+    content = reports.read_json(path)
+    if not isinstance(content, dict) or {"recipe", "values"} - content.keys():
+        raise ValueError(
+            f"{path} holds no hyperparameters. `kdl run` and `kdl tune` write them, "
+            f"as {reports.HYPERPARAMETERS}."
+        )
+    if content["recipe"] != recipe:
+        raise ValueError(
+            f"{path} holds hyperparameters of the recipe {content['recipe']!r}, not of "
+            f"{recipe!r}."
+        )
+    return content["values"]
+
+
+def parse(setting):
+    """Splits `name=value`; a value that is not JSON is a string."""
+    name, separator, text = setting.partition("=")
+    if not separator or not name:
+        raise ValueError(
+            f"`--set` must be NAME=VALUE, as in batch_size=64. Received: {setting!r}"
+        )
+    try:
+        return name, json.loads(text)
+    except ValueError:
+        return name, text
+
+
+def test(recipe, model, folder, console):
+    """Evaluates a model on the test set once, and writes what came of it."""
+    data = recipe.test_data()
+    scores = model.evaluate(**data, verbose=0, return_dict=True)
+    write_json(folder.path / reports.RESULTS, {"test": scores})
+    folder.write_model(model)
+    predicted = np.argmax(model.predict(data["x"], verbose=0), axis=-1)
+    figure = figures.confusion_matrix(data["y"], predicted)
+    folder.write_figure("confusion_matrix.png", figure)
+    line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    console.print(f"Test set, {len(data['y'])} examples: {line}")
+    files = sorted(file.name for file in folder.path.iterdir() if file.is_file())
+    console.print(f"In {folder.path}: {', '.join(files)}")

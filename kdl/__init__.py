@@ -1,0 +1,35 @@
+"""Layers, regularizers, schedules, callbacks and tunable recipes for Keras 3."""
+
+import importlib
+
+try:
+    import keras  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name in ("tensorflow", "jax", "torch"):
+        raise ModuleNotFoundError(
+            f"Keras is to run on {error.name}, which is not installed. Install it "
+            f"with `pip install 'kdl[{error.name}]'`, or name another backend in the "
+            "environment variable KERAS_BACKEND before Keras is imported: "
+            "tensorflow, jax or torch.",
+            name=error.name,
+        ) from None
+    raise
+
+from kdl import callbacks, data, layers, regularizers, schedules
+
+__all__ = [
+    "callbacks",
+    "data",
+    "layers",
+    "recipes",
+    "regularizers",
+    "schedules",
+    "tuning",
+]
+
+
+def __getattr__(name):
+    # These import KerasTuner, and hold nothing that a saved model needs.
+    if name in ("recipes", "tuning"):
+        return importlib.import_module(f"kdl.{name}")
+    raise AttributeError(f"module 'kdl' has no attribute {name!r}")

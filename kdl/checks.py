@@ -1,0 +1,87 @@
+"""Argument checks, kept in one place so that every error reads alike."""
+
+import numbers
+
+
+def check_number(name, value, interval):
+    """Returns `value` as a float, provided it is a number in `interval`.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+        interval: String. Interval notation, such as `"[0, 1)"` or `"(0, inf)"`.
+
+    Returns:
+        A Python float, which any config can hold.
+
+    Raises:
+        ValueError: If `value` is not a real number in `interval`.
+    """
+    if not isinstance(value, numbers.Real) or not _within(value, interval):
+        raise ValueError(
+            f"`{name}` must be a number in {interval}. Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def check_integer(name, value, interval):
+    """Returns `value` as an int, provided it is an integer in `interval`.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument. NumPy's integers count, `2.0` does not.
+        interval: String. Interval notation, such as `"[1, inf)"`.
+
+    Returns:
+        A Python int, which any config can hold.
+
+    Raises:
+        ValueError: If `value` is not an integer in `interval`.
+    """
+    if not isinstance(value, numbers.Integral) or not _within(value, interval):
+        raise ValueError(
+            f"`{name}` must be an integer in {interval}. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def check_boolean(name, value):
+    """Returns `value`, provided it is `True` or `False`.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+
+    Raises:
+        ValueError: If `value` is anything else.
+    """
+    return check_choice(name, value, (True, False))
+
+
+def check_choice(name, value, choices):
+    """Returns `value`, provided it is one of `choices` and of the same type.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+        choices: Sequence of the values allowed.
+
+    Raises:
+        ValueError: If `value` is not among `choices`.
+    """
+    for choice in choices:
+        # By type as well, since `1 == True`.
+        if type(value) is type(choice) and value == choice:
+            return value
+    allowed = ", ".join(map(repr, choices))
+    raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+
+
+def _within(value, interval):
+    low, high = map(float, interval[1:-1].split(","))
+    return (
+        not isinstance(value, bool)
+        and low <= value <= high
+        and not (interval[0] == "(" and value == low)
+        and not (interval[-1] == ")" and value == high)
+    )

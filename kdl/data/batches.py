@@ -1,0 +1,115 @@
+"""Batches that a seed reproduces."""
+
+import keras
+import numpy as np
+
+from kdl.checks import check_boolean, check_integer
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of arrays, each a pure function of the seed, the epoch and its index.
+
+    `fit` shuffles arrays with a generator of its own, so that a training that is
+    cut off cannot be taken up where it was. Here the order of an epoch is drawn
+    from `(seed, epoch)` and the augmentation of a batch from
+    `(seed, epoch, index)`: what a batch holds depends neither on what was drawn
+    before it nor on the backend.
+
+    Pass it to `fit` with `shuffle=False`; `fit` would shuffle the batches again,
+    with Python's `random`. A training that goes on at `initial_epoch` sees what it
+    would have seen, if it is given batches that begin with that `epoch`.
+
+    Args:
+        x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes.
+        y: Array of shape `(examples, ...)`. The targets.
+        batch_size: Integer in `[1, inf)`. Defaults to `32`.
+        seed: Integer in `[0, inf)`. Defaults to `0`.
+        shuffle: Boolean. Whether each epoch has an order of its own. Defaults to
+            `True`.
+        drop_remainder: Boolean. Whether to leave out the examples that do not fill
+            a batch, other ones in each epoch. One batch size is one compilation.
+            Ignored when there is less than one batch. Defaults to `False`.
+        augment: Sequence of functions `(x, y, rng) -> (x, y)` of a batch of arrays
+            and a `numpy.random.Generator`, applied in turn. Defaults to none.
+        epoch: Integer in `[0, inf)`. The epoch that a first `fit` begins with, its
+            `initial_epoch`. Further ones go on with later epochs. Defaults to `0`.
+
+    Raises:
+        ValueError: If `x` and `y` differ in length or are empty, or if an argument
+            is outside its interval.
+
+    Example:
+
+    >>> (x, y), validation, test = kdl.data.digits()
+    >>> batches = kdl.data.Batches(x, y, batch_size=64)
+    >>> model.fit(batches, shuffle=False, epochs=5, validation_data=validation)
+    """
+
+    def __init__(
+        self,
+        x,
+        y,
+        batch_size=32,
+        seed=0,
+        shuffle=True,
+        drop_remainder=False,
+        augment=(),
+        epoch=0,
+    ):
+        # Keras's workers can pass a batch of one epoch on to the next, so that there
+        # is no argument for them.
+        super().__init__()
+        self.x, self.y = np.asarray(x), np.asarray(y)
+        if len(self.x) != len(self.y) or not len(self.x):
+            raise ValueError(
+                "`x` and `y` must hold the same number of examples, at least one. "
+                f"Received: len(x)={len(self.x)}, len(y)={len(self.y)}"
+            )
+        self.batch_size = check_integer("batch_size", batch_size, "[1, inf)")
+        self.seed = check_integer("seed", seed, "[0, inf)")
+        self.shuffle = check_boolean("shuffle", shuffle)
+        self.drop_remainder = check_boolean("drop_remainder", drop_remainder)
+        self.augment = tuple(augment)
+        self.epoch = check_integer("epoch", epoch, "[0, inf)")
+        self._ends = 0
+        self._order = None, None
+
+    @property
+    def num_batches(self):
+        """Number of batches in an epoch."""
+        if self.drop_remainder:
+            return max(1, len(self.x) // self.batch_size)
+        return -(-len(self.x) // self.batch_size)
+
+    def __len__(self):
+        return self.num_batches
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.num_batches:
+            raise IndexError(
+                f"`index` must be below {self.num_batches}. Received: index={index}"
+            )
+        # `fit` once calls `on_epoch_end` before its first epoch.
+        epoch = self.epoch + max(0, self._ends - 1)
+        start = index * self.batch_size
+        rows = self._rows(epoch)[start : start + self.batch_size]
+        x, y = self.x[rows], self.y[rows]
+        if self.augment:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            for function in self.augment:
+                x, y = function(x, y, rng)
+        return x, y
+
+    def on_epoch_end(self):
+        self._ends += 1
+
+    def _rows(self, epoch):
+        """The order of the examples in an epoch."""
+        if not self.shuffle:
+            return np.arange(len(self.x))
+        # Kept for the epoch, as one pair: TensorFlow draws from threads of its own.
+        drawn, order = self._order
+        if drawn != epoch:
+            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.x))
+            self._order = epoch, order
+        return order

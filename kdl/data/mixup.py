@@ -1,0 +1,57 @@
+"""MixUp."""
+
+import numpy as np
+
+from kdl.checks import check_integer, check_number
+
+
+class MixUp:
+    """Blends each example of a batch, and its label, with another one.
+
+    Example `i` becomes `lam * x_i + (1 - lam) * x_j`, where `j` is drawn without
+    replacement from the same batch and `lam` from `Beta(alpha, alpha)`, both for
+    each example. The target is the blend of the one-hot labels.
+
+    `keras.layers.MixUp` runs in the input pipeline of TensorFlow alone; this runs
+    in NumPy on every backend, as part of `kdl.data.Batches`, which it reproduces.
+    The paper draws one `lam` per batch; here each example has its own, which
+    varies less from batch to batch.
+
+    Args:
+        num_classes: Integer in `[2, inf)`. Labels are integers below it.
+        alpha: Float in `(0, inf)`. The larger, the nearer `lam` is to one half.
+            `0.1` to `0.4` is usual. Defaults to `0.2`.
+
+    Call arguments:
+        x: Float array of shape `(batch, ...)`.
+        y: Integer array of labels of shape `(batch,)`.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Tuple `(x, y)`, where `y` has the dtype float32 and the shape
+        `(batch, num_classes)`.
+
+    Raises:
+        ValueError: If an argument is outside its interval.
+
+    Example:
+
+    >>> batches = kdl.data.Batches(x, y, augment=[kdl.data.MixUp(num_classes=10)])
+
+    References:
+        - [Zhang et al., 2018](https://arxiv.org/abs/1710.09412)
+    """
+
+    def __init__(self, num_classes, alpha=0.2):
+        self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
+        self.alpha = check_number("alpha", alpha, "(0, inf)")
+
+    def __call__(self, x, y, rng):
+        lam = rng.beta(self.alpha, self.alpha, len(x)).astype("float32")
+        other = rng.permutation(len(x))
+        y = np.eye(self.num_classes, dtype="float32")[y]
+        return self._blend(x, x[other], lam), self._blend(y, y[other], lam)
+
+    def _blend(self, a, b, lam):
+        lam = lam.reshape(-1, *[1] * (a.ndim - 1)).astype(a.dtype)
+        return lam * a + (1 - lam) * b

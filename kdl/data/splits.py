@@ -1,0 +1,41 @@
+"""Training, validation and test data."""
+
+from typing import Any, NamedTuple
+
+
+class Splits(NamedTuple):
+    """Data in three parts, each a tuple `(x, y)` of arrays.
+
+    It unpacks as `(x, y), (x_val, y_val), (x_test, y_test) = splits`.
+
+    Args:
+        train: What the weights are fitted to.
+        validation: What decides when to stop and which trial is best.
+        test: What is looked at once, at the end.
+    """
+
+    train: tuple[Any, Any]
+    validation: tuple[Any, Any]
+    test: tuple[Any, Any]
+
+
+def hold_out(x, y, share, seed):
+    """Splits `(x, y)` at random into the rest and a stratified `share` of it.
+
+    Args:
+        x: Array of shape `(examples, ...)`.
+        y: Integer array of shape `(examples,)`. Labels; their proportions are the
+            same in both parts.
+        share: Float in `(0, 1)`. Share of the examples in the second part.
+        seed: Integer in `[0, 2**32)`. Same seed, same parts.
+
+    Returns:
+        Tuple `((x, y), (x_held_out, y_held_out))`.
+    """
+    # Here, since it takes longer to import than all of kdl.
+    from sklearn.model_selection import train_test_split
+
+    x, x_held_out, y, y_held_out = train_test_split(
+        x, y, test_size=share, random_state=seed, stratify=y
+    )
+    return (x, y), (x_held_out, y_held_out)

@@ -1,0 +1,77 @@
+"""Max-norm penalty."""
+
+import keras
+from keras import ops
+
+from kdl.checks import check_integer, check_number
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class MaxNorm(keras.regularizers.Regularizer):
+    """Penalizes units whose incoming weights are longer than `max_value`.
+
+    The penalty of a weight `w` is
+
+        strength * sum(max(norm(w_j) - max_value, 0) ** 2)
+
+    over its units `j`, where `norm` is the Euclidean norm along `axis`. A unit
+    within the limit costs nothing and feels no pull, so that, unlike L2, the
+    penalty does not shrink what is small already.
+
+    `keras.constraints.MaxNorm` projects the weights onto the limit after each
+    update. The penalty lets a unit pass it at a price, acts through the gradient,
+    and so shows in the loss. With dropout, limits of 3 to 4 are usual.
+
+    Args:
+        max_value: Float in `(0, inf)`. Norm from which on a unit is penalized.
+            Defaults to `3.0`.
+        strength: Float in `[0, inf)`. Factor of the penalty. Defaults to `0.01`.
+        axis: Integer, or list of integers, along which the norm is taken: the axes
+            of a unit's inputs. Defaults to `None`, all but the last, which fits
+            the kernels of `Dense` and of convolutions.
+
+    Call arguments:
+        x: Float tensor of any shape of one or more dimensions. A vector holds one
+            weight per unit under the default `axis`.
+
+    Returns:
+        Scalar tensor of the dtype of `x`.
+
+    Raises:
+        ValueError: If an argument is outside its interval.
+
+    Example:
+
+    >>> regularizer = kdl.regularizers.MaxNorm(max_value=3.0, strength=0.01)
+    >>> layer = keras.layers.Dense(8, kernel_regularizer=regularizer)
+
+    References:
+        - [Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html),
+          max-norm with dropout, as a constraint
+    """
+
+    def __init__(self, max_value=3.0, strength=0.01, axis=None):
+        self.max_value = check_number("max_value", max_value, "(0, inf)")
+        self.strength = check_number("strength", strength, "[0, inf)")
+        self.axis = axis
+        if isinstance(axis, (list, tuple)):
+            self.axis = [check_integer("axis", i, "(-inf, inf)") for i in axis]
+        elif axis is not None:
+            self.axis = check_integer("axis", axis, "(-inf, inf)")
+
+    def __call__(self, x):
+        x = ops.convert_to_tensor(x)
+        axis = tuple(range(len(x.shape) - 1)) if self.axis is None else self.axis
+        squares = ops.sum(ops.square(x), axis=axis)
+        # Within the limit the root is taken of the limit instead: the gradient of
+        # a root at zero is infinite, and times zero it would be NaN.
+        limit = self.max_value**2
+        norms = ops.sqrt(ops.maximum(squares, limit))
+        return self.strength * ops.sum(ops.square(norms - self.max_value))
+
+    def get_config(self):
+        return {
+            "max_value": self.max_value,
+            "strength": self.strength,
+            "axis": self.axis,
+        }

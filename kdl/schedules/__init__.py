@@ -1,0 +1,5 @@
+"""Schedules: numbers that follow the training step."""
+
+from kdl.schedules.one_cycle import OneCycle
+
+__all__ = ["OneCycle"]

@@ -1,0 +1,126 @@
+"""One-cycle."""
+
+import math
+
+import keras
+from keras import ops
+
+from kdl.checks import check_boolean, check_choice, check_integer, check_number
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises to `max_value` once, then falls far below where it began.
+
+    The value goes from `max_value / div_factor` up to `max_value` during the first
+    `pct_start` of the steps, and during the others down to the minimum,
+    `max_value / div_factor / final_div_factor`, where it stays from step
+    `total_steps - 1` on. With `three_phase` it first falls back to where it began,
+    as fast as it rose, and to the minimum in the steps that remain. Between two of
+    these values `a` and `b`, `p` of the way, it is
+
+        b + (a - b) * (1 + cos(pi * p)) / 2     with anneal="cos"
+        a + (b - a) * p                         with anneal="linear"
+
+    Large rates in the middle of training act as a regularizer and allow for short
+    trainings; the long tail lets the weights settle. Keras has the pieces, but
+    its `CosineDecay` warms up linearly and knows no third phase.
+
+    The defaults, the phases and the step on which each one ends are those of
+    PyTorch's `OneCycleLR`, which however refuses steps beyond the last.
+
+    Args:
+        max_value: Float in `(0, inf)`. The peak, such as a learning rate found
+            by a range test.
+        total_steps: Integer in `[2, inf)`. Length of the cycle in training steps,
+            that is epochs times batches per epoch.
+        pct_start: Float in `(0, 1)`. Share of the cycle that is spent rising, at
+            most `0.5` with `three_phase`. Defaults to `0.3`.
+        anneal: `"cos"` or `"linear"`. Shape of each phase. Defaults to `"cos"`.
+        div_factor: Float in `[1, inf)`. The peak over the first value. Defaults to
+            `25.0`.
+        final_div_factor: Float in `[1, inf)`. The first value over the last.
+            Defaults to `10000.0`.
+        three_phase: Boolean. Whether to come back to the first value by a phase
+            of its own. Defaults to `False`.
+
+    Call arguments:
+        step: Integer in `[0, inf)`, as a Python number, an array or a tensor.
+
+    Returns:
+        Scalar float32 tensor.
+
+    Raises:
+        ValueError: If an argument is outside its interval, or if the cycle is too
+            short to rise.
+
+    Example:
+
+    >>> schedule = kdl.schedules.OneCycle(0.01, total_steps=20 * 45)
+    >>> optimizer = keras.optimizers.AdamW(schedule)
+
+    References:
+        - [Smith and Topin, 2017](https://arxiv.org/abs/1708.07120)
+    """
+
+    def __init__(
+        self,
+        max_value,
+        total_steps,
+        pct_start=0.3,
+        anneal="cos",
+        div_factor=25.0,
+        final_div_factor=1e4,
+        three_phase=False,
+    ):
+        super().__init__()
+        self.max_value = check_number("max_value", max_value, "(0, inf)")
+        self.total_steps = check_integer("total_steps", total_steps, "[2, inf)")
+        self.three_phase = check_boolean("three_phase", three_phase)
+        interval = "(0, 0.5]" if three_phase else "(0, 1)"
+        self.pct_start = check_number("pct_start", pct_start, interval)
+        self.anneal = check_choice("anneal", anneal, ("cos", "linear"))
+        self.div_factor = check_number("div_factor", div_factor, "[1, inf)")
+        self.final_div_factor = check_number(
+            "final_div_factor", final_div_factor, "[1, inf)"
+        )
+        if self.pct_start * self.total_steps <= 1:
+            raise ValueError(
+                "`pct_start` times `total_steps` must be above 1, the step on which "
+                f"the rise would end. Received: pct_start={pct_start!r}, "
+                f"total_steps={total_steps!r}"
+            )
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        (start, *ends), (value, *targets) = self._phases()
+        result = value
+        for end, target in zip(ends, targets, strict=True):
+            position = ops.clip((step - start) / (end - start), 0.0, 1.0)
+            if self.anneal == "cos":
+                position = (1 - ops.cos(math.pi * position)) / 2
+            # Each phase adds its own difference: nothing before it, all of it after.
+            result = result + (target - value) * position
+            start, value = end, target
+        return result
+
+    def _phases(self):
+        """Steps on which the phases begin and end, and the values there."""
+        rise = self.pct_start * self.total_steps - 1
+        first = self.max_value / self.div_factor
+        last = first / self.final_div_factor
+        if self.three_phase:
+            ends = (0, rise, 2 * rise, self.total_steps - 1)
+            return ends, (first, self.max_value, first, last)
+        return (0, rise, self.total_steps - 1), (first, self.max_value, last)
+
+    def get_config(self):
+        return {
+            "max_value": self.max_value,
+            "total_steps": self.total_steps,
+            "pct_start": self.pct_start,
+            "anneal": self.anneal,
+            "div_factor": self.div_factor,
+            "final_div_factor": self.final_div_factor,
+            "three_phase": self.three_phase,
+        }

@@ -1,0 +1,153 @@
+"""Classify small images, such as handwritten digits."""
+
+from types import SimpleNamespace
+
+import keras
+import keras_tuner
+from keras import layers
+
+from kdl.data import Batches, RandomAffine, load
+from kdl.layers import DropConnectDense
+from kdl.regularizers import ElasticNet, MaxNorm
+from kdl.schedules import OneCycle
+
+
+class Digits(keras_tuner.HyperModel):
+    """Convolutional network for small images, such as handwritten digits.
+
+    Args:
+        source: What to learn, as `kdl.data.load` takes it: `"digits"`, `"gallery"`,
+            `"tfds:NAME"` or a `kdl.data.Splits` of images of shape
+            `(examples, height, width, channels)` and integer labels. Defaults to
+            `"digits"`.
+        seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
+            `0`.
+
+    Raises:
+        ValueError: If no source has this name, or if it does not hold images.
+    """
+
+    # Not `val_loss`: it counts the penalty, which the search could just turn off.
+    objective = keras_tuner.Objective("val_crossentropy", "min")
+
+    def __init__(self, source="digits", seed=0):
+        super().__init__(name="digits")
+        self.splits = load(source, seed)
+        x, y = self.splits.train
+        if x.ndim != 4:
+            raise ValueError(
+                "`source` must hold images of shape (examples, height, width, "
+                f"channels). Received: inputs of shape {x.shape}"
+            )
+        self.input_shape, self.num_classes = x.shape[1:], int(y.max()) + 1
+
+    def data(self):
+        """Keyword arguments of `model.fit`: the training and the validation set."""
+        x, y = self.splits.train
+        return {"x": x, "y": y, "validation_data": self.splits.validation}
+
+    def test_data(self):
+        """Keyword arguments of `model.evaluate`: the test set."""
+        x, y = self.splits.test
+        return {"x": x, "y": y}
+
+    def space(self, hp):
+        """The whole search space. Its defaults are the recipe."""
+        p = SimpleNamespace(
+            filters=hp.Int("filters", 16, 64, step=16, default=32),
+            units=hp.Int("units", 32, 256, step=2, sampling="log", default=128),
+            drop=hp.Choice("drop", ["units", "connections"]),
+            rate=hp.Float("rate", 0.0, 0.8, default=0.4),
+            penalty=hp.Choice("penalty", ["elastic_net", "max_norm"]),
+        )
+        with hp.conditional_scope("penalty", ["elastic_net"]):
+            p.alpha = hp.Float("alpha", 1e-6, 1e-2, sampling="log", default=1e-5)
+            p.l1_ratio = hp.Float("l1_ratio", 0.0, 1.0, default=0.5)
+        with hp.conditional_scope("penalty", ["max_norm"]):
+            p.max_norm = hp.Float("max_norm", 0.5, 4.0, default=2.0)
+            p.strength = hp.Float("strength", 1e-3, 1.0, sampling="log", default=0.1)
+        p.shift = hp.Float("shift", 0.0, 1.5, default=0.7)
+        p.rotation = hp.Float("rotation", 0.0, 20.0, default=10.0)
+        p.zoom = hp.Float("zoom", 0.0, 0.2, default=0.1)
+        p.shear = hp.Float("shear", 0.0, 0.2, default=0.1)
+        p.batch_size = hp.Choice("batch_size", [16, 32, 64], default=32)
+        p.learning_rate = hp.Float(
+            "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
+        )
+        p.weight_decay = hp.Float(
+            "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
+        )
+        p.patience = hp.Int("patience", 5, 30, default=10)
+        return p
+
+    def build(self, hp):
+        p = self.space(hp)
+        inputs = keras.Input(self.input_shape)
+        x = self._convolution(inputs, p.filters)
+        x = self._convolution(x, p.filters)
+        x = layers.MaxPooling2D()(x)
+        x = self._convolution(x, 2 * p.filters)
+        x = layers.Flatten()(x)
+        if p.penalty == "elastic_net":
+            penalty = ElasticNet(p.alpha, p.l1_ratio)
+        else:
+            penalty = MaxNorm(p.max_norm, p.strength)
+        options = {"activation": "relu", "kernel_regularizer": penalty}
+        if p.drop == "connections":
+            x = DropConnectDense(p.units, p.rate, **options)(x)
+        else:
+            x = layers.Dropout(p.rate)(layers.Dense(p.units, **options)(x))
+        model = keras.Model(inputs, layers.Dense(self.num_classes)(x))
+        model.compile(
+            optimizer=keras.optimizers.AdamW(weight_decay=p.weight_decay),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[
+                keras.metrics.SparseCategoricalAccuracy("accuracy"),
+                keras.metrics.SparseCategoricalCrossentropy(
+                    "crossentropy", from_logits=True
+                ),
+            ],
+        )
+        return model
+
+    def _convolution(self, x, filters):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+    def fit(
+        self,
+        hp,
+        model,
+        x,
+        y,
+        *,
+        validation_data=None,
+        epochs=30,
+        seed=0,
+        callbacks=(),
+        **kwargs,
+    ):
+        """Fits a model; the arguments beyond those of `model.fit`: `hp`, `seed`."""
+        p = self.space(hp)
+        warp = RandomAffine(p.shift, p.rotation, p.zoom, p.shear)
+        batches = Batches(x, y, p.batch_size, seed, drop_remainder=True, augment=[warp])
+        # Only now is the length of the cycle known. A shorter one could not rise.
+        steps = max(4, epochs * len(batches))
+        model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
+        if validation_data is not None:
+            stop = keras.callbacks.EarlyStopping(
+                self.objective.name,
+                mode=self.objective.direction,
+                patience=p.patience,
+                restore_best_weights=True,
+            )
+            # Ours come first, so that the tuner's checkpoint sees what they changed.
+            callbacks = [stop, *callbacks]
+        return model.fit(
+            batches,
+            shuffle=False,
+            validation_data=validation_data,
+            epochs=epochs,
+            callbacks=list(callbacks),
+            **kwargs,
+        )

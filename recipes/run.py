@@ -1,0 +1,32 @@
+"""Train a recipe without a tuner."""
+
+from kdl.recipes.hyperparameters import hyperparameters
+
+
+def run(recipe, *args, hp=None, **kwargs):
+    """Builds a recipe and fits it once.
+
+    Args:
+        recipe: `keras_tuner.HyperModel`.
+        *args: Positional arguments of `recipe.fit`, such as `x` and `y`.
+        hp: Optional `keras_tuner.HyperParameters`, for instance the best of a
+            search, or a dict of values by name, which others leave at their
+            defaults. Defaults to the recipe's own defaults.
+        **kwargs: Keyword arguments of `recipe.fit`, such as `epochs`.
+
+    Returns:
+        Tuple `(model, history)`.
+
+    Raises:
+        ValueError: If `hp` names a hyperparameter that the recipe does not have, or
+            a value outside its range.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Digits()
+    >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
+    """
+    if hp is None or isinstance(hp, dict):
+        hp = hyperparameters(recipe, hp or {})
+    model = recipe.build(hp)
+    return model, recipe.fit(hp, model, *args, **kwargs)

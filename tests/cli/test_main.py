@@ -1,0 +1,329 @@
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from kdl.recipes import Digits
+from kdl_cli.main import app
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def kdl(*arguments, code=0):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def refusal(*arguments):
+    """The sentence of a refusal, which must leave everything as it was."""
+    return kdl(*arguments, code=2).stderr.strip().removeprefix("Error: ")
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def is_png(path):
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+class TestList:
+    def test_names_recipes_with_a_line_each(self):
+        assert words(kdl("list").output) == (
+            "digits Convolutional network for small images, such as handwritten digits."
+        )
+
+
+class TestDescribe:
+    def test_shows_ranges_defaults_and_conditions(self):
+        lines = [line.split() for line in kdl("describe", "digits").output.split("\n")]
+        assert ["rate", "0.4", "0.0", "to", "0.8"] in lines
+        assert ["batch_size", "32", "16,", "32,", "64"] in lines
+        assert [
+            "max_norm",
+            *["2.0", "0.5", "to", "4.0", "penalty:", "max_norm"],
+        ] in lines
+
+    def test_refuses_unknown_recipes(self):
+        assert refusal("describe", "mnist") == (
+            "There is no recipe 'mnist'. The recipes: digits"
+        )
+
+
+class TestRun:
+    def test_leaves_a_folder_with_the_results(self, folder):
+        output = kdl(
+            *("run", "digits", "--epochs", 2, "--set", "batch_size=64"),
+            *("--set", "penalty=max_norm", "--seed", 3, "--out", "here/run"),
+        ).output
+        run = folder / "here" / "run"
+        settings = read(run / "settings.json")
+        assert {
+            "kind": "run",
+            "recipe": "digits",
+            "data": "digits",
+            "epochs": 2,
+            "seed": 3,
+            "backend": keras.backend.backend(),
+            "status": "finished",
+        }.items() <= settings.items()
+        assert settings["versions"]["keras"] == keras.__version__
+        values = read(run / "hyperparameters.json")["values"]
+        assert (values["batch_size"], values["penalty"]) == (64, "max_norm")
+        history = rows(run / "history.csv")
+        assert [row["epoch"] for row in history] == ["1", "2"]
+        assert float(history[0]["learning_rate"]) > float(history[1]["learning_rate"])
+        assert is_png(run / "curves.png") and is_png(run / "confusion_matrix.png")
+
+        model = keras.saving.load_model(run / "model.keras")
+        scores = model.evaluate(**Digits().test_data(), verbose=0, return_dict=True)
+        results = read(run / "results.json")["test"]
+        assert scores.keys() == results.keys()
+        for name, score in scores.items():
+            np.testing.assert_allclose(results[name], score, rtol=1e-5)
+        assert f"accuracy {scores['accuracy']:.4f}" in output
+        shown = kdl("report", run).output
+        assert "finished" in shown and f"{scores['accuracy']:.4g}" in shown
+
+    def test_folders_are_numbered(self, folder):
+        (folder / "runs" / "digits-1").mkdir(parents=True)
+        kdl("run", "digits", "--epochs", 1, "--set", "batch_size=64")
+        assert (folder / "runs" / "digits-2" / "model.keras").exists()
+
+    def test_takes_hyperparameters_from_a_file(self, folder, monkeypatch):
+        monkeypatch.setattr(keras.Model, "fit", interrupt)
+        path = folder / "hyperparameters.json"
+        path.write_text(json.dumps({"recipe": "digits", "values": {"rate": 0.1}}))
+        for source in (path, folder):
+            out = folder / f"run-{source.name}"
+            options = ("--set", "units=64", "--out", out)
+            kdl("run", "digits", "--hp", source, *options, code=130)
+            values = read(out / "hyperparameters.json")["values"]
+            assert (values["rate"], values["units"]) == (0.1, 64)
+            assert values["batch_size"] == 32
+
+    def test_ctrl_c_leaves_what_report_reads(self, folder, monkeypatch):
+        fit = keras.Model.fit
+
+        def cut_off(self, *args, callbacks, **kwargs):
+            stop = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+            fit(self, *args, callbacks=[*callbacks, stop], **kwargs)
+
+        monkeypatch.setattr(keras.Model, "fit", cut_off)
+        output = kdl("run", "digits", "--out", "cut", code=130).output
+        assert "Interrupted. `kdl report cut` shows what there is." in output
+        assert read(folder / "cut" / "settings.json")["status"] == "interrupted"
+        assert len(rows(folder / "cut" / "history.csv")) == 1
+        assert "interrupted" in kdl("report", "cut").output
+
+    def test_an_error_is_noted_and_raised(self, folder, monkeypatch):
+        monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit))
+        result = kdl("run", "digits", "--out", "bad", code=1)
+        assert isinstance(result.exception, ArithmeticError)
+        assert read(folder / "bad" / "settings.json")["status"] == "failed"
+
+    def test_logs_to_wandb(self, folder, monkeypatch):
+        monkeypatch.setenv("WANDB_SILENT", "true")
+        options = ("--epochs", 1, "--set", "batch_size=64", "--wandb", "offline")
+        kdl("run", "digits", *options, "--out", "logged")
+        assert list((folder / "logged" / "wandb").glob("offline-run-*/*.wandb"))
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["mnist"], "There is no recipe 'mnist'. The recipes: digits"),
+            (
+                ["digits", "--set", "rate=1.5"],
+                "`rate` must be a number in [0.0, 0.8]. Received: rate=1.5",
+            ),
+            (
+                ["digits", "--set", "drop=all"],
+                "`drop` must be one of 'units', 'connections'. Received: drop='all'",
+            ),
+            (
+                ["digits", "--set", "rate"],
+                "`--set` must be NAME=VALUE, as in batch_size=64. Received: 'rate'",
+            ),
+            (
+                ["digits", "--hp", "nowhere.json"],
+                "nowhere.json cannot be read: No such file or directory.",
+            ),
+            (
+                ["digits", "--hp", "other.json"],
+                "other.json holds hyperparameters of the recipe 'other', not of "
+                "'digits'.",
+            ),
+            (["digits", "--hp", "broken.json"], "broken.json is not a JSON file."),
+            (
+                ["digits", "--hp", "list.json"],
+                "list.json holds no hyperparameters. `kdl run` and `kdl tune` write "
+                "them, as hyperparameters.json.",
+            ),
+            (
+                ["digits", "--data", "cifar"],
+                "`source` must be 'digits', 'gallery', 'tfds:NAME' or a "
+                "`kdl.data.Splits`. Received: source='cifar'",
+            ),
+            (
+                ["digits", "--data", "tfds:no_such_data"],
+                "TensorFlow Datasets knows no data set 'no_such_data'. Its catalogue: "
+                "https://www.tensorflow.org/datasets/catalog/overview",
+            ),
+            (
+                ["digits", "--wandb", "on"],
+                "`mode` must be one of None, 'online', 'offline', 'disabled'. "
+                "Received: mode='on'",
+            ),
+            (
+                ["digits", "--out", "full"],
+                "full is there already, and nothing is overwritten. Give --out a new "
+                "name.",
+            ),
+            (
+                ["digits", "--out", "list.json"],
+                "list.json is there already, and nothing is overwritten. Give --out a "
+                "new name.",
+            ),
+            (
+                ["digits", "--backend", "numpy"],
+                "`--backend` must be one of 'tensorflow', 'jax', 'torch'. "
+                "Received: 'numpy'",
+            ),
+        ],
+    )
+    def test_refuses_in_a_sentence_and_writes_nothing(self, folder, arguments, message):
+        (folder / "full").mkdir()
+        (folder / "full" / "mine.txt").write_text("mine")
+        (folder / "broken.json").write_text("{")
+        (folder / "list.json").write_text("[]")
+        (folder / "other.json").write_text('{"recipe": "other", "values": {}}')
+        before = sorted(folder.rglob("*"))
+        assert refusal("run", *arguments) == message
+        assert sorted(folder.rglob("*")) == before
+
+
+class TestTune:
+    options = ("digits", "--epochs", 1, "--out", "search")
+
+    def test_searches_resumes_and_tells(self, folder, monkeypatch):
+        output = kdl("tune", *self.options, "--trials", 1).output
+        assert "Searching into search: 1 trials of 1 epochs." in output
+        search = folder / "search"
+        (first,) = rows(search / "trials.csv")
+        monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit, times=1))
+        output = kdl("tune", *self.options, "--trials", 3).output
+        assert "Resuming the search in search: 1 of 3 trials." in output
+        assert "1 failed: trial 2 ArithmeticError: no" in words(output)
+        trials = rows(search / "trials.csv")
+        assert trials[0] == {**trials[0], **first}
+        statuses = [trial["status"] for trial in trials]
+        assert statuses == ["completed", "failed", "completed"]
+        assert trials[1]["error"] == "ArithmeticError: no"
+
+        best = min((t for t in trials if t["val_crossentropy"]), key=score)
+        values = read(search / "hyperparameters.json")["values"]
+        assert str(values["learning_rate"]) == best["learning_rate"]
+        assert is_png(search / "search.png") and is_png(search / "confusion_matrix.png")
+        model = keras.saving.load_model(search / "model.keras")
+        scores = model.evaluate(**Digits().test_data(), verbose=0, return_dict=True)
+        results = read(search / "results.json")["test"]
+        np.testing.assert_allclose(results["accuracy"], scores["accuracy"], rtol=1e-5)
+        assert read(search / "settings.json")["status"] == "finished"
+        assert best["learning_rate"][:5] in kdl("report", "search").output
+
+        before = (search / "settings.json").read_bytes()
+        assert refusal("tune", *self.options, "--seed", 1) == (
+            "search holds another search, or a run: seed 0, not seed 1. Give --out a "
+            "new name, or ask for the same."
+        )
+        monkeypatch.setattr(Digits, "space", other_space(Digits.space))
+        assert refusal("tune", *self.options) == (
+            "The search in search/trials has another space: it differs in other. "
+            "Choose another directory."
+        )
+        assert (search / "settings.json").read_bytes() == before
+
+    def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
+        monkeypatch.setattr(keras.Model, "fit", interrupt)
+        output = kdl("tune", *self.options, code=130).output
+        assert "Interrupted. The same command goes on with it." in output
+        assert read(folder / "search" / "settings.json")["status"] == "interrupted"
+
+    def test_says_when_no_trial_succeeded(self, folder, monkeypatch):
+        monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit))
+        result = kdl("tune", *self.options, "--trials", 2, code=1)
+        failed = "2 failed: trial 1 ArithmeticError: no trial 2 ArithmeticError: no"
+        assert failed in words(result.output)
+        assert isinstance(result.exception, SystemExit)
+        assert "No trial succeeded, so that there is no model." in result.output
+
+    def test_refuses_a_foreign_folder(self, folder):
+        (folder / "search").mkdir()
+        (folder / "search" / "mine.txt").write_text("mine")
+        assert refusal("tune", *self.options) == (
+            "search is not the folder of a run or a search of kdl: it has no "
+            "settings.json."
+        )
+        (folder / "search" / "settings.json").write_text('{"kind": "other"}')
+        assert refusal("tune", *self.options) == (
+            "search is not the folder of a run or a search of kdl: its settings.json "
+            "is of something else."
+        )
+
+
+class TestReport:
+    def test_refuses_a_foreign_folder(self, folder):
+        assert refusal("report", "nowhere") == (
+            "nowhere is not the folder of a run or a search of kdl: it has no "
+            "settings.json."
+        )
+
+
+def interrupt(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+def failing(fit, times=100):
+    """A `fit` that fails in its first calls."""
+    calls = []
+
+    def patched(self, *args, **kwargs):
+        calls.append(self)
+        if len(calls) <= times:
+            raise ArithmeticError("no")
+        return fit(self, *args, **kwargs)
+
+    return patched
+
+
+def other_space(space):
+    """A `space` with one hyperparameter more."""
+
+    def patched(self, hp):
+        hp.Float("other", 0.0, 1.0)
+        return space(self, hp)
+
+    return patched
+
+
+def score(trial):
+    return float(trial["val_crossentropy"])

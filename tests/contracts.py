@@ -1,0 +1,357 @@
+"""What every component promises, on every backend.
+
+The test class of a component inherits the contract of its kind and names the component;
+pytest then holds the component to the contract. Tests that only this component needs
+follow in the same class.
+"""
+
+import copy
+import functools
+import inspect
+import json
+import pickle
+import re
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kdl.recipes import run
+
+
+class Contract:
+    """Promises of anything public that takes arguments.
+
+    Attributes:
+        component: The class under test.
+        arguments: Dict. Sets every named argument, none of them to its default.
+        refused: List of `(arguments, message)`. Each must raise a `ValueError` with
+            exactly this message.
+    """
+
+    component = None
+    arguments = {}
+    refused = []
+
+    def make(self, **overrides):
+        return self.component(**{**self.arguments, **overrides})
+
+    def parameters(self):
+        return {
+            name: parameter
+            for name, parameter in inspect.signature(self.component).parameters.items()
+            if parameter.kind is not parameter.VAR_KEYWORD
+        }
+
+    def test_documents_every_argument(self):
+        args = inspect.getdoc(self.component).partition("\nArgs:\n")[2]
+        args = re.split(r"^\S", args, maxsplit=1, flags=re.MULTILINE)[0]
+        for name in inspect.signature(self.component).parameters:
+            assert re.search(rf"^    \**{name}: ", args, re.MULTILINE), name
+
+    def test_keeps_every_argument(self):
+        component = self.make()
+        assert set(self.parameters()) <= set(self.arguments)
+        for name, parameter in self.parameters().items():
+            assert not same(self.arguments[name], parameter.default), name
+            assert same(getattr(component, name), self.arguments[name]), name
+
+    def test_refuses_bad_arguments(self):
+        assert self.refused
+        for arguments, message in self.refused:
+            with pytest.raises(ValueError) as error:
+                self.make(**arguments)
+            assert str(error.value) == message
+
+
+class SavedContract(Contract):
+    """Promises of anything that Keras saves with a model."""
+
+    def test_is_registered(self):
+        name = keras.saving.get_registered_name(self.component)
+        assert name == f"kdl>{self.component.__name__}"
+
+    def test_config_holds_every_argument(self):
+        config = self.make().get_config()
+        for name in self.parameters():
+            assert same(config[name], self.arguments[name]), name
+
+    def test_config_survives_json(self):
+        original = self.make()
+        text = json.dumps(keras.saving.serialize_keras_object(original))
+        revived = keras.saving.deserialize_keras_object(json.loads(text))
+        assert type(revived) is self.component
+        assert revived.get_config() == original.get_config()
+
+
+class RegularizerContract(SavedContract):
+    """Promises of a penalty on a weight of shape `weight_shape`."""
+
+    weight_shape = (4, 3)
+
+    def weight(self, dtype="float32"):
+        return normal(self.weight_shape, dtype)
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_returns_a_nonnegative_scalar(self, dtype):
+        penalty = self.make()(self.weight(dtype))
+        assert penalty.shape == ()
+        assert keras.backend.standardize_dtype(penalty.dtype) == dtype
+        assert float(penalty) >= 0
+
+    def test_compiles(self):
+        regularizer, weight = self.make(), self.weight()
+        assert_close(compiled(regularizer)(weight), regularizer(weight))
+
+    def descend(self, initializer):
+        """The kernel of a layer before and after a step down the penalty alone."""
+        regularizer = self.make()
+        layer = keras.layers.Dense(
+            3, kernel_initializer=initializer, kernel_regularizer=regularizer
+        )
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        before = array(layer.kernel)
+        # On inputs of zero, the kernel has no gradient but that of the penalty.
+        model.fit(np.zeros((8, 4)), np.zeros((8, 3)), verbose=0)
+        return before, array(layer.kernel)
+
+    def test_gradient_descent_lowers_it(self):
+        before, after = self.descend(keras.initializers.RandomNormal(seed=0))
+        assert array(self.make()(after)) < array(self.make()(before))
+
+    def test_gradient_is_finite_at_zero(self):
+        _, after = self.descend("zeros")
+        assert np.isfinite(after).all()
+
+
+class ScheduleContract(SavedContract):
+    """Promises of a schedule that `reference`, in float64, repeats.
+
+    Attributes:
+        peak: Float. The largest value under `arguments`, the unit of the tolerance.
+        period: Integer. Number of steps after which the schedule has shown itself.
+    """
+
+    peak = None
+    period = None
+
+    def reference(self, step):
+        raise NotImplementedError
+
+    def test_agrees_with_the_reference_at_every_step(self):
+        schedule = compiled(self.make())
+        steps = [*range(self.period + 10), 10**7]
+        actual = [float(schedule(keras.ops.convert_to_tensor(s))) for s in steps]
+        desired = [self.reference(step) for step in steps]
+        np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-6 * self.peak)
+
+    def test_takes_steps_of_any_type(self):
+        schedule = self.make()
+        for step in (3, np.int64(3), np.array(3), keras.Variable(3, dtype="int32")):
+            value = schedule(step)
+            assert value.shape == ()
+            assert keras.backend.standardize_dtype(value.dtype) == "float32"
+            assert_close(value, schedule(keras.ops.convert_to_tensor(3)))
+
+    def test_drives_an_optimizer_and_reloads(self, tmp_path):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(self.make()), "mse")
+        model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0)
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras")
+        rate = float(array(revived.optimizer.learning_rate))
+        assert abs(rate - self.reference(4)) < 1e-6 * self.peak
+
+
+class LayerContract(SavedContract):
+    """Promises of a layer called on a tensor of shape `input_shape`."""
+
+    input_shape = None
+
+    def inputs(self):
+        return normal(self.input_shape)
+
+    def test_shapes_agree(self):
+        layer, shape = self.make(), (None, *self.input_shape[1:])
+        symbolic = layer(keras.Input(batch_shape=shape)).shape
+        assert layer.compute_output_shape(shape) == symbolic
+        for training in (False, True):
+            eager = layer(self.inputs(), training=training).shape
+            assert tuple(eager) == (self.input_shape[0], *symbolic[1:])
+
+    def test_mixed_precision(self):
+        layer = self.make(dtype="mixed_bfloat16")
+        for training in (False, True):
+            outputs = layer(self.inputs(), training=training)
+            assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+        assert {weight.dtype for weight in layer.trainable_weights} <= {"float32"}
+        revived = self.component.from_config(layer.get_config())
+        assert revived.dtype_policy.name == "mixed_bfloat16"
+
+    def test_inference_is_deterministic(self):
+        layer, inputs = self.make(), self.inputs()
+        assert_close(layer(inputs), layer(inputs))
+
+    def test_inference_compiles(self):
+        layer, inputs = self.make(), self.inputs()
+        assert_close(layer(inputs), compiled(layer)(inputs))
+
+    def test_trains_compiled_and_reloads(self, tmp_path, monkeypatch):
+        compile_without_a_compiler(monkeypatch)
+        model, inputs = keras.Sequential([self.make()]), array(self.inputs())
+        targets = np.zeros_like(array(model(inputs)))
+        model.compile("sgd", "mse", jit_compile=True)
+        before = [array(weight) for weight in model.trainable_weights]
+        model.fit(inputs, targets, verbose=0)
+        for old, weight in zip(before, model.trainable_weights, strict=True):
+            assert np.isfinite(array(weight)).all()
+            assert (array(weight) != old).any()
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras")
+        assert_close(revived(inputs), model(inputs))
+
+
+class CallbackContract(Contract):
+    """Promises of a callback for `model.fit`."""
+
+    def trained(self, *callbacks):
+        """History and weights of a small fit, the same in each call."""
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        x = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
+        history = model.fit(
+            x,
+            x[:, :3],
+            batch_size=8,
+            epochs=3,
+            validation_split=0.25,
+            callbacks=list(callbacks),
+            verbose=0,
+        )
+        return history.history, [array(weight) for weight in model.weights]
+
+    def test_a_second_fit_is_like_a_first(self):
+        callback = self.make()
+        first, second = self.trained(callback), self.trained(callback)
+        assert same(first, self.trained(self.make()))
+        assert same(second, first)
+
+    def test_survives_copies(self):
+        original = self.make()
+        pickled = pickle.loads(pickle.dumps(original))
+        expected = self.trained(self.make())
+        for clone in (copy.deepcopy(original), pickled):
+            assert same(self.trained(clone), expected)
+
+
+class RecipeContract:
+    """Promises of a recipe.
+
+    Attributes:
+        recipe: The recipe under test.
+        epochs: Integer. Number of epochs after which its defaults have learned.
+        examples: Integer. How many of its training examples suffice for that.
+    """
+
+    recipe = None
+    epochs = 3
+    examples = 256
+
+    def data(self):
+        data = self.recipe.data()
+        return {
+            **data,
+            "x": data["x"][: self.examples],
+            "y": data["y"][: self.examples],
+        }
+
+    def test_defaults_learn(self, tmp_path):
+        keras.utils.set_random_seed(0)
+        model, history = run(self.recipe, **self.data(), epochs=self.epochs, verbose=0)
+        objective = self.recipe.objective
+        first, *_, last = history.history[objective.name]
+        assert last < first if objective.direction == "min" else last > first
+        test = self.recipe.test_data()
+        scores = model.evaluate(**test, verbose=0, return_dict=True)
+        assert objective.name.removeprefix("val_") in scores
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras")
+        assert_close(revived(test["x"][:8]), model(test["x"][:8]))
+
+    def test_data_are_the_same_each_time(self):
+        assert same(self.recipe.data(), self.recipe.data())
+        assert same(self.recipe.test_data(), self.recipe.test_data())
+
+    def test_space_is_described_and_has_its_defaults_within(self):
+        hp = keras_tuner.HyperParameters()
+        self.recipe.space(hp)
+        assert inspect.getdoc(type(self.recipe))
+        for parameter in hp.space:
+            if isinstance(parameter, keras_tuner.engine.hyperparameters.Choice):
+                assert parameter.default in parameter.values
+            else:
+                assert parameter.min_value <= parameter.default <= parameter.max_value
+
+    def test_tuner_sees_the_whole_space_at_once_and_searches_it(self, tmp_path):
+        tuner = keras_tuner.RandomSearch(
+            self.recipe, self.recipe.objective, max_trials=2, directory=tmp_path
+        )
+        space = {hp.name for hp in tuner.oracle.get_space().space}
+        tuner.search(**self.data(), epochs=1, verbose=0)
+        assert space == {hp.name for hp in tuner.oracle.get_space().space}
+        (best,) = tuner.get_best_hyperparameters()
+        run(self.recipe, **self.data(), hp=best, epochs=1, verbose=0)
+
+
+def normal(shape, dtype="float32"):
+    """Returns a fixed tensor of standard normal values."""
+    values = np.random.default_rng(0).normal(size=shape)
+    return keras.ops.convert_to_tensor(values, dtype)
+
+
+def array(tensor):
+    """Returns a tensor of any backend as a NumPy array."""
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def assert_close(actual, desired):
+    np.testing.assert_allclose(array(actual), array(desired), rtol=1e-5, atol=1e-6)
+
+
+def same(a, b):
+    """Whether two nests of containers, arrays and plain values are equal."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+
+
+def compiled(function):
+    """Returns `function` as the current backend compiles it, in one graph."""
+    match keras.backend.backend():
+        case "jax":
+            import jax
+
+            return jax.jit(function)
+        case "tensorflow":
+            import tensorflow as tf
+
+            return tf.function(function, jit_compile=True)
+        case "torch":
+            import torch
+
+            # The eager backend traces the whole graph but needs no C++ compiler.
+            return torch.compile(function, backend="eager", fullgraph=True)
+
+
+def compile_without_a_compiler(monkeypatch):
+    """Has PyTorch's `fit(jit_compile=True)` trace the graph, but not build it."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        eager = functools.partial(torch.compile, backend="eager")
+        monkeypatch.setattr(torch, "compile", eager)

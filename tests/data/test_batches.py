@@ -1,0 +1,140 @@
+import keras
+import numpy as np
+import pytest
+from contracts import Contract, array, same
+
+from kdl.data import Batches
+
+
+def noise(x, y, rng):
+    return x + rng.normal(size=x.shape), y
+
+
+class TestBatches(Contract):
+    component = Batches
+    x = np.arange(10.0)[:, np.newaxis]
+    y = np.arange(10)
+    arguments = {
+        "x": x,
+        "y": y,
+        "batch_size": 4,
+        "seed": 1,
+        "shuffle": False,
+        "drop_remainder": True,
+        "augment": (noise,),
+        "epoch": 2,
+    }
+    refused = [
+        (
+            {"y": y[1:]},
+            "`x` and `y` must hold the same number of examples, at least one. "
+            "Received: len(x)=10, len(y)=9",
+        ),
+        (
+            {"batch_size": 0},
+            "`batch_size` must be an integer in [1, inf). Received: batch_size=0",
+        ),
+        ({"seed": None}, "`seed` must be an integer in [0, inf). Received: seed=None"),
+        (
+            {"shuffle": "yes"},
+            "`shuffle` must be one of True, False. Received: shuffle='yes'",
+        ),
+        (
+            {"drop_remainder": 1},
+            "`drop_remainder` must be one of True, False. Received: drop_remainder=1",
+        ),
+        ({"epoch": -1}, "`epoch` must be an integer in [0, inf). Received: epoch=-1"),
+    ]
+
+    def batches(self, **overrides):
+        return Batches(self.x, self.y, **{"batch_size": 4, **overrides})
+
+    def test_an_epoch_holds_each_example_once(self):
+        x, y = zip(*self.batches(), strict=True)
+        assert [len(part) for part in x] == [4, 4, 2]
+        assert sorted(np.concatenate(y)) == list(range(10))
+        np.testing.assert_array_equal(np.concatenate(x)[:, 0], np.concatenate(y))
+
+    def test_drops_the_remainder_but_never_all(self):
+        assert [len(x) for x, _ in self.batches(drop_remainder=True)] == [4, 4]
+        (only,) = self.batches(drop_remainder=True, batch_size=11)
+        assert len(only[0]) == 10
+
+    def test_keeps_the_order_on_request(self):
+        y = np.concatenate([y for _, y in self.batches(shuffle=False)])
+        np.testing.assert_array_equal(y, self.y)
+
+    def test_an_item_depends_on_seed_epoch_and_index_alone(self):
+        def item(epoch, index, before=(), seed=0):
+            batches = self.batches(seed=seed, epoch=epoch, augment=[noise])
+            for other in before:
+                batches[other]
+            return batches[index]
+
+        assert same(item(3, 1), item(3, 1, before=[2, 0, 1]))
+        for other in (item(4, 1), item(3, 0), item(3, 1, seed=1)):
+            assert not same(item(3, 1), other)
+
+    def test_epochs_differ(self):
+        first, second = (list(self.batches(epoch=epoch)) for epoch in (0, 1))
+        assert not same(first, second)
+
+    def shown(self, batches, epochs=2, initial_epoch=0, fits=1):
+        """The first inputs of the four batches that a model is shown in training."""
+        model = keras.Sequential([keras.Input((1,)), Shown()])
+        model.compile("sgd", "mse", metrics=["mse"])
+        for _ in range(fits):
+            model.fit(
+                batches,
+                shuffle=False,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                verbose=0,
+            )
+        return array(model.layers[0].shown)
+
+    def rows(self, *epochs):
+        """The same as they should be, of these epochs of two full batches each."""
+        return np.concatenate(
+            [
+                np.concatenate([x for x, _ in self.batches(epoch=epoch)])[:8]
+                for epoch in epochs
+            ]
+        ).reshape(-1, 4)
+
+    def test_fit_sees_the_epochs_as_they_are(self):
+        shown = self.shown(self.batches(drop_remainder=True))
+        np.testing.assert_array_equal(shown, self.rows(0, 1))
+
+    def test_a_fit_that_goes_on_sees_what_it_would_have_seen(self):
+        batches = self.batches(drop_remainder=True, epoch=3)
+        shown = self.shown(batches, initial_epoch=3, epochs=5)
+        np.testing.assert_array_equal(shown, self.rows(3, 4))
+
+    def test_a_further_fit_sees_a_later_epoch(self):
+        shown = self.shown(self.batches(drop_remainder=True), epochs=1, fits=2)
+        np.testing.assert_array_equal(shown, self.rows(0, 2))
+
+    def test_refuses_an_index_past_the_end(self):
+        with pytest.raises(IndexError, match="`index` must be below 3"):
+            self.batches()[3]
+
+
+class Shown(keras.layers.Layer):
+    """Keeps the four batches of four that it has been shown in training."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(shape=(), initializer="zeros", name="weight")
+        self.step = self.add_weight(
+            dtype="int32", initializer="zeros", trainable=False, name="step"
+        )
+        self.shown = self.add_weight(
+            shape=(4, 4), initializer="zeros", trainable=False, name="shown"
+        )
+
+    def call(self, inputs, training=False):
+        if training:
+            row = keras.ops.one_hot(self.step, 4)[:, None]
+            self.shown.assign(self.shown + row * inputs[:, 0][None])
+            self.step.assign(self.step + 1)
+        return inputs * self.weight

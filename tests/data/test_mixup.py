@@ -1,0 +1,44 @@
+import numpy as np
+from contracts import Contract
+
+from kdl.data import MixUp
+
+
+class TestMixUp(Contract):
+    component = MixUp
+    arguments = {"num_classes": 3, "alpha": 0.4}
+    refused = [
+        (
+            {"num_classes": 1},
+            "`num_classes` must be an integer in [2, inf). Received: num_classes=1",
+        ),
+        ({"alpha": 0}, "`alpha` must be a number in (0, inf). Received: alpha=0"),
+    ]
+
+    def mixed(self, alpha, count=4000):
+        """Labels, and targets of inputs that are the one-hot labels themselves."""
+        labels = np.arange(count) % 3
+        x = np.eye(3, dtype="float32")[labels]
+        return labels, *MixUp(3, alpha)(x, labels, np.random.default_rng(0))
+
+    def test_targets_are_blended_as_inputs_are(self):
+        _, x, y = self.mixed(1.0)
+        assert x.dtype == y.dtype == "float32"
+        np.testing.assert_allclose(x, y)
+        np.testing.assert_allclose(y.sum(1), 1, rtol=1e-6)
+
+    def test_weights_follow_the_beta_distribution(self):
+        labels, _, y = self.mixed(0.4)
+        own = y[np.arange(len(y)), labels]
+        # One in three has a partner of its own class, and there all of the weight.
+        # 4,000 draws with a standard deviation below 0.5: the standard error is 0.008.
+        assert abs(own.mean() - (0.5 + 0.5 / 3)) < 0.03
+        lam = own[own < 1]
+        # The variance of Beta(a, a) is 1 / (4 (2 a + 1)).
+        assert abs(lam.var() - 1 / (4 * 1.8)) < 0.01
+
+    def test_blends_images(self):
+        x = np.zeros((2, 4, 4, 1), "float32")
+        x[1] = 1
+        mixed, y = MixUp(2, 1.0)(x, np.array([0, 1]), np.random.default_rng(0))
+        np.testing.assert_allclose(mixed[:, 0, 0, 0], y[:, 1])

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from kdl.checks import check_boolean, check_choice, check_integer, check_number
+
+
+class TestCheckNumber:
+    @pytest.mark.parametrize(
+        ("value", "interval"),
+        [
+            (0, "[0, 1)"),
+            (np.float32(0.5), "(0, 1)"),
+            (1e300, "(0, inf)"),
+            (1, "[0, 1]"),
+        ],
+    )
+    def test_returns_a_float(self, value, interval):
+        result = check_number("a", value, interval)
+        assert type(result) is float and result == value
+
+    @pytest.mark.parametrize(
+        ("value", "interval"),
+        [
+            (0, "(0, 1]"),
+            (1, "[0, 1)"),
+            (float("inf"), "[0, inf)"),
+            (float("nan"), "[0, inf)"),
+            (True, "[0, 1]"),
+            ("1", "[0, 1]"),
+            (None, "[0, 1]"),
+            (1j, "[0, 1]"),
+        ],
+    )
+    def test_refuses(self, value, interval):
+        with pytest.raises(ValueError) as error:
+            check_number("a", value, interval)
+        assert str(error.value) == (
+            f"`a` must be a number in {interval}. Received: a={value!r}"
+        )
+
+
+class TestCheckInteger:
+    def test_returns_an_int(self):
+        result = check_integer("a", np.int64(3), "[1, inf)")
+        assert type(result) is int and result == 3
+
+    @pytest.mark.parametrize("value", [0, 1.0, True, "1", None])
+    def test_refuses(self, value):
+        with pytest.raises(ValueError) as error:
+            check_integer("a", value, "[1, inf)")
+        assert str(error.value) == (
+            f"`a` must be an integer in [1, inf). Received: a={value!r}"
+        )
+
+
+class TestCheckChoice:
+    def test_returns_the_value(self):
+        assert check_choice("a", "x", ("x", "y")) == "x"
+        assert check_boolean("a", False) is False
+
+    @pytest.mark.parametrize("value", [True, 1.0, "1", None, np.ones(2)])
+    def test_refuses_equal_values_of_other_types(self, value):
+        with pytest.raises(ValueError) as error:
+            check_choice("a", value, (1, 2))
+        assert str(error.value) == f"`a` must be one of 1, 2. Received: a={value!r}"

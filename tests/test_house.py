@@ -1,0 +1,217 @@
+"""The house rules that a machine can check."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import kdl
+
+ROOT = Path(__file__).parent.parent
+
+SIMPLE = {"checks", "schedules"}
+COMPONENTS = SIMPLE | {"layers", "regularizers"}
+# Whom each room may import, besides itself. Components know nothing above them.
+MAY_IMPORT = {
+    "schedules": {"checks"},
+    "regularizers": SIMPLE,
+    "layers": SIMPLE | {"regularizers"},
+    "callbacks": COMPONENTS,
+    "data": {"checks"},
+    "recipes": COMPONENTS | {"callbacks", "data"},
+    "tuning": {"callbacks", "checks", "data", "files"},
+    "cli": COMPONENTS | {"callbacks", "data", "files", "recipes", "tuning"},
+}
+# Packages that only these rooms may import.
+RESERVED = {
+    "keras_tuner": {"recipes", "tuning", "cli"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "kdl_cli": {"cli"},
+}
+# What a class in a room inherits its tests from.
+CONTRACTS = {
+    "schedules": "ScheduleContract",
+    "regularizers": "RegularizerContract",
+    "layers": "LayerContract",
+    "callbacks": "CallbackContract",
+    "data": "Contract",
+    "recipes": "RecipeContract",
+}
+PUBLIC = [room for room in MAY_IMPORT if room != "cli"]
+SECTIONS = ["Args", "Call arguments", "Returns", "Raises", "Example", "References"]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_point_downwards(room):
+    for path in sources(room):
+        for name, nested in imports(path):
+            package, _, rest = name.partition(".")
+            if package == "kdl" and rest:
+                assert rest.partition(".")[0] in MAY_IMPORT[room] | {room}, path
+            assert room in RESERVED.get(package, {room}), f"{path} imports {name}"
+            assert not name.startswith(("keras.src", "keras_tuner.src")), path
+            assert package not in ("callbacks", "recipes", "tuning", "cli"), path
+            # What is heavy, optional or a backend is imported where it is used.
+            if package in ("wandb", "jax", "tensorflow", "torch"):
+                assert nested, f"{path} imports {name} at its top"
+
+
+def test_only_its_callback_knows_wandb():
+    files = {
+        path.name
+        for room in MAY_IMPORT
+        for path in sources(room)
+        for name, _ in imports(path)
+        if name.partition(".")[0] == "wandb"
+    }
+    assert files <= {"wandb_logger.py"}
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_public_names_are_sorted_and_complete(room):
+    module = importlib.import_module(f"kdl.{room}")
+    assert module.__all__ == sorted(module.__all__)
+    tree = ast.parse(Path(module.__file__).read_text())
+    imported = [
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert sorted(imported) == module.__all__
+    assert room in kdl.__all__
+
+
+def components():
+    """Room and name of everything public."""
+    for room in PUBLIC:
+        for name in importlib.import_module(f"kdl.{room}").__all__:
+            yield room, name
+
+
+@pytest.mark.parametrize(("room", "name"), list(components()))
+def test_component_has_its_test_under_its_contract(room, name):
+    component = getattr(importlib.import_module(f"kdl.{room}"), name)
+    test = ROOT / "tests" / room / f"test_{Path(inspect.getfile(component)).name}"
+    assert re.search(rf"\b{name}\b", test.read_text())
+    is_part = inspect.isclass(component) and not issubclass(component, tuple)
+    if is_part and room in CONTRACTS:
+        assert CONTRACTS[room] in contracts_of(test, name), f"{name} in {test}"
+
+
+def contracts_of(test, name):
+    """Bases of the test classes whose `component` or `recipe` is `name`."""
+    for node in ast.parse(test.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                if isinstance(statement, ast.Assign) and statement.targets[0].id in (
+                    "component",
+                    "recipe",
+                ):
+                    names = {
+                        part.id
+                        for part in ast.walk(statement.value)
+                        if isinstance(part, ast.Name)
+                    }
+                    if name in names:
+                        yield from (ast.unparse(base) for base in node.bases)
+
+
+@pytest.mark.parametrize(("room", "name"), list(components()))
+def test_docstring_is_in_order(room, name):
+    text = inspect.getdoc(getattr(importlib.import_module(f"kdl.{room}"), name))
+    headers = re.findall(r"^(\w[\w ]*):$", text, re.MULTILINE)
+    assert headers == [header for header in SECTIONS if header in headers], name
+    assert text.split("\n")[0].endswith(".")
+
+
+@pytest.mark.parametrize(("room", "name"), list(components()))
+def test_example_runs(room, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = inspect.getdoc(getattr(importlib.import_module(f"kdl.{room}"), name))
+    (x, y), validation, _ = kdl.data.digits()
+    (x, y) = (x[:256], y[:256])
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    names = {
+        "kdl": kdl,
+        "keras": keras,
+        "np": np,
+        "x": x,
+        "y": y,
+        "validation": validation,
+        "model": model,
+        "folder": tmp_path,
+    }
+    for example in doctest.DocTestParser().get_examples(text):
+        exec(compile(example.source, f"{name}'s example", "exec"), names)
+
+
+def test_registered_names_are_unique():
+    registered = re.compile(r"register_keras_serializable\(package=\"(\w+)\"\)")
+    names = []
+    for room in MAY_IMPORT:
+        for path in sources(room):
+            text = path.read_text()
+            assert set(registered.findall(text)) <= {"kdl"}, path
+            assert room not in ("recipes", "tuning") or not registered.search(text)
+            for node in ast.parse(text).body:
+                if isinstance(node, ast.ClassDef) and any(
+                    "register_keras_serializable" in ast.unparse(decorator)
+                    for decorator in node.decorator_list
+                ):
+                    names.append(node.name)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_import_is_light():
+    """`import kdl` brings nothing but Keras and what Keras brings."""
+    code = (
+        "import sys, keras, sklearn, scipy.ndimage; before = set(sys.modules);"
+        "import kdl; new = {name.partition('.')[0] for name in set(sys.modules) - "
+        "before}; print(*new & {'keras_tuner', 'wandb', 'matplotlib', "
+        "'tensorflow_datasets', 'typer', 'callbacks', 'recipes', 'tuning', 'cli'})"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert output.stdout.strip() == ""
+
+
+def sources(room):
+    folder = ROOT / "kdl" / room
+    return sorted((folder if folder.exists() else ROOT / room).rglob("*.py"))
+
+
+def imports(path):
+    """Names that a file imports, and whether within a function."""
+    tree = ast.parse(path.read_text())
+    nested = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in nested) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: import absolutely"
+            yield node.module, id(node) in nested
+            yield from (
+                (f"{node.module}.{alias.name}", id(node) in nested)
+                for alias in node.names
+                if node.module == "kdl"
+            )

@@ -1,0 +1,46 @@
+"""What is installed is whole."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_wheel_holds_everything(tmp_path):
+    """Builds a wheel, installs it into a folder of its own and uses it from there."""
+    # A copy, since setuptools leaves `build/` beside what it builds.
+    source = tmp_path / "source"
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    for name in files:
+        if (ROOT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    site = tmp_path / "site"
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "install", *options]
+    subprocess.run([*pip, "--target", site, source], check=True)
+    code = (
+        "import sys, kdl, kdl.recipes, kdl.tuning, kdl_cli.main;"
+        "from kdl.data.sklearn_digits import sklearn_digits_dataset_builder;"
+        "print(kdl.__file__, kdl.callbacks.__file__, kdl_cli.__file__);"
+        "print(*{'callbacks', 'recipes', 'tuning', 'cli'} & set(sys.modules))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    paths, stray = output.split("\n")[:2]
+    assert all(path.startswith(str(site)) for path in paths.split())
+    assert stray == ""
