@@ -18,7 +18,7 @@ class Folder:
     """Folder of a run or a search that this process writes.
 
     Args:
-        path: `Path`. The folder; it may exist.
+        path: `Path`.
         settings: Dict of plain values. What was asked for, with the key `kind`.
     """
 
@@ -32,8 +32,11 @@ class Folder:
             "versions": versions(settings["backend"]),
         }
         self._start = time.monotonic()
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / SETTINGS, self.settings)
+
+    def begin(self):
+        """Makes the folder, if it is not there, and notes what was asked for."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / SETTINGS, self.settings)
 
     def end(self, status):
         """Notes how it ended: `finished`, `interrupted` or `failed`."""

@@ -63,7 +63,11 @@ class Record(keras.callbacks.Callback):
         self.rows = []
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self.rows.append({"epoch": epoch + 1, **logs, "learning_rate": rate})
+        row = {"epoch": epoch + 1, **logs}
+        # One that holds several optimizers has no rate of its own.
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        if rate is not None:
+            row["learning_rate"] = float(rate)
+        self.rows.append(row)
         self.folder.write_rows("history.csv", self.rows)
         self.progress.update(epoch, logs)

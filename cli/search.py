@@ -39,8 +39,13 @@ class Search:
             "trials": trials,
         }
         path = out or Path("runs") / f"{recipe}-tune"
-        if folders.occupied(path):
+        self.folder = folders.Folder(path, self.settings)
+        resumed = folders.occupied(path)
+        if resumed:
             check_identity(path, self.settings)
+        else:
+            # Before the tuner makes files, which alone would be nobody's.
+            self.folder.begin()
         # KerasTuner prints that it reloads; `perform` says more.
         with contextlib.redirect_stdout(io.StringIO()):
             self.tuner = Tuner(
@@ -51,7 +56,8 @@ class Search:
                 directory=path,
                 project_name="trials",
             )
-        self.folder = folders.Folder(path, self.settings)
+        if resumed:
+            self.folder.begin()
 
     def perform(self, console):
         """Searches, tests the best model and writes the results."""

@@ -42,6 +42,7 @@ class Training:
             **settings(self.recipe, recipe, data, epochs, seed),
         }
         self.folder = folders.Folder(folders.create(out, recipe), self.settings)
+        self.folder.begin()
         self.folder.write_hyperparameters(recipe, self.hp.values)
         if logger:
             path = self.folder.path

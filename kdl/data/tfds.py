@@ -2,6 +2,7 @@
 
 import importlib.util
 import threading
+import time
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -112,34 +113,34 @@ def _check_hosts(name, builder):
     """Raises a `ConnectionError` if the hosts of the downloads do not answer."""
     import requests
 
-    silent = {
-        "{0.scheme}://{0.netloc}".format(urlsplit(url)): "no answer"
+    hosts = {
+        "{0.scheme}://{0.netloc}".format(urlsplit(url))
         for url in builder.url_infos or {}
         if url.startswith("http")
     }
+    answers = {}
 
     def ask(host):
         try:
             requests.head(host, timeout=PATIENCE)
+            answers[host] = None
         except requests.RequestException as error:
-            silent[host] = type(error).__name__
-        else:
-            del silent[host]
+            answers[host] = type(error).__name__
 
     # In threads, since the look-up of a name may outlast any time-out.
-    threads = [
-        threading.Thread(target=ask, args=(host,), daemon=True) for host in silent
-    ]
+    threads = [threading.Thread(target=ask, args=(h,), daemon=True) for h in hosts]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + PATIENCE
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(max(0, deadline - time.monotonic()))
+    reasons = {host: answers.get(host, "no answer") for host in sorted(hosts)}
+    silent = [f"{host} ({reason})" for host, reason in reasons.items() if reason]
     if silent:
-        reasons = ", ".join(f"{host} ({why})" for host, why in sorted(silent.items()))
         raise ConnectionError(
             f"The data set {name!r} is not prepared in {builder.data_path}, and cannot "
-            f"be downloaded now: {reasons}. Connect to the network, or choose the data "
-            "directory in which it is prepared as array_record."
+            f"be downloaded now: {', '.join(silent)}. Connect to the network, or "
+            "choose the data directory in which it is prepared as array_record."
         )
 
 
@@ -153,9 +154,10 @@ def _arrays(name, builder, part):
             f"each. Its inputs have the shape {shape}, its labels "
             f"{builder.info.features[label_key].shape}."
         )
-    dtype = builder.info.features[input_key].np_dtype
     x = np.empty((len(source), *shape), "float32")
     y = np.empty(len(source), "int32")
     for row, example in enumerate(source):
         x[row], y[row] = example[input_key], example[label_key]
-    return x / 255 if np.issubdtype(dtype, np.integer) else x, y
+    if np.issubdtype(builder.info.features[input_key].np_dtype, np.integer):
+        x /= 255
+    return x, y
