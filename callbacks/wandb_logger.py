@@ -31,7 +31,8 @@ class WandbLogger(keras.callbacks.Callback):
 
     A run that `wandb.init` began earlier is used and left open. Any other run
     belongs to one `fit` alone: it never becomes `wandb.run`, and one left open by a
-    `fit` that raised is finished as failed when the next begins.
+    `fit` that raised is finished as failed when the same logger begins the next. In a
+    search of KerasTuner, which copies its callbacks, it stays open until Python ends.
 
     A failure of W&B becomes one warning; the training goes on, and nothing more is
     logged until the next `fit`. A missing API key counts as one, where W&B itself

@@ -30,7 +30,7 @@ def find(name):
 def recipes_table():
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, recipe in sorted(by_name().items()):
-        table.add_row(f"[bold]{name}[/bold]", inspect.getdoc(recipe).split("\n")[0])
+        table.add_row(name, inspect.getdoc(recipe).split("\n")[0])
     return table
 
 
@@ -60,7 +60,9 @@ def extent(parameter):
         text = f"{parameter.min_value} to {parameter.max_value}"
         if parameter.sampling != "linear":
             text += f", {parameter.sampling} scale"
-        if parameter.step:
-            text += f", step {parameter.step}"
+        if parameter.step and parameter.step != 1:
+            # On a log scale KerasTuner multiplies by the step.
+            kind = "step" if parameter.sampling == "linear" else "factor"
+            text += f", {kind} {parameter.step}"
         return text
     return ", ".join(map(str, getattr(parameter, "values", [True, False])))

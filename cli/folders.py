@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import importlib.metadata
+import itertools
 import platform
 import time
 from datetime import UTC, datetime
@@ -20,18 +21,22 @@ class Folder:
     Args:
         path: `Path`.
         settings: Dict of plain values. What was asked for, with the key `kind`.
+        before: Dict. Settings that the folder holds, if it is resumed. Their
+            `started` stays, and their `seconds` are added to.
     """
 
-    def __init__(self, path, settings):
+    def __init__(self, path, settings, before=None):
         self.path = path
+        before = before or {}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         self.settings = {
             **settings,
             "status": "running",
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": None,
+            "started": before.get("started", now),
+            "seconds": before.get("seconds") or 0,
             "versions": versions(settings["backend"]),
         }
-        self._start = time.monotonic()
+        self._start = time.monotonic() - self.settings["seconds"]
 
     def begin(self):
         """Makes the folder, if it is not there, and notes what was asked for."""
@@ -88,6 +93,15 @@ def ending(folder, console, hint):
     folder.end("finished")
 
 
+def check_free(out):
+    """Raises a `ValueError` if there is something at `out`, which may be `None`."""
+    if out is not None and occupied(out):
+        raise ValueError(
+            f"{out} is there already, and nothing is overwritten. "
+            "Give --out a new name."
+        )
+
+
 def create(out, default):
     """Makes a new folder.
 
@@ -95,27 +109,16 @@ def create(out, default):
         out: Optional `Path`. A folder that does not exist, or is empty.
         default: String. Where `out` is `None`, the name, within `runs`, that is
             followed by the first free number.
-
-    Raises:
-        ValueError: If there is something at `out`.
     """
-    if out is None:
-        number = 1
-        while True:
-            path = Path("runs") / f"{default}-{number}"
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                number += 1
-            else:
-                return path
-    if occupied(out):
-        raise ValueError(
-            f"{out} is there already, and nothing is overwritten. "
-            "Give --out a new name."
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    return out
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        return out
+    Path("runs").mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        path = Path("runs") / f"{default}-{number}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
 
 
 def occupied(path):

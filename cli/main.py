@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from kdl_cli import backends, reports
 
@@ -16,8 +15,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train recipes with Keras 3, and search their hyperparameters.",
 )
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+# Without markup: what is printed may hold brackets of any kind.
+console = Console(highlight=False, markup=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
 Backend = Annotated[
@@ -74,7 +74,7 @@ def run(
         Path | None,
         typer.Option(
             help="hyperparameters.json of a run or a search, or the folder it is in. "
-            "--set goes before it."
+            "--set overrides it."
         ),
     ] = None,
     data: Data = None,
@@ -146,7 +146,7 @@ def start(requested):
     """Chooses the backend, and says which where the user did not."""
     name, reason = backends.choose(requested)
     if reason:
-        console.print(f"[dim]Backend: {name} ({reason}; --backend chooses)[/dim]")
+        console.print(f"Backend: {name} ({reason}; --backend chooses)", style="dim")
 
 
 @contextlib.contextmanager
@@ -155,8 +155,10 @@ def refusals():
     try:
         yield
     except (ValueError, ImportError, OSError) as error:
-        # Escaped, since an interval such as `[a, b]` may look like markup.
-        errors.print(f"[red]Error:[/red] {escape(str(error))}")
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{error.filename} cannot be used: {error.strerror}."
+        errors.print(f"Error: {text}", style="red")
         raise typer.Exit(2) from None
 
 

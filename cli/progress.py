@@ -36,9 +36,11 @@ class EpochProgress:
             yield
             return
         self._task = self._bar.add_task(title, total=self.epochs, metric="")
-        with self._bar:
-            yield
-        self._bar.remove_task(self._task)
+        try:
+            with self._bar:
+                yield
+        finally:
+            self._bar.remove_task(self._task)
 
     def update(self, epoch, logs):
         """Tells that `epoch`, counted from 0, has ended with these logs."""

@@ -30,10 +30,11 @@ def parts(folder):
         yield values_table(history[-1])
     if (folder / HYPERPARAMETERS).exists():
         yield "\nHyperparameters:"
-        yield values_table(read_json(folder / HYPERPARAMETERS)["values"])
+        _, values = read_hyperparameters(folder / HYPERPARAMETERS)
+        yield values_table(values)
     if (folder / RESULTS).exists():
         yield "\nTest set:"
-        yield values_table(read_json(folder / RESULTS)["test"])
+        yield values_table(dict(read_json(folder / RESULTS)).get("test", {}))
 
 
 def trials(folder, settings, most=5):
@@ -94,7 +95,29 @@ def read_settings(folder):
     settings = read_json(folder / SETTINGS)
     if not isinstance(settings, dict) or settings.get("kind") not in ("run", "search"):
         raise ValueError(f"{foreign}: its {SETTINGS} is of something else.")
+    missing = {"recipe", "objective", "direction", "status"} - settings.keys()
+    if missing:
+        raise ValueError(f"{folder / SETTINGS} lacks {', '.join(sorted(missing))}.")
     return settings
+
+
+def read_hyperparameters(path):
+    """Returns the recipe's name and the values in a file of hyperparameters.
+
+    Raises:
+        ValueError: If the file is not one.
+    """
+    content = read_json(path)
+    if (
+        not isinstance(content, dict)
+        or "recipe" not in content
+        or not isinstance(content.get("values"), dict)
+    ):
+        raise ValueError(
+            f"{path} holds no hyperparameters. `kdl run` and `kdl tune` write them, "
+            f"as {HYPERPARAMETERS}."
+        )
+    return content["recipe"], content["values"]
 
 
 def read_json(path):

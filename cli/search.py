@@ -5,6 +5,7 @@ import io
 import warnings
 from pathlib import Path
 
+import filelock
 import typer
 
 from kdl.tuning import BayesianOptimization
@@ -12,7 +13,7 @@ from kdl_cli import figures, folders, reports, training
 from kdl_cli.progress import EpochProgress
 
 # Settings without which a search that is there is another one.
-IDENTITY = ("kind", "recipe", "data", "epochs", "seed")
+IDENTITY = ("recipe", "data", "epochs", "seed", "backend")
 
 
 class Search:
@@ -39,25 +40,39 @@ class Search:
             "trials": trials,
         }
         path = out or Path("runs") / f"{recipe}-tune"
-        self.folder = folders.Folder(path, self.settings)
         resumed = folders.occupied(path)
-        if resumed:
-            check_identity(path, self.settings)
-        else:
+        before = check_identity(path, self.settings) if resumed else None
+        self.data = self.recipe.data()
+        self.folder = folders.Folder(path, self.settings, before)
+        if not resumed:
             # Before the tuner makes files, which alone would be nobody's.
             self.folder.begin()
-        # KerasTuner prints that it reloads; `perform` says more.
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.tuner = Tuner(
-                self.recipe,
-                self.recipe.objective,
-                max_trials=trials,
-                seed=seed,
-                directory=path,
-                project_name="trials",
-            )
-        if resumed:
-            self.folder.begin()
+        with contextlib.ExitStack() as held:
+            # Let go by the system, if not by us, when the process ends.
+            lock = filelock.FileLock(path / ".lock", blocking=False)
+            try:
+                held.enter_context(lock)
+            except filelock.Timeout:
+                raise ValueError(f"Another process is searching in {path}.") from None
+            # KerasTuner prints that it reloads; `perform` says more.
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.tuner = Tuner(
+                    self.recipe,
+                    self.recipe.objective,
+                    max_trials=trials,
+                    seed=seed,
+                    directory=path,
+                    project_name="trials",
+                )
+            there = len(self.tuner.oracle.trials)
+            if trials < there:
+                raise ValueError(
+                    f"{path} holds {there} trials, so that `--trials` must be {there} "
+                    f"or more. Received: {trials}"
+                )
+            if resumed:
+                self.folder.begin()
+            self.held = held.pop_all()
 
     def perform(self, console):
         """Searches, tests the best model and writes the results."""
@@ -65,16 +80,18 @@ class Search:
         ended = sum(row["status"] != "running" for row in self.tuner.rows())
         total = self.settings["trials"]
         if self.tuner.oracle.trials:
-            console.print(f"Resuming the search in {path}: {ended} of {total} trials.")
+            console.print(
+                f"Resuming the search in {path}. Trials: {ended} of {total} done."
+            )
         else:
-            console.print(f"Searching into {path}: {total} trials of {epochs} epochs.")
-        with folders.ending(self.folder, console, "The same command goes on with it."):
+            console.print(
+                f"Searching into {path}. Trials: {total}, of {epochs} epochs each."
+            )
+        hint = "The same command goes on with it."
+        with self.held, folders.ending(self.folder, console, hint):
             self.tuner.show(console, self.folder)
             self.tuner.search(
-                **self.recipe.data(),
-                epochs=epochs,
-                seed=self.settings["seed"],
-                verbose=0,
+                **self.data, epochs=epochs, seed=self.settings["seed"], verbose=0
             )
             self.finish(console)
 
@@ -109,16 +126,23 @@ def completed(trial):
 
 
 def check_identity(path, settings):
-    """Raises a `ValueError` if a folder is not that of the same search."""
+    """Returns the settings in a folder, if they are those of the same search.
+
+    Raises:
+        ValueError: If the folder is of another search, or of something else.
+    """
     before = reports.read_settings(path)
+    if before["kind"] != "search":
+        raise ValueError(f"{path} holds a run, not a search. Give --out a new name.")
     other = [key for key in IDENTITY if before.get(key) != settings[key]]
     if other:
         there = ", ".join(f"{key} {before.get(key)}" for key in other)
         here = ", ".join(f"{key} {settings[key]}" for key in other)
         raise ValueError(
-            f"{path} holds another search, or a run: {there}, not {here}. "
+            f"{path} holds another search: {there}, not {here}. "
             "Give --out a new name, or ask for the same."
         )
+    return before
 
 
 class Tuner(BayesianOptimization):
@@ -139,8 +163,8 @@ class Tuner(BayesianOptimization):
                 "status": trial.status.lower(),
                 self.oracle.objective.name: trial.score if completed(trial) else None,
                 "best_epoch": trial.best_step + 1 if completed(trial) else None,
+                "error": (trial.message or "").split("\n")[0],
                 **trial.hyperparameters.values,
-                "error": (trial.message or "").strip().split("\n")[-1],
             }
             for trial in self.oracle.trials.values()
         ]

@@ -41,6 +41,9 @@ class Training:
             "kind": "run",
             **settings(self.recipe, recipe, data, epochs, seed),
         }
+        folders.check_free(out)
+        # Loads them, perhaps over a network; all else has been checked.
+        self.data = self.recipe.data()
         self.folder = folders.Folder(folders.create(out, recipe), self.settings)
         self.folder.begin()
         self.folder.write_hyperparameters(recipe, self.hp.values)
@@ -61,7 +64,7 @@ class Training:
             with progress.shown(self.settings["recipe"]):
                 model, history = recipes.run(
                     self.recipe,
-                    **self.recipe.data(),
+                    **self.data,
                     hp=self.hp,
                     epochs=epochs,
                     seed=self.settings["seed"],
@@ -94,24 +97,18 @@ def settings(recipe, name, data, epochs, seed):
 
 
 def read_hyperparameters(path, recipe):
-    """Returns the values in a file of hyperparameters of this recipe.
+    """Returns the values in a file, or folder, of hyperparameters of this recipe.
 
     Raises:
         ValueError: If the file is not one, or is of another recipe.
     """
     path = path / reports.HYPERPARAMETERS if path.is_dir() else path
-    content = reports.read_json(path)
-    if not isinstance(content, dict) or {"recipe", "values"} - content.keys():
+    other, values = reports.read_hyperparameters(path)
+    if other != recipe:
         raise ValueError(
-            f"{path} holds no hyperparameters. `kdl run` and `kdl tune` write them, "
-            f"as {reports.HYPERPARAMETERS}."
+            f"{path} holds hyperparameters of the recipe {other!r}, not of {recipe!r}."
         )
-    if content["recipe"] != recipe:
-        raise ValueError(
-            f"{path} holds hyperparameters of the recipe {content['recipe']!r}, not of "
-            f"{recipe!r}."
-        )
-    return content["values"]
+    return values
 
 
 def parse(setting):

@@ -1,9 +1,11 @@
 """Classify small images, such as handwritten digits."""
 
+import functools
 from types import SimpleNamespace
 
 import keras
 import keras_tuner
+import numpy as np
 from keras import layers
 
 from kdl.data import Batches, RandomAffine, load
@@ -18,13 +20,15 @@ class Digits(keras_tuner.HyperModel):
     Args:
         source: What to learn, as `kdl.data.load` takes it: `"digits"`, `"gallery"`,
             `"tfds:NAME"` or a `kdl.data.Splits` of images of shape
-            `(examples, height, width, channels)` and integer labels. Defaults to
-            `"digits"`.
+            `(examples, height, width, channels)` and integer labels. Loaded when it
+            is first needed. Defaults to `"digits"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
             `0`.
 
-    Raises:
-        ValueError: If no source has this name, or if it does not hold images.
+    Example:
+
+    >>> recipe = kdl.recipes.Digits("gallery")
+    >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
     """
 
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
@@ -32,14 +36,22 @@ class Digits(keras_tuner.HyperModel):
 
     def __init__(self, source="digits", seed=0):
         super().__init__(name="digits")
-        self.splits = load(source, seed)
-        x, y = self.splits.train
-        if x.ndim != 4:
-            raise ValueError(
-                "`source` must hold images of shape (examples, height, width, "
-                f"channels). Received: inputs of shape {x.shape}"
-            )
-        self.input_shape, self.num_classes = x.shape[1:], int(y.max()) + 1
+        self.source, self.seed = source, seed
+
+    @functools.cached_property
+    def splits(self):
+        """`kdl.data.Splits` of the source."""
+        splits = load(self.source, self.seed)
+        for x, y in splits:
+            x, y = np.asarray(x), np.asarray(y)
+            integers = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+            if x.ndim != 4 or not integers or y.min() < 0:
+                raise ValueError(
+                    "`source` must hold images of shape (examples, height, width, "
+                    "channels) and one label each, an integer of 0 or more. "
+                    f"Received: {x.dtype} {x.shape} and {y.dtype} {y.shape}"
+                )
+        return splits
 
     def data(self):
         """Keyword arguments of `model.fit`: the training and the validation set."""
@@ -82,12 +94,12 @@ class Digits(keras_tuner.HyperModel):
 
     def build(self, hp):
         p = self.space(hp)
-        inputs = keras.Input(self.input_shape)
+        inputs = keras.Input(np.shape(self.splits.train[0])[1:])
         x = self._convolution(inputs, p.filters)
         x = self._convolution(x, p.filters)
-        x = layers.MaxPooling2D()(x)
+        x = layers.MaxPooling2D(data_format="channels_last")(x)
         x = self._convolution(x, 2 * p.filters)
-        x = layers.Flatten()(x)
+        x = layers.Flatten(data_format="channels_last")(x)
         if p.penalty == "elastic_net":
             penalty = ElasticNet(p.alpha, p.l1_ratio)
         else:
@@ -97,7 +109,9 @@ class Digits(keras_tuner.HyperModel):
             x = DropConnectDense(p.units, p.rate, **options)(x)
         else:
             x = layers.Dropout(p.rate)(layers.Dense(p.units, **options)(x))
-        model = keras.Model(inputs, layers.Dense(self.num_classes)(x))
+        # A class may be missing from one of the parts.
+        classes = 1 + max(int(np.max(y)) for _, y in self.splits)
+        model = keras.Model(inputs, layers.Dense(classes)(x))
         model.compile(
             optimizer=keras.optimizers.AdamW(weight_decay=p.weight_decay),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -111,8 +125,10 @@ class Digits(keras_tuner.HyperModel):
         return model
 
     def _convolution(self, x, filters):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        convolution = layers.Conv2D(
+            filters, 3, padding="same", use_bias=False, data_format="channels_last"
+        )
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(convolution(x)))
 
     def fit(
         self,
@@ -122,32 +138,52 @@ class Digits(keras_tuner.HyperModel):
         y,
         *,
         validation_data=None,
+        initial_epoch=0,
         epochs=30,
         seed=0,
-        callbacks=(),
+        callbacks=None,
         **kwargs,
     ):
-        """Fits a model; the arguments beyond those of `model.fit`: `hp`, `seed`."""
+        """Fits a model to arrays, in one cycle from `initial_epoch` to `epochs`.
+
+        The arguments are those of `model.fit`, and `seed`, which draws order and
+        augmentation. The batch size is a hyperparameter.
+        """
         p = self.space(hp)
-        warp = RandomAffine(p.shift, p.rotation, p.zoom, p.shear)
-        batches = Batches(x, y, p.batch_size, seed, drop_remainder=True, augment=[warp])
+        for name in ("batch_size", "sample_weight", "shuffle", "validation_split"):
+            if name in kwargs:
+                raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
+        batches = Batches(
+            np.asarray(x, "float32"),
+            y,
+            p.batch_size,
+            seed,
+            drop_remainder=True,
+            augment=[RandomAffine(p.shift, p.rotation, p.zoom, p.shear)],
+            epoch=initial_epoch,
+        )
         # Only now is the length of the cycle known. A shorter one could not rise.
-        steps = max(4, epochs * len(batches))
+        steps = max(4, (epochs - initial_epoch) * len(batches))
         model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
+        # A model that has been fitted begins another cycle.
+        model.optimizer.iterations.assign(0)
+        # Ours come first, so that the tuner's checkpoint sees what they changed.
+        callbacks = [*self._stop(p, validation_data), *(callbacks or [])]
+        return model.fit(
+            batches,
+            shuffle=False,
+            validation_data=validation_data,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            callbacks=callbacks,
+            **kwargs,
+        )
+
+    def _stop(self, p, validation_data):
         if validation_data is not None:
-            stop = keras.callbacks.EarlyStopping(
+            yield keras.callbacks.EarlyStopping(
                 self.objective.name,
                 mode=self.objective.direction,
                 patience=p.patience,
                 restore_best_weights=True,
             )
-            # Ours come first, so that the tuner's checkpoint sees what they changed.
-            callbacks = [stop, *callbacks]
-        return model.fit(
-            batches,
-            shuffle=False,
-            validation_data=validation_data,
-            epochs=epochs,
-            callbacks=list(callbacks),
-            **kwargs,
-        )

@@ -10,16 +10,16 @@ def run(recipe, *args, hp=None, **kwargs):
         recipe: `keras_tuner.HyperModel`.
         *args: Positional arguments of `recipe.fit`, such as `x` and `y`.
         hp: Optional `keras_tuner.HyperParameters`, for instance the best of a
-            search, or a dict of values by name, which others leave at their
-            defaults. Defaults to the recipe's own defaults.
+            search, or a dict of values by name; the others keep their defaults.
+            Defaults to the recipe's own defaults.
         **kwargs: Keyword arguments of `recipe.fit`, such as `epochs`.
 
     Returns:
         Tuple `(model, history)`.
 
     Raises:
-        ValueError: If `hp` names a hyperparameter that the recipe does not have, or
-            a value outside its range.
+        ValueError: If `hp` is a dict that names a hyperparameter which the recipe does
+            not have, or a value outside its range.
 
     Example:
 

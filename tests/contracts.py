@@ -149,7 +149,8 @@ class ScheduleContract(SavedContract):
 
     def test_takes_steps_of_any_type(self):
         schedule = self.make()
-        for step in (3, np.int64(3), np.array(3), keras.Variable(3, dtype="int32")):
+        variable = keras.Variable(3, dtype="int32", trainable=False)
+        for step in (3, np.int64(3), np.array(3), variable):
             value = schedule(step)
             assert value.shape == ()
             assert keras.backend.standardize_dtype(value.dtype) == "float32"
@@ -288,12 +289,12 @@ class RecipeContract:
     def test_space_is_described_and_has_its_defaults_within(self):
         hp = keras_tuner.HyperParameters()
         self.recipe.space(hp)
-        assert inspect.getdoc(type(self.recipe))
+        assert type(self.recipe).__doc__
         for parameter in hp.space:
-            if isinstance(parameter, keras_tuner.engine.hyperparameters.Choice):
-                assert parameter.default in parameter.values
-            else:
+            if hasattr(parameter, "min_value"):
                 assert parameter.min_value <= parameter.default <= parameter.max_value
+            else:
+                assert parameter.default in parameter.values
 
     def test_tuner_sees_the_whole_space_at_once_and_searches_it(self, tmp_path):
         tuner = keras_tuner.RandomSearch(

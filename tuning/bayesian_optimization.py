@@ -1,8 +1,11 @@
 """Bayesian optimization."""
 
+import sys
+
 import keras_tuner
 import numpy as np
 
+from kdl.checks import check_integer
 from kdl.tuning.durable import DurableOracle, DurableTuner
 
 
@@ -18,10 +21,19 @@ class BayesianOptimizationOracle(
         seed: Optional integer in `[0, inf)`. Unlike in KerasTuner, `0` is a seed as
             any other, and near seeds have streams that do not overlap.
         **kwargs: Other arguments of the class in KerasTuner.
+
+    Raises:
+        ValueError: If `max_trials` or `seed` is outside its interval.
+
+    Example:
+
+    >>> oracle = kdl.tuning.BayesianOptimizationOracle("val_loss", seed=0)
     """
 
     def __init__(self, objective=None, max_trials=10, seed=None, **kwargs):
+        check_integer("max_trials", max_trials, "[1, inf)")
         if seed is not None:
+            check_integer("seed", seed, "[0, inf)")
             seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
         super().__init__(
             objective=objective, max_trials=max_trials, seed=seed, **kwargs
@@ -74,13 +86,13 @@ class BayesianOptimization(DurableTuner, keras_tuner.Tuner):
 
     Raises:
         ValueError: If the directory holds a search over another space or for
-            another objective.
+            another objective, or if `max_trials` or `seed` is outside its interval.
 
     Example:
 
     >>> recipe = kdl.recipes.Digits()
     >>> tuner = kdl.tuning.BayesianOptimization(
-    ...     recipe, recipe.objective, max_trials=2, directory=folder
+    ...     recipe, recipe.objective, max_trials=2, directory=folder, seed=0
     ... )
     >>> tuner.search(**recipe.data(), epochs=1, verbose=0)
 
@@ -115,8 +127,6 @@ class BayesianOptimization(DurableTuner, keras_tuner.Tuner):
             tune_new_entries=tune_new_entries,
             allow_new_entries=allow_new_entries,
             max_retries_per_trial=max_retries_per_trial,
-            # A row of failures can be no longer than the search.
-            max_consecutive_failed_trials=max_consecutive_failed_trials
-            or max_trials + 1,
+            max_consecutive_failed_trials=max_consecutive_failed_trials or sys.maxsize,
         )
         super().__init__(oracle, hypermodel, **kwargs)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import keras
@@ -76,11 +77,18 @@ class DurableTuner:
 
     It refuses to go on with a search over another space, which KerasTuner would
     mix in silence, and seeds Keras for each trial, so that a trial that is run
-    again is the same trial.
+    again is the same trial. The first line of a failed trial's message is the error
+    in a sentence; KerasTuner's is a traceback.
     """
 
+    def __init__(self, oracle, *args, **kwargs):
+        self._seed = oracle.seed  # A worker's stand-in for the oracle has none.
+        self._error = None
+        super().__init__(oracle, *args, **kwargs)
+
     def save(self):
-        self.oracle.save()
+        if not self._is_worker():
+            self.oracle.save()
         write_json(self._get_tuner_fname(), self.get_state())
 
     def _populate_initial_space(self):
@@ -113,9 +121,34 @@ class DurableTuner:
         super().on_search_begin()
 
     def run_trial(self, trial, *args, **kwargs):
-        seeds = np.random.SeedSequence((self.oracle.seed, int(trial.trial_id)))
+        seeds = np.random.SeedSequence((self._seed, int(trial.trial_id)))
         keras.utils.set_random_seed(int(seeds.generate_state(1)[0]))
         return super().run_trial(trial, *args, **kwargs)
+
+    def _run_and_update_trial(self, trial, *args, **kwargs):
+        self._error = None
+        try:
+            super()._run_and_update_trial(trial, *args, **kwargs)
+        except Exception as error:
+            self._error = _sentence(error)
+            raise
+
+    def on_trial_end(self, trial):
+        if self._error:
+            trial.message = f"{self._error}\n\n{trial.message}"
+        super().on_trial_end(trial)
+
+
+def _sentence(error):
+    """An error in one line, without what Keras wraps around that of a layer."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    own = [
+        part
+        for part in paragraphs
+        if part and not part.startswith("Exception encountered when calling")
+    ]
+    return f"{type(error).__name__}: {(own or paragraphs)[0]}"
 
 
 def _plain(hyperparameters):

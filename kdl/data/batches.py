@@ -12,8 +12,9 @@ class Batches(keras.utils.PyDataset):
     `fit` shuffles arrays with a generator of its own, so that a training that is
     cut off cannot be taken up where it was. Here the order of an epoch is drawn
     from `(seed, epoch)` and the augmentation of a batch from
-    `(seed, epoch, index)`: what a batch holds depends neither on what was drawn
-    before it nor on the backend.
+    `(seed, epoch, index)`, on every backend. The epochs are counted as Keras
+    announces them, of a `fit` as of `evaluate` and `predict`: give each `fit` batches
+    of its own.
 
     Pass it to `fit` with `shuffle=False`; `fit` would shuffle the batches again,
     with Python's `random`. A training that goes on at `initial_epoch` sees what it
@@ -31,8 +32,8 @@ class Batches(keras.utils.PyDataset):
             Ignored when there is less than one batch. Defaults to `False`.
         augment: Sequence of functions `(x, y, rng) -> (x, y)` of a batch of arrays
             and a `numpy.random.Generator`, applied in turn. Defaults to none.
-        epoch: Integer in `[0, inf)`. The epoch that a first `fit` begins with, its
-            `initial_epoch`. Further ones go on with later epochs. Defaults to `0`.
+        epoch: Integer in `[0, inf)`. The epoch that the first `fit` begins with, its
+            `initial_epoch`. Defaults to `0`.
 
     Raises:
         ValueError: If `x` and `y` differ in length or are empty, or if an argument

@@ -13,7 +13,7 @@ class MixUp:
     each example. The target is the blend of the one-hot labels.
 
     `keras.layers.MixUp` runs in the input pipeline of TensorFlow alone; this runs
-    in NumPy on every backend, as part of `kdl.data.Batches`, which it reproduces.
+    in NumPy on every backend, inside `kdl.data.Batches`, whose seed repeats it.
     The paper draws one `lam` per batch; here each example has its own, which
     varies less from batch to batch.
 
@@ -32,7 +32,8 @@ class MixUp:
         `(batch, num_classes)`.
 
     Raises:
-        ValueError: If an argument is outside its interval.
+        ValueError: If an argument is outside its interval, or if a batch is not of
+            floats with a label each.
 
     Example:
 
@@ -47,9 +48,20 @@ class MixUp:
         self.alpha = check_number("alpha", alpha, "(0, inf)")
 
     def __call__(self, x, y, rng):
+        x, y = np.asarray(x), np.asarray(y)
+        if y.ndim != 1 or not np.isin(y, np.arange(self.num_classes)).all():
+            raise ValueError(
+                f"`y` must hold one label per example, each one of 0 to "
+                f"{self.num_classes - 1}. Received: y of shape {y.shape}, with values "
+                f"from {y.min()} to {y.max()}"
+            )
+        if not np.issubdtype(x.dtype, np.floating):
+            raise ValueError(
+                f"`x` must be an array of floats. Received: x of dtype {x.dtype}"
+            )
         lam = rng.beta(self.alpha, self.alpha, len(x)).astype("float32")
         other = rng.permutation(len(x))
-        y = np.eye(self.num_classes, dtype="float32")[y]
+        y = np.eye(self.num_classes, dtype="float32")[y.astype(int)]
         return self._blend(x, x[other], lam), self._blend(y, y[other], lam)
 
     def _blend(self, a, b, lam):

@@ -17,8 +17,8 @@ class RandomAffine:
     interpolated bilinearly; those from outside the image are 0.
 
     `keras.layers.RandomAffine` and its like run inside the model, where they slow
-    training down on JAX and PyTorch; this runs in NumPy, alike on every backend, as
-    part of `kdl.data.Batches`, which it reproduces. In small images a whole pixel
+    training down on JAX and PyTorch; this runs in NumPy, alike on every backend,
+    inside `kdl.data.Batches`, whose seed repeats it. In small images a whole pixel
     is much: shifts here are fractions of one, too.
 
     Args:

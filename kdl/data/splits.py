@@ -12,6 +12,12 @@ class Splits(NamedTuple):
         train: What the weights are fitted to.
         validation: What decides when to stop and which trial is best.
         test: What is looked at once, at the end.
+
+    Example:
+
+    >>> parts = (x[50:], y[50:]), (x[25:50], y[25:50]), (x[:25], y[:25])
+    >>> splits = kdl.data.Splits(*parts)
+    >>> recipe = kdl.recipes.Digits(splits)
     """
 
     train: tuple[Any, Any]

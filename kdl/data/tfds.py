@@ -102,7 +102,8 @@ def _builder(name, data_dir, **options):
 
     try:
         return tensorflow_datasets.builder(name, data_dir=data_dir, **options)
-    except tensorflow_datasets.core.registered.DatasetNotFoundError:
+    # TFDS raises these for a name, a configuration or a version that it lacks.
+    except (ValueError, AssertionError):
         raise ValueError(
             f"TensorFlow Datasets knows no data set {name!r}. Its catalogue: "
             "https://www.tensorflow.org/datasets/catalog/overview"

@@ -1,6 +1,7 @@
 import csv
 import json
 
+import filelock
 import keras
 import numpy as np
 import pytest
@@ -174,6 +175,10 @@ class TestRun:
             ),
             (["digits", "--hp", "broken.json"], "broken.json is not a JSON file."),
             (
+                ["digits", "--out", "list.json/run"],
+                "list.json/run cannot be used: Not a directory.",
+            ),
+            (
                 ["digits", "--hp", "list.json"],
                 "list.json holds no hyperparameters. `kdl run` and `kdl tune` write "
                 "them, as hyperparameters.json.",
@@ -226,18 +231,18 @@ class TestTune:
 
     def test_searches_resumes_and_tells(self, folder, monkeypatch):
         output = kdl("tune", *self.options, "--trials", 1).output
-        assert "Searching into search: 1 trials of 1 epochs." in output
+        assert "Searching into search. Trials: 1, of 1 epochs each." in output
         search = folder / "search"
         (first,) = rows(search / "trials.csv")
         monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit, times=1))
         output = kdl("tune", *self.options, "--trials", 3).output
-        assert "Resuming the search in search: 1 of 3 trials." in output
-        assert "1 failed: trial 2 ArithmeticError: no" in words(output)
+        assert "Resuming the search in search. Trials: 1 of 3 done." in output
+        assert "1 failed: trial 2 ArithmeticError: no [/cpu:0]" in words(output)
         trials = rows(search / "trials.csv")
         assert trials[0] == {**trials[0], **first}
         statuses = [trial["status"] for trial in trials]
         assert statuses == ["completed", "failed", "completed"]
-        assert trials[1]["error"] == "ArithmeticError: no"
+        assert trials[1]["error"] == "ArithmeticError: no [/cpu:0]"
 
         best = min((t for t in trials if t["val_crossentropy"]), key=score)
         values = read(search / "hyperparameters.json")["values"]
@@ -252,9 +257,16 @@ class TestTune:
 
         before = (search / "settings.json").read_bytes()
         assert refusal("tune", *self.options, "--seed", 1) == (
-            "search holds another search, or a run: seed 0, not seed 1. Give --out a "
-            "new name, or ask for the same."
+            "search holds another search: seed 0, not seed 1. "
+            "Give --out a new name, or ask for the same."
         )
+        assert refusal("tune", *self.options, "--trials", 2) == (
+            "search holds 3 trials, so that `--trials` must be 3 or more. Received: 2"
+        )
+        with filelock.FileLock(search / ".lock"):
+            assert refusal("tune", *self.options) == (
+                "Another process is searching in search."
+            )
         monkeypatch.setattr(Digits, "space", other_space(Digits.space))
         assert refusal("tune", *self.options) == (
             "The search in search/trials has another space: it differs in other. "
@@ -271,8 +283,8 @@ class TestTune:
     def test_says_when_no_trial_succeeded(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit))
         result = kdl("tune", *self.options, "--trials", 2, code=1)
-        failed = "2 failed: trial 1 ArithmeticError: no trial 2 ArithmeticError: no"
-        assert failed in words(result.output)
+        error = "ArithmeticError: no [/cpu:0]"
+        assert f"2 failed: trial 1 {error} trial 2 {error}" in words(result.output)
         assert isinstance(result.exception, SystemExit)
         assert "No trial succeeded, so that there is no model." in result.output
 
@@ -288,9 +300,21 @@ class TestTune:
             "search is not the folder of a run or a search of kdl: its settings.json "
             "is of something else."
         )
+        settings = {"recipe": 0, "objective": 0, "direction": 0, "status": 0}
+        text = json.dumps({"kind": "run", **settings})
+        (folder / "search" / "settings.json").write_text(text)
+        assert refusal("tune", *self.options) == (
+            "search holds a run, not a search. Give --out a new name."
+        )
 
 
 class TestReport:
+    def test_refuses_broken_files(self, folder):
+        (folder / "settings.json").write_text('{"kind": "run", "recipe": "digits"}')
+        assert refusal("report", ".") == (
+            "settings.json lacks direction, objective, status."
+        )
+
     def test_refuses_a_foreign_folder(self, folder):
         assert refusal("report", "nowhere") == (
             "nowhere is not the folder of a run or a search of kdl: it has no "
@@ -309,7 +333,7 @@ def failing(fit, times=100):
     def patched(self, *args, **kwargs):
         calls.append(self)
         if len(calls) <= times:
-            raise ArithmeticError("no")
+            raise ArithmeticError("no [/cpu:0]")  # As markup, it would be an error.
         return fit(self, *args, **kwargs)
 
     return patched

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from contracts import Contract
 
 from kdl.data import MixUp
@@ -36,6 +37,33 @@ class TestMixUp(Contract):
         lam = own[own < 1]
         # The variance of Beta(a, a) is 1 / (4 (2 a + 1)).
         assert abs(lam.var() - 1 / (4 * 1.8)) < 0.01
+
+    @pytest.mark.parametrize(
+        ("x", "y", "message"),
+        [
+            (
+                np.zeros((2, 4), "uint8"),
+                np.array([0, 1]),
+                "`x` must be an array of floats. Received: x of dtype uint8",
+            ),
+            (
+                np.zeros((2, 4)),
+                np.array([0, 3]),
+                "`y` must hold one label per example, each one of 0 to 2. "
+                "Received: y of shape (2,), with values from 0 to 3",
+            ),
+            (
+                np.zeros((2, 4)),
+                np.array([[0], [1]]),
+                "`y` must hold one label per example, each one of 0 to 2. "
+                "Received: y of shape (2, 1), with values from 0 to 1",
+            ),
+        ],
+    )
+    def test_refuses_bad_batches(self, x, y, message):
+        with pytest.raises(ValueError) as error:
+            MixUp(3)(x, y, np.random.default_rng(0))
+        assert str(error.value) == message
 
     def test_blends_images(self):
         x = np.zeros((2, 4, 4, 1), "float32")

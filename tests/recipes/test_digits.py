@@ -73,11 +73,55 @@ class TestDigits(RecipeContract):
         model, _ = run(recipe, **recipe.data(), epochs=1, verbose=0)
         assert model.output_shape == (None, 4)
 
-    def test_refuses_what_are_not_images(self):
-        part = np.zeros((4, 3)), np.zeros(4, int)
+    @pytest.mark.parametrize(
+        ("x", "y", "received"),
+        [
+            (np.zeros((4, 3)), np.zeros(4, int), "float64 (4, 3) and int64 (4,)"),
+            (
+                np.zeros((4, 8, 8, 1)),
+                np.eye(4),
+                "float64 (4, 8, 8, 1) and float64 (4, 4)",
+            ),
+            (
+                np.zeros((2, 8, 8, 1)),
+                np.array([-1, 0]),
+                "float64 (2, 8, 8, 1) and int64 (2,)",
+            ),
+        ],
+    )
+    def test_refuses_what_are_not_labelled_images(self, x, y, received):
         with pytest.raises(ValueError) as error:
-            Digits(Splits(part, part, part))
+            Digits(Splits((x, y), (x, y), (x, y))).data()
         assert str(error.value) == (
-            "`source` must hold images of shape (examples, height, width, channels). "
-            "Received: inputs of shape (4, 3)"
+            "`source` must hold images of shape (examples, height, width, channels) "
+            "and one label each, an integer of 0 or more. Received: " + received
         )
+
+    def test_knows_classes_that_training_lacks(self):
+        x = np.zeros((4, 8, 8, 1), "float32")
+        splits = Splits((x, [0, 1, 0, 1]), (x, [0, 1, 0, 1]), (x, [0, 5, 0, 1]))
+        recipe = Digits(splits)
+        model = recipe.build(hyperparameters(recipe, {}))
+        assert model.output_shape == (None, 6)
+
+    def test_goes_on_at_an_epoch_and_begins_another_cycle(self):
+        hp, model = self.build(batch_size=64)
+        for first in (0, 2):
+            history = self.recipe.fit(
+                hp,
+                model,
+                **self.data(),
+                initial_epoch=first,
+                epochs=first + 2,
+                callbacks=None,
+                verbose=0,
+            )
+            assert history.epoch == [first, first + 1]
+            assert model.optimizer._learning_rate.total_steps == 2 * (256 // 64)
+            assert int(model.optimizer.iterations) == 2 * (256 // 64)
+
+    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "sample_weight"])
+    def test_refuses_what_it_would_ignore(self, name):
+        with pytest.raises(ValueError) as error:
+            run(self.recipe, **self.data(), **{name: 1})
+        assert str(error.value) == f"The recipe 'digits' takes no `{name}` in `fit`"

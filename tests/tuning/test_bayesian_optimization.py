@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import types
 from pathlib import Path
 
 import keras
@@ -126,7 +127,47 @@ class TestBayesianOptimization:
         trials = list(tuner.oracle.trials.values())
         statuses = [trial.status for trial in trials]
         assert statuses == ["FAILED", "FAILED", "COMPLETED", "COMPLETED"]
-        assert trials[1].message.endswith("RuntimeError: no luck with trial 2\n")
+        first, *_ = trials[1].message.split("\n")
+        assert first == "RuntimeError: no luck with trial 2"
+        assert "Traceback" in trials[1].message
+
+    def test_message_begins_with_the_error_of_a_layer_in_a_line(self, tmp_path):
+        class Refusing(keras.layers.Layer):
+            def call(self, inputs):
+                raise ValueError("no [/such]\nshape\n\nAsk somebody.")
+
+        def loss(hp):
+            Refusing()(np.ones((2, 3)))
+
+        tuner = searched(tmp_path, Line(loss), max_trials=1)
+        (trial,) = tuner.oracle.trials.values()
+        assert trial.message.split("\n")[0] == "ValueError: no [/such] shape"
+
+    def test_a_worker_s_oracle_need_not_save_or_have_a_seed(self, tmp_path):
+        tuner = make(tmp_path)
+        trial = tuner.oracle.create_trial("tuner0")
+        # What a worker has instead of its oracle knows neither.
+        tuner.oracle = types.SimpleNamespace(objective=tuner.oracle.objective)
+        tuner._is_worker = lambda: True
+        tuner.save()
+        (history,) = tuner.run_trial(trial, **DATA)
+        assert len(history.epoch) == 2
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"max_trials": 0},
+                "`max_trials` must be an integer in [1, inf). Received: max_trials=0",
+            ),
+            ({"seed": -1}, "`seed` must be an integer in [0, inf). Received: seed=-1"),
+        ],
+    )
+    def test_refuses_bad_arguments(self, tmp_path, options, message):
+        with pytest.raises(ValueError) as error:
+            make(tmp_path, **options)
+        assert str(error.value) == message
+        assert not list(tmp_path.iterdir())
 
     def test_no_number_of_failures_ends_the_search(self, tmp_path):
         def loss(hp):
