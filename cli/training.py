@@ -1,6 +1,5 @@
 """`kdl run`: one training of a recipe, and the folder that it leaves."""
 
-import inspect
 import json
 
 import keras
@@ -39,7 +38,7 @@ class Training:
         logger = WandbLogger("kdl", mode=wandb) if wandb else None
         self.settings = {
             "kind": "run",
-            **settings(self.recipe, recipe, data, epochs, seed),
+            **settings(self.recipe, recipe, epochs, seed),
         }
         folders.check_free(out)
         # Loads them, perhaps over a network; all else has been checked.
@@ -81,14 +80,12 @@ def make(name, data):
     return recipe(data) if data else recipe()
 
 
-def settings(recipe, name, data, epochs, seed):
+def settings(recipe, name, epochs, seed):
     """What a run and a search note of what was asked for, defaults filled in."""
-    fit = inspect.signature(recipe.fit).parameters
-    source = inspect.signature(type(recipe)).parameters["source"]
     return {
         "recipe": name,
-        "data": data or source.default,
-        "epochs": epochs or fit["epochs"].default,
+        "data": recipe.source,
+        "epochs": epochs or recipe.epochs,
         "seed": seed,
         "objective": recipe.objective.name,
         "direction": recipe.objective.direction,

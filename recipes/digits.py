@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 
 from kdl.data import Batches, RandomAffine, load
+from kdl.data.splits import labelled_images
 from kdl.layers import DropConnectDense
 from kdl.regularizers import ElasticNet, MaxNorm
 from kdl.schedules import OneCycle
@@ -33,6 +34,7 @@ class Digits(keras_tuner.HyperModel):
 
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
+    epochs = 30
 
     def __init__(self, source="digits", seed=0):
         super().__init__(name="digits")
@@ -41,17 +43,7 @@ class Digits(keras_tuner.HyperModel):
     @functools.cached_property
     def splits(self):
         """`kdl.data.Splits` of the source."""
-        splits = load(self.source, self.seed)
-        for x, y in splits:
-            x, y = np.asarray(x), np.asarray(y)
-            integers = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
-            if x.ndim != 4 or not integers or y.min() < 0:
-                raise ValueError(
-                    "`source` must hold images of shape (examples, height, width, "
-                    "channels) and one label each, an integer of 0 or more. "
-                    f"Received: {x.dtype} {x.shape} and {y.dtype} {y.shape}"
-                )
-        return splits
+        return labelled_images(load(self.source, self.seed))
 
     def data(self):
         """Keyword arguments of `model.fit`: the training and the validation set."""
@@ -139,7 +131,7 @@ class Digits(keras_tuner.HyperModel):
         *,
         validation_data=None,
         initial_epoch=0,
-        epochs=30,
+        epochs=epochs,
         seed=0,
         callbacks=None,
         **kwargs,

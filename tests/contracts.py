@@ -11,6 +11,8 @@ import inspect
 import json
 import pickle
 import re
+import subprocess
+import sys
 
 import keras
 import keras_tuner
@@ -279,8 +281,26 @@ class RecipeContract:
         scores = model.evaluate(**test, verbose=0, return_dict=True)
         assert objective.name.removeprefix("val_") in scores
         model.save(tmp_path / "model.keras")
-        revived = keras.saving.load_model(tmp_path / "model.keras")
-        assert_close(revived(test["x"][:8]), model(test["x"][:8]))
+        x = test["x"][:8]
+        np.save(tmp_path / "x.npy", x)
+        # In a process that has imported kdl, but no recipe.
+        code = (
+            "import sys, keras, kdl, numpy as np; folder = sys.argv[1];"
+            "model = keras.saving.load_model(folder + '/model.keras');"
+            "outputs = model(np.load(folder + '/x.npy'));"
+            "np.save(folder + '/y.npy', keras.ops.convert_to_numpy(outputs));"
+            "assert 'kdl.recipes' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+        assert_close(np.load(tmp_path / "y.npy"), model(x))
+
+    def test_has_what_the_command_line_asks_for(self):
+        fit = inspect.signature(self.recipe.fit).parameters
+        assert fit["epochs"].default == self.recipe.epochs >= 1
+        assert "seed" in fit
+        # A recipe by name, on a source by name.
+        assert isinstance(type(self.recipe)().source, str)
+        assert type(self.recipe)("gallery").source == "gallery"
 
     def test_data_are_the_same_each_time(self):
         assert same(self.recipe.data(), self.recipe.data())

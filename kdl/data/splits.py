@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Splits(NamedTuple):
     """Data in three parts, each a tuple `(x, y)` of arrays.
@@ -45,3 +47,25 @@ def hold_out(x, y, share, seed):
         x, y, test_size=share, random_state=seed, stratify=y
     )
     return (x, y), (x_held_out, y_held_out)
+
+
+def labelled_images(splits):
+    """Returns `splits`, provided they hold images with one label each.
+
+    Args:
+        splits: `kdl.data.Splits`.
+
+    Raises:
+        ValueError: If the inputs of a part are not of four dimensions, or if its
+            labels are not integers of 0 or more.
+    """
+    for part in splits:
+        x, y = map(np.asarray, part)
+        integers = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+        if x.ndim != 4 or not integers or y.min() < 0:
+            raise ValueError(
+                "`source` must hold images of shape (examples, height, width, "
+                "channels) and one label each, an integer of 0 or more. "
+                f"Received: {x.dtype} {x.shape} and {y.dtype} {y.shape}"
+            )
+    return splits
