@@ -132,5 +132,6 @@ def test(recipe, model, folder, console):
     folder.write_figure("confusion_matrix.png", figure)
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
     console.print(f"Test set, {len(data['y'])} examples: {line}")
-    files = sorted(file.name for file in folder.path.iterdir() if file.is_file())
+    # Not what is hidden, such as the lock of a search.
+    files = sorted(file.name for file in folder.path.glob("[!.]*") if file.is_file())
     console.print(f"In {folder.path}: {', '.join(files)}")

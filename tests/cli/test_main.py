@@ -244,6 +244,8 @@ class TestTune:
         assert statuses == ["completed", "failed", "completed"]
         assert trials[1]["error"] == "ArithmeticError: no [/cpu:0]"
 
+        assert "In search: confusion_matrix.png, hyperparameters.json," in output
+
         best = min((t for t in trials if t["val_crossentropy"]), key=score)
         values = read(search / "hyperparameters.json")["values"]
         assert str(values["learning_rate"]) == best["learning_rate"]
