@@ -6,6 +6,7 @@ import keras_tuner
 from rich.table import Table
 
 from kdl import recipes
+from kdl_cli.reports import values_table
 
 
 def by_name():
@@ -28,10 +29,12 @@ def find(name):
 
 
 def recipes_table():
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, recipe in sorted(by_name().items()):
-        table.add_row(name, inspect.getdoc(recipe).split("\n")[0])
-    return table
+    return values_table(
+        {
+            name: inspect.getdoc(recipe).split("\n")[0]
+            for name, recipe in sorted(by_name().items())
+        }
+    )
 
 
 def space_table(recipe):

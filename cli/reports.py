@@ -52,12 +52,14 @@ def trials(folder, settings, most=5):
     if done:
         best = done[:most]
         yield f"\nThe best of {len(done)} completed trials:"
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for name in done[0]:
-            values = [short(row[name]) for row in best]
-            if name not in ("status", "error") and any(values):
-                table.add_row(name, *values)
-        yield table
+        columns = {name: [row[name] for row in best] for name in done[0]}
+        yield rows_table(
+            {
+                name: values
+                for name, values in columns.items()
+                if name not in ("status", "error") and any(values)
+            }
+        )
     failed = [row for row in rows if row["status"] == "failed"]
     if failed:
         yield f"\n{len(failed)} failed:"
@@ -66,9 +68,14 @@ def trials(folder, settings, most=5):
 
 def values_table(values):
     """A table of names and values."""
+    return rows_table({name: [value] for name, value in values.items()})
+
+
+def rows_table(rows):
+    """A table of names, each followed by a list of values."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in values.items():
-        table.add_row(name, short(value))
+    for name, values in rows.items():
+        table.add_row(name, *map(short, values))
     return table
 
 
