@@ -7,6 +7,7 @@ import warnings
 
 import keras
 
+from kdl.callbacks.log_numbers import numbers_in_force
 from kdl.checks import check_choice, check_integer
 
 
@@ -22,8 +23,8 @@ class WandbLogger(keras.callbacks.Callback):
 
     `epoch/epoch` is Keras's index of the epoch. `batch/batch_step` is how many
     batches this `fit` has trained; W&B's own starts at zero and drifts unless
-    `log_batches` divides the steps of an epoch. The learning rate is the one that
-    the next step would take; an optimizer without a single one has none logged.
+    `log_batches` divides the steps of an epoch. Beside the learning rate, each row
+    has all that `kdl.callbacks.LogNumbers` would log.
 
     The run's config gets `config` and, under `keras`, what the fit knows: backend,
     version, epochs, steps of an epoch, parameters of the model, optimizer. Its
@@ -186,9 +187,7 @@ class WandbLogger(keras.callbacks.Callback):
 
     def _log(self, kind, row):
         # On JAX, `self.model` is dear within an epoch: only read it to log.
-        rate = getattr(self.model.optimizer, "learning_rate", None)
-        if rate is not None:
-            row["learning_rate"] = float(rate)
+        row |= numbers_in_force(self.model)
         self._run.log({f"{kind}/{key}": value for key, value in row.items()})
 
     def _finish(self, exit_code):

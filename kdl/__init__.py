@@ -15,12 +15,14 @@ except ModuleNotFoundError as error:
         ) from None
     raise
 
-from kdl import callbacks, data, layers, regularizers, schedules
+from kdl import callbacks, data, layers, losses, optimizers, regularizers, schedules
 
 __all__ = [
     "callbacks",
     "data",
     "layers",
+    "losses",
+    "optimizers",
     "recipes",
     "regularizers",
     "schedules",

@@ -2,6 +2,8 @@
 
 import numbers
 
+import keras
+
 
 def check_number(name, value, interval):
     """Returns `value` as a float, provided it is a number in `interval`.
@@ -20,6 +22,35 @@ def check_number(name, value, interval):
     if not isinstance(value, numbers.Real) or not _within(value, interval):
         raise ValueError(
             f"`{name}` must be a number in {interval}. Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def check_number_or_schedule(name, value, interval):
+    """Returns `value` as a float or a schedule, provided it is a number or a schedule.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument. What `keras.saving.serialize_keras_object` made
+            of a schedule counts as that schedule, so that a config can hold it.
+        interval: String. Interval notation for a number, such as `"[0, 1)"`. The
+            values of a schedule are not known beforehand and not checked.
+
+    Returns:
+        A Python float or a `keras.optimizers.schedules.LearningRateSchedule`.
+
+    Raises:
+        ValueError: If `value` is neither a real number in `interval` nor a schedule.
+    """
+    schedule = value
+    if isinstance(value, dict):
+        schedule = keras.saving.deserialize_keras_object(value)
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return schedule
+    if not isinstance(value, numbers.Real) or not _within(value, interval):
+        raise ValueError(
+            f"`{name}` must be a number in {interval} or a LearningRateSchedule. "
+            f"Received: {name}={value!r}"
         )
     return float(value)
 

@@ -18,8 +18,11 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from probe import Probe
 
+from kdl.layers import Clock
 from kdl.recipes import run
+from kdl.schedules import Adjustable
 
 
 class Contract:
@@ -102,6 +105,25 @@ class RegularizerContract(SavedContract):
         assert keras.backend.standardize_dtype(penalty.dtype) == dtype
         assert float(penalty) >= 0
 
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_takes_schedules(self, dtype):
+        """Of any value, by a clock, and in the config."""
+        numbers = {k: v for k, v in self.arguments.items() if isinstance(v, float)}
+        schedules = {name: Adjustable(value) for name, value in numbers.items()}
+        scheduled = self.make(**schedules)
+        dense = keras.layers.Dense(3, kernel_regularizer=scheduled, dtype=dtype)
+        model = keras.Sequential([keras.Input((4,)), Clock(), dense])
+        model(np.ones((1, 4)))
+        (loss,) = model.losses
+        assert keras.backend.standardize_dtype(loss.dtype) == dtype
+        # The numbers are in float32, of whichever type the weight is.
+        desired = float(self.make()(keras.ops.cast(dense.kernel, "float32")))
+        rtol = 1e-5 if dtype == "float32" else 2e-2
+        np.testing.assert_allclose(float(loss), desired, rtol=rtol)
+        text = json.dumps(keras.saving.serialize_keras_object(scheduled))
+        revived = keras.saving.deserialize_keras_object(json.loads(text))
+        assert revived.get_config() == scheduled.get_config()
+
     def test_compiles(self):
         regularizer, weight = self.make(), self.weight()
         assert_close(compiled(regularizer)(weight), regularizer(weight))
@@ -144,19 +166,32 @@ class ScheduleContract(SavedContract):
 
     def test_agrees_with_the_reference_at_every_step(self):
         schedule = compiled(self.make())
+        assert schedule(keras.ops.convert_to_tensor(3)).shape == ()
+        # All at once, which costs one call.
         steps = [*range(self.period + 10), 10**7]
-        actual = [float(schedule(keras.ops.convert_to_tensor(s))) for s in steps]
+        actual = schedule(keras.ops.convert_to_tensor(steps, "int32"))
         desired = [self.reference(step) for step in steps]
-        np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-6 * self.peak)
+        np.testing.assert_allclose(
+            array(actual), desired, rtol=0, atol=1e-6 * self.peak
+        )
 
     def test_takes_steps_of_any_type(self):
         schedule = self.make()
+        desired = self.reference(3)
         variable = keras.Variable(3, dtype="int32", trainable=False)
-        for step in (3, np.int64(3), np.array(3), variable):
+        tensors = [keras.ops.convert_to_tensor(3, t) for t in ("int32", "float32")]
+        for step in (3, np.int64(3), np.array(3), variable, *tensors):
             value = schedule(step)
             assert value.shape == ()
             assert keras.backend.standardize_dtype(value.dtype) == "float32"
-            assert_close(value, schedule(keras.ops.convert_to_tensor(3)))
+            assert abs(float(value) - desired) < 1e-6 * self.peak
+
+    def test_is_finite_at_any_step(self):
+        schedule = self.make()
+        values = [float(schedule(step)) for step in (0, 10**9, 2**31 - 1)]
+        assert np.isfinite(values).all()
+        # Nor does rounding bring it below zero, where no rate or penalty may be.
+        assert min(values) >= 0
 
     def test_drives_an_optimizer_and_reloads(self, tmp_path):
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -166,6 +201,168 @@ class ScheduleContract(SavedContract):
         revived = keras.saving.load_model(tmp_path / "model.keras")
         rate = float(array(revived.optimizer.learning_rate))
         assert abs(rate - self.reference(4)) < 1e-6 * self.peak
+
+
+class LossContract(SavedContract):
+    """Promises of a loss that `reference` repeats, one value for each example.
+
+    Attributes:
+        y_true, y_pred: Arrays. A batch.
+        minimum: Array. Predictions for which the loss is zero.
+        extreme: Array. Predictions for which a careless formula is not finite.
+    """
+
+    y_true = y_pred = minimum = extreme = None
+
+    def reference(self, y_true, y_pred):
+        raise NotImplementedError
+
+    def test_agrees_with_the_reference(self):
+        desired = self.reference(self.y_true, self.y_pred)
+        weights = np.linspace(0, 1, len(desired))
+        for reduction, reduce in (
+            (None, lambda losses: losses),
+            ("sum", np.sum),
+            ("sum_over_batch_size", np.mean),
+        ):
+            loss = self.make(reduction=reduction)
+            assert_close(loss(self.y_true, self.y_pred), reduce(desired))
+            assert_close(
+                loss(self.y_true, self.y_pred, weights), reduce(weights * desired)
+            )
+
+    def test_is_zero_at_its_minimum(self):
+        assert_close(self.make()(self.y_true, self.minimum), 0)
+
+    def test_compiles(self):
+        loss, y_pred = self.make(), keras.ops.convert_to_tensor(self.y_pred, "float32")
+        y_true = keras.ops.convert_to_tensor(self.y_true)
+        assert_close(compiled(loss)(y_true, y_pred), loss(y_true, y_pred))
+
+    def test_gradient_is_finite_at_extreme_predictions(self):
+        dense = keras.layers.Dense(
+            self.extreme.shape[1], kernel_initializer="identity", use_bias=False
+        )
+        model = keras.Sequential([keras.Input((self.extreme.shape[1],)), dense])
+        model.compile(keras.optimizers.SGD(1e-30), self.make())
+        model.fit(self.extreme, self.y_true, verbose=0)
+        assert np.isfinite(array(dense.kernel)).all()
+
+
+class OptimizerContract(SavedContract):
+    """Promises of an optimizer around another one, its first argument.
+
+    Attributes:
+        inner_optimizers: Dict of functions that return a new inner optimizer.
+    """
+
+    inner_optimizers = {
+        "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
+        "adam": lambda: keras.optimizers.Adam(0.01, clipnorm=1.0),
+        "decay": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+        "average": lambda: keras.optimizers.Adam(
+            0.01, use_ema=True, ema_overwrite_frequency=4
+        ),
+        "accumulation": lambda: keras.optimizers.AdamW(
+            0.01, global_clipnorm=0.5, gradient_accumulation_steps=3
+        ),
+    }
+
+    def test_config_holds_every_argument(self):
+        config = self.make().get_config()
+        for name in self.parameters():
+            value = keras.saving.serialize_keras_object(self.arguments[name])
+            assert same(config[name], value), name
+
+    @pytest.fixture
+    def float16(self):
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_float16")
+        yield
+        keras.config.set_dtype_policy(policy)
+
+    def model(self, optimizer, **options):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(6, activation="tanh", name="first"),
+                keras.layers.Dense(3, kernel_constraint="max_norm", name="last"),
+            ],
+            name="model",
+        )
+        model.compile(optimizer, "mse", **options)
+        return model
+
+    def fit(self, model, epochs=2, **options):
+        x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+        data = {"x": x, "y": x[:, :3], "batch_size": 8, "shuffle": False}
+        model.fit(**data, epochs=epochs, verbose=0, **options)
+        return model
+
+    def trained(self, optimizer, **options):
+        """Weights and state after a fit."""
+        model = self.fit(self.model(optimizer, **options))
+        weights = [array(weight) for weight in model.weights]
+        return weights, [array(variable) for variable in model.optimizer.variables]
+
+    @pytest.mark.parametrize("name", inner_optimizers)
+    def test_changes_nothing_unless_asked(self, name):
+        bare = self.inner_optimizers[name]
+        assert same(self.trained(self.component(bare())), self.trained(bare()))
+
+    def test_changes_nothing_within_loss_scaling(self, float16):
+        bare = keras.optimizers.Adam(0.01, use_ema=True)
+        inner = keras.optimizers.Adam.from_config(bare.get_config())
+        results = []
+        for optimizer in (self.component(inner), bare):
+            model = self.model(optimizer)
+            assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+            swap = keras.callbacks.SwapEMAWeights()
+            self.fit(model, callbacks=[swap], validation_split=0.2)
+            state = model.weights + model.optimizer.variables
+            results.append([array(variable) for variable in state])
+        assert same(*results)
+
+    def test_trains_compiled_as_it_does_otherwise(self, monkeypatch):
+        compile_without_a_compiler(monkeypatch)
+        weights = []
+        for jit_compile in (False, True):
+            inner = keras.optimizers.Adam(0.01, gradient_accumulation_steps=2)
+            optimizer = self.make(inner_optimizer=inner)
+            model = self.model(optimizer, jit_compile=jit_compile)
+            before = [array(weight) for weight in model.weights]
+            self.fit(model, epochs=1)
+            # A second fit goes on from the state that the first one left.
+            self.fit(model, epochs=1)
+            assert int(array(optimizer.iterations)) == 5
+            weights.append([array(weight) for weight in model.weights])
+        for old, *new in zip(before, *weights, strict=True):
+            assert (new[0] != old).any()
+            assert_close(*new)
+
+    def test_training_continues_after_reloading(self, tmp_path):
+        rate = keras.optimizers.schedules.CosineDecay(0.01, 20)
+        inner = keras.optimizers.Adam(rate)
+        model = self.fit(self.model(self.make(inner_optimizer=inner)))
+        model.save(tmp_path / "model.keras")
+        # In a process that has imported kdl alone.
+        code = (
+            "import sys, keras, kdl, numpy as np; folder = sys.argv[1];"
+            "model = keras.saving.load_model(folder + '/model.keras');"
+            "data = dict(np.load(folder + '/data.npz'));"
+            "model.fit(**data, batch_size=8, shuffle=False, verbose=0);"
+            "state = model.weights + model.optimizer.variables;"
+            "state = map(keras.ops.convert_to_numpy, state);"
+            "np.savez(folder + '/state.npz', *state)"
+        )
+        x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+        np.savez(tmp_path / "data.npz", x=x, y=x[:, :3])
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+        self.fit(model, epochs=1)
+        state = [array(v) for v in model.weights + model.optimizer.variables]
+        with np.load(tmp_path / "state.npz") as revived:
+            assert same([revived[name] for name in revived.files], state)
 
 
 class LayerContract(SavedContract):
@@ -217,14 +414,25 @@ class LayerContract(SavedContract):
 
 
 class CallbackContract(Contract):
-    """Promises of a callback for `model.fit`."""
+    """Promises of a callback for `model.fit`.
+
+    Attributes:
+        seen: List. What the compiled steps of three epochs of three batches see of
+            the number `"probe/value"`, which is 8 unless the callback adjusts it.
+    """
+
+    seen = [8] * 9
 
     def trained(self, *callbacks):
-        """History and weights of a small fit, the same in each call."""
+        """History, weights and what the steps saw, of the same small fit each time."""
         keras.utils.set_random_seed(0)
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        probe = Probe(Adjustable(8), 9, name="probe")
+        model = keras.Sequential(
+            [keras.Input((4,)), Clock(), probe, keras.layers.Dense(3)], name="model"
+        )
         model.compile(keras.optimizers.SGD(0.1), "mse")
-        x = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
+        before = model.to_json()
+        x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
         history = model.fit(
             x,
             x[:, :3],
@@ -234,7 +442,15 @@ class CallbackContract(Contract):
             callbacks=list(callbacks),
             verbose=0,
         )
+        # A callback changes numbers, not what the model is made of.
+        assert model.to_json() == before
         return history.history, [array(weight) for weight in model.weights]
+
+    def test_compiled_step_sees_what_it_sets(self):
+        _, weights = self.trained(self.make())
+        # Those of the probe: how many calls it has recorded, and the record.
+        assert_close(weights[1], 9)
+        assert_close(weights[2], self.seen)
 
     def test_a_second_fit_is_like_a_first(self):
         callback = self.make()
@@ -343,7 +559,15 @@ def assert_close(actual, desired):
 
 
 def same(a, b):
-    """Whether two nests of containers, arrays and plain values are equal."""
+    """Whether two nests of containers, arrays and plain values are equal.
+
+    A schedule or a loss equals one of the same config, and the config itself.
+    """
+    kinds = keras.optimizers.schedules.LearningRateSchedule, keras.losses.Loss
+    a, b = (
+        keras.saving.serialize_keras_object(x) if isinstance(x, kinds) else x
+        for x in (a, b)
+    )
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
@@ -365,6 +589,8 @@ def compiled(function):
         case "torch":
             import torch
 
+            # It remembers what it compiled, and refuses the ninth of a kind.
+            torch.compiler.reset()
             # The eager backend traces the whole graph but needs no C++ compiler.
             return torch.compile(function, backend="eager", fullgraph=True)
 

@@ -1,7 +1,16 @@
+import json
+
+import keras
 import numpy as np
 import pytest
 
-from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.checks import (
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+    check_number_or_schedule,
+)
 
 
 class TestCheckNumber:
@@ -36,6 +45,42 @@ class TestCheckNumber:
             check_number("a", value, interval)
         assert str(error.value) == (
             f"`a` must be a number in {interval}. Received: a={value!r}"
+        )
+
+
+class TestCheckNumberOrSchedule:
+    def test_returns_a_float(self):
+        result = check_number_or_schedule("a", np.float32(0.5), "[0, 1)")
+        assert type(result) is float and result == 0.5
+
+    def test_returns_a_schedule_also_from_its_config(self):
+        schedule = keras.optimizers.schedules.CosineDecay(2.0, 10)
+        assert check_number_or_schedule("a", schedule, "[0, 1)") is schedule
+        text = json.dumps(keras.saving.serialize_keras_object(schedule))
+        revived = check_number_or_schedule("a", json.loads(text), "[0, 1)")
+        assert type(revived) is type(schedule)
+        assert revived.get_config() == schedule.get_config()
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            1,
+            True,
+            float("nan"),
+            "0.5",
+            None,
+            {},
+            {"a": 1},
+            keras.optimizers.schedules.CosineDecay,
+            keras.saving.serialize_keras_object(keras.regularizers.L1()),
+        ],
+    )
+    def test_refuses(self, value):
+        with pytest.raises(ValueError) as error:
+            check_number_or_schedule("a", value, "[0, 1)")
+        assert str(error.value) == (
+            "`a` must be a number in [0, 1) or a LearningRateSchedule. "
+            f"Received: a={value!r}"
         )
 
 

@@ -18,13 +18,15 @@ import kdl
 ROOT = Path(__file__).parent.parent
 
 SIMPLE = {"checks", "schedules"}
-COMPONENTS = SIMPLE | {"layers", "regularizers"}
+COMPONENTS = SIMPLE | {"layers", "losses", "optimizers", "regularizers"}
 # Whom each room may import, besides itself. Components know nothing above them.
 MAY_IMPORT = {
     "checks": set(),
     "files": set(),
-    "schedules": {"checks"},
+    "schedules": {"checks", "files"},
     "regularizers": SIMPLE,
+    "losses": SIMPLE,
+    "optimizers": SIMPLE | {"regularizers"},
     "layers": SIMPLE | {"regularizers"},
     "callbacks": COMPONENTS,
     "data": {"checks"},
@@ -43,6 +45,8 @@ RESERVED = {
 CONTRACTS = {
     "schedules": "ScheduleContract",
     "regularizers": "RegularizerContract",
+    "losses": "LossContract",
+    "optimizers": "OptimizerContract",
     "layers": "LayerContract",
     "callbacks": "CallbackContract",
     "data": "Contract",

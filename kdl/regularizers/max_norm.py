@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_integer
+from kdl.schedules import now, number
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -23,9 +24,10 @@ class MaxNorm(keras.regularizers.Regularizer):
     and so shows in the loss. With dropout, limits of 3 to 4 are usual.
 
     Args:
-        max_value: Float in `(0, inf)`. Norm from which on a unit is penalized.
-            Defaults to `3.0`.
-        strength: Float in `[0, inf)`. Factor of the penalty. Defaults to `0.01`.
+        max_value: Float in `(0, inf)`, or a schedule of it. Norm from which on a unit
+            is penalized. Defaults to `3.0`.
+        strength: Float in `[0, inf)`, or a schedule of it. Factor of the penalty.
+            Defaults to `0.01`.
         axis: Integer, or list of integers, along which the norm is taken: the axes
             of a unit's inputs. Defaults to `None`, all but the last, which fits
             the kernels of `Dense` and of convolutions.
@@ -51,8 +53,8 @@ class MaxNorm(keras.regularizers.Regularizer):
     """
 
     def __init__(self, max_value=3.0, strength=0.01, axis=None):
-        self.max_value = check_number("max_value", max_value, "(0, inf)")
-        self.strength = check_number("strength", strength, "[0, inf)")
+        self.max_value = number("max_value", max_value, "(0, inf)")
+        self.strength = number("strength", strength, "[0, inf)")
         self.axis = axis
         if isinstance(axis, (list, tuple)):
             self.axis = [check_integer("axis", i, "(-inf, inf)") for i in axis]
@@ -65,13 +67,14 @@ class MaxNorm(keras.regularizers.Regularizer):
         squares = ops.sum(ops.square(x), axis=axis)
         # Within the limit the root is taken of the limit instead: the gradient of
         # a root at zero is infinite, and times zero it would be NaN.
-        limit = self.max_value**2
-        norms = ops.sqrt(ops.maximum(squares, limit))
-        return self.strength * ops.sum(ops.square(norms - self.max_value))
+        limit = now(self.max_value, dtype=x.dtype)
+        norms = ops.sqrt(ops.maximum(squares, limit**2))
+        penalty = ops.sum(ops.square(norms - limit))
+        return now(self.strength, dtype=x.dtype) * penalty
 
     def get_config(self):
         return {
-            "max_value": self.max_value,
-            "strength": self.strength,
+            "max_value": keras.saving.serialize_keras_object(self.max_value),
+            "strength": keras.saving.serialize_keras_object(self.strength),
             "axis": self.axis,
         }

@@ -1,5 +1,6 @@
 """One-cycle."""
 
+import itertools
 import math
 
 import keras
@@ -45,10 +46,11 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             of its own. Defaults to `False`.
 
     Call arguments:
-        step: Integer in `[0, inf)`, as a Python number, an array or a tensor.
+        step: Integer in `[0, inf)`, as a Python number, an array or a tensor. An
+            array of steps gives an array of values.
 
     Returns:
-        Scalar float32 tensor.
+        Float32 tensor of the shape of `step`, a scalar for one step.
 
     Raises:
         ValueError: If an argument is outside its interval, or if the cycle is too
@@ -92,27 +94,33 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             )
 
     def __call__(self, step):
-        step = ops.cast(step, "float32")
-        (start, *ends), (value, *targets) = self._phases()
-        result = value
-        for end, target in zip(ends, targets, strict=True):
-            position = ops.clip((step - start) / (end - start), 0.0, 1.0)
-            if self.anneal == "cos":
-                position = (1 - ops.cos(math.pi * position)) / 2
-            # Each phase adds its own difference: nothing before it, all of it after.
-            result = result + (target - value) * position
-            start, value = end, target
+        step = ops.minimum(ops.cast(step, "float32"), self.total_steps - 1.0)
+        first, *others = self._phases()
+        result = self._between(step, *first)
+        for start, *phase in others:
+            # A choice, not a sum of differences: their rounding would leave the last
+            # value, tiny beside the peak, inexact or even below zero.
+            later = self._between(step, start, *phase)
+            result = ops.where(step > start, later, result)
         return result
 
     def _phases(self):
-        """Steps on which the phases begin and end, and the values there."""
+        """Step and value at the begin of each phase, and at its end."""
         rise = self.pct_start * self.total_steps - 1
         first = self.max_value / self.div_factor
         last = first / self.final_div_factor
+        ends = [(0, first), (rise, self.max_value)]
         if self.three_phase:
-            ends = (0, rise, 2 * rise, self.total_steps - 1)
-            return ends, (first, self.max_value, first, last)
-        return (0, rise, self.total_steps - 1), (first, self.max_value, last)
+            ends.append((2 * rise, first))
+        ends.append((self.total_steps - 1, last))
+        return [(*begin, *end) for begin, end in itertools.pairwise(ends)]
+
+    def _between(self, step, start, value, end, target):
+        position = (step - start) / (end - start)
+        if self.anneal == "cos":
+            cosine = ops.cos(math.pi * position)
+            return (value + target) / 2 + (value - target) / 2 * cosine
+        return value + (target - value) * position
 
     def get_config(self):
         return {

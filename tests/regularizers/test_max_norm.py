@@ -12,11 +12,13 @@ class TestMaxNorm(RegularizerContract):
     refused = [
         (
             {"max_value": 0},
-            "`max_value` must be a number in (0, inf). Received: max_value=0",
+            "`max_value` must be a number in (0, inf) or a LearningRateSchedule. "
+            "Received: max_value=0",
         ),
         (
             {"strength": -0.1},
-            "`strength` must be a number in [0, inf). Received: strength=-0.1",
+            "`strength` must be a number in [0, inf) or a LearningRateSchedule. "
+            "Received: strength=-0.1",
         ),
         (
             {"axis": 0.5},

@@ -1,0 +1,103 @@
+"""Reduction on a plateau."""
+
+import math
+
+import keras
+
+from kdl.callbacks.adjust import AdjustableNumber
+from kdl.checks import check_choice, check_integer, check_number
+
+
+class ReduceOnPlateau(keras.callbacks.Callback):
+    """Reduces a number once a metric has stopped improving.
+
+    After each epoch, the metric either improves on the best so far, by more than
+    `min_delta`, or the epoch is a bad one. When more than `patience` epochs in a row
+    are bad, the number becomes
+
+        max(number * factor, min_value)
+
+    after which `cooldown` epochs cannot be bad.
+
+    Keras's `ReduceLROnPlateau` raises a TypeError if the learning rate follows a
+    schedule. This one multiplies what the schedule prescribes, so that it goes with
+    a warm-up or any other: with the optimizer in a
+    `kdl.optimizers.ControlledOptimizer`, and with any number of a model marked as
+    `kdl.schedules.Adjustable`.
+
+    Epochs are counted as in PyTorch's `ReduceLROnPlateau` with
+    `threshold_mode="abs"`. Keras reduces one epoch earlier, after `patience` bad
+    ones, and lets the last epoch of a cooldown be bad.
+
+    Args:
+        monitor: String. Name of a metric in the logs. Defaults to `"val_loss"`.
+        name: String. Name of the number, as in `kdl.callbacks.Adjust`. Defaults to
+            `"learning_rate"`.
+        factor: Float in `(0, 1)`. Defaults to `0.1`; 0.2 to 0.5 with many
+            reductions.
+        patience: Integer in `[0, inf)`. How many bad epochs in a row are borne.
+            Defaults to `10`.
+        mode: `"min"` or `"max"`. What an improvement is. Defaults to `"min"`.
+        min_delta: Float in `[0, inf)`. How much of an improvement is none. Defaults
+            to `0.0001`.
+        cooldown: Integer in `[0, inf)`. Number of epochs to wait after a reduction.
+            Defaults to `0`.
+        min_value: Float in `[0, inf)`. Where reductions end. Of a number that
+            follows a schedule, it is the factor that is compared. Defaults to `0.0`.
+
+    Raises:
+        ValueError: If an argument is outside its interval, or if the model has no
+            adjustable number of the name, or the logs no such metric.
+
+    Example:
+
+    >>> plateau = kdl.callbacks.ReduceOnPlateau("loss", factor=0.5, patience=2)
+    >>> history = model.fit(x, y, epochs=3, callbacks=[plateau])
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        name="learning_rate",
+        factor=0.1,
+        patience=10,
+        mode="min",
+        min_delta=1e-4,
+        cooldown=0,
+        min_value=0.0,
+    ):
+        super().__init__()
+        self.monitor = monitor
+        self.name = name
+        self.factor = check_number("factor", factor, "(0, 1)")
+        self.patience = check_integer("patience", patience, "[0, inf)")
+        self.mode = check_choice("mode", mode, ("min", "max"))
+        self.min_delta = check_number("min_delta", min_delta, "[0, inf)")
+        self.cooldown = check_integer("cooldown", cooldown, "[0, inf)")
+        self.min_value = check_number("min_value", min_value, "[0, inf)")
+
+    def on_train_begin(self, logs=None):
+        self._number = AdjustableNumber(self.model, self.name)
+        self._best = math.inf
+        self._bad = self._cooling = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in logs:
+            raise ValueError(
+                f"The logs have no metric {self.monitor!r} to reduce "
+                f"{self.name!r} by. They have: {', '.join(map(repr, logs))}."
+            )
+        value = logs[self.monitor] if self.mode == "min" else -logs[self.monitor]
+        if value < self._best - self.min_delta:
+            self._best, self._bad = value, 0
+        else:
+            self._bad += 1
+        if self._cooling:
+            self._cooling, self._bad = self._cooling - 1, 0
+        if self._bad > self.patience:
+            reduced = self._number.value * self.factor
+            self._number.assign(max(reduced, self.min_value))
+            self._cooling, self._bad = self.cooldown, 0
+
+    def on_train_end(self, logs=None):
+        self._number = None

@@ -1,0 +1,82 @@
+"""Cross-entropy of integer labels, smoothed."""
+
+import keras
+from keras import ops
+
+from kdl.checks import check_boolean, check_integer
+from kdl.schedules import now, number
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class SparseCategoricalCrossentropy(keras.losses.Loss):
+    """Cross-entropy of integer labels, with label smoothing.
+
+    With `s` the smoothing, the loss of an example of class `y` among `C` classes is
+
+        -(1 - s) * log(p[y]) - s / C * sum(log(p))
+
+    which is the cross-entropy with targets that put `1 - s + s / C` on the class, and
+    `s / C` on every other. It keeps a network from growing ever more certain.
+
+    Keras smooths one-hot labels only. Smoothing may follow a schedule: much of it
+    early, say, and none at the end, so that the probabilities come out sharp.
+
+    Args:
+        from_logits: Boolean. Whether predictions are logits, rather than
+            probabilities. Defaults to `False`.
+        label_smoothing: Float in `[0, 1]`, or a schedule of it. Share of the target
+            that is spread over all classes; 0.1 is usual. Defaults to `0.0`.
+        axis: Integer. Axis of the classes. Defaults to `-1`.
+        **kwargs: Arguments of `keras.losses.Loss`: `name`, `reduction`, `dtype`.
+
+    Call arguments:
+        y_true: Integers, of the shape of the predictions without the axis of the
+            classes, or with a size of 1 there.
+        y_pred: Float tensor of shape `(batch, ..., classes)`.
+        sample_weight: Optional tensor of weights, one for each label.
+
+    Returns:
+        Scalar tensor, or one for each label with `reduction=None`.
+
+    Raises:
+        ValueError: If an argument is outside its interval.
+
+    Example:
+
+    >>> loss = kdl.losses.SparseCategoricalCrossentropy(True, label_smoothing=0.1)
+    >>> model.compile("adam", loss)
+
+    References:
+        - [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)
+        - [Müller et al., 2019](https://arxiv.org/abs/1906.02629)
+    """
+
+    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.from_logits = check_boolean("from_logits", from_logits)
+        self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1]")
+        self.axis = check_integer("axis", axis, "(-inf, inf)")
+
+    def call(self, y_true, y_pred):
+        if len(y_true.shape) == len(y_pred.shape):
+            y_true = ops.squeeze(y_true, self.axis)
+        if self.from_logits:
+            log_p = ops.log_softmax(y_pred, self.axis)
+        else:
+            # As Keras does: what is to be probabilities is made to sum to one, and
+            # kept from zero.
+            p = y_pred / ops.sum(y_pred, self.axis, keepdims=True)
+            log_p = ops.log(ops.clip(p, keras.config.epsilon(), 1.0))
+        y_true = ops.expand_dims(ops.cast(y_true, "int32"), self.axis)
+        chosen = ops.squeeze(ops.take_along_axis(log_p, y_true, self.axis), self.axis)
+        smoothing = now(self.label_smoothing, dtype=y_pred.dtype)
+        return (smoothing - 1) * chosen - smoothing * ops.mean(log_p, self.axis)
+
+    def get_config(self):
+        smoothing = keras.saving.serialize_keras_object(self.label_smoothing)
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "label_smoothing": smoothing,
+            "axis": self.axis,
+        }

@@ -1,0 +1,267 @@
+"""Numbers of a part that may follow a schedule."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kdl.checks import check_number, check_number_or_schedule
+from kdl.schedules.adjustable import Adjustable
+from kdl.schedules.per_update import PerUpdate
+
+# Steps at which a schedule is tried when a part takes it: 0, 1, 2, 5, 10, … 5e9.
+_TRIED = [0, *(digit * 10**power for power in range(9) for digit in (1, 2, 5))]
+_CHUNK = 1024  # Steps that an eager backend evaluates at a time.
+
+
+def number(name, value, interval):
+    """Returns a number of a part: a float, or what `now` reads off a schedule.
+
+    A part that takes a schedule writes one line in its `__init__`, one in its config,
+    and `now` where it uses the number, a layer in each call, in training or not:
+
+        self.rate = number("rate", rate, "[0, 1)")
+        "rate": keras.saving.serialize_keras_object(self.rate)
+        rate = now(self.rate, training)
+
+    The part is a layer, a regularizer or a loss, and the number an attribute of it.
+    That is where `kdl.layers.Clock`, which drives it, looks.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: a number or a
+            `keras.optimizers.schedules.LearningRateSchedule`, also as a config.
+        interval: String. Interval notation, such as `"[0, 1)"` or `"(0, inf)"`.
+
+    Returns:
+        A Python float for a number, and otherwise an object for `now`.
+
+    Raises:
+        ValueError: If `value` is neither a number in the interval nor a schedule, or
+            a schedule that is outside the interval at step 0, 1, 2, 5, 10, 20, and
+            so on.
+
+    Example:
+
+    >>> rate = kdl.schedules.number("rate", 0.5, "[0, 1)")
+    >>> keep = 1 - kdl.schedules.now(rate)
+    """
+    if isinstance(value, dict):
+        value = keras.saving.deserialize_keras_object(value)
+    if isinstance(value, Number):
+        value = value.schedule
+    value = check_number_or_schedule(name, value, interval)
+    return value if isinstance(value, float) else Number(name, value, interval)
+
+
+def now(value, training=True, dtype="float32"):
+    """Returns what a number of a part is at the current training batch.
+
+    Args:
+        value: What `number` returned.
+        training: Boolean. Whether the part is called on a training batch. If not, a
+            number that no clock drives is what it will be at step 0. Defaults to
+            `True`, as for regularizers and losses, which cannot tell.
+        dtype: Dtype of what it is to be combined with. Defaults to `"float32"`.
+
+    Returns:
+        A Python float, or a scalar tensor of the dtype.
+
+    Raises:
+        ValueError: If the number follows a schedule, and the model has no
+            `kdl.layers.Clock` to drive it.
+
+    Example:
+
+    >>> kdl.schedules.now(kdl.schedules.number("rate", 0.5, "[0, 1)"))
+    0.5
+    """
+    if isinstance(value, Number):
+        value = value.now(training)
+    return value if isinstance(value, float) else ops.cast(value, dtype)
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class Number:
+    """A number that follows a schedule by the clock of a model.
+
+    Attributes:
+        name: String. Name of the argument of the part.
+        schedule: `keras.optimizers.schedules.LearningRateSchedule`.
+        interval: String. Interval that the number lies in.
+        variable: What callbacks may change if the schedule is `Adjustable`: a scalar
+            float32 `keras.Variable`. Otherwise `None`.
+        clock: Weak reference to the `kdl.layers.Clock` that drives it, once it does.
+    """
+
+    def __init__(self, name, schedule, interval):
+        self.name, self.schedule, self.interval = name, schedule, interval
+        self.clock = self.variable = None
+        self._factor = inner = schedule
+        if isinstance(schedule, Adjustable):
+            self._factor, inner = schedule.factor, schedule.schedule
+            self.begin_at(schedule.value)
+        self.per_update = isinstance(inner, PerUpdate)
+        self._first, self._chunk, self._in_chunks = 0, (), True
+        for step in _TRIED:
+            origin = f"at step {step} of its schedule, {type(schedule).__name__}"
+            self.check(float(schedule(step)), origin)
+
+    def begin_at(self, value):
+        """Makes the variable anew, also where Keras assigns none: inferring shapes."""
+        self.variable = keras.Variable(
+            keras.initializers.Constant(value),
+            shape=(),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            name=self.name,
+        )
+
+    def check(self, value, origin):
+        """Refuses a value that is outside the interval."""
+        try:
+            check_number(self.name, float(f"{value:.6g}"), self.interval)
+        except ValueError as error:
+            raise ValueError(f"{error} {origin}") from None
+
+    def check_variable(self, value):
+        """Refuses a value of the variable that is outside the interval."""
+        # What a schedule makes of a factor is another matter.
+        if isinstance(self.schedule.schedule, float):
+            self.check(value * self.schedule.schedule, "from a callback")
+
+    def now(self, training=True):
+        """The number at the current training batch."""
+        clock = self.clock and self.clock()
+        if not (clock and clock.counts_here()) and _is_to_be_driven(training):
+            raise ValueError(
+                f"`{self.name}` follows a schedule, {type(self.schedule).__name__}, "
+                "but no clock counts the batches of the model. Make a "
+                "`kdl.layers.Clock()` the first layer of the model: "
+                "`x = kdl.layers.Clock()(inputs)`, or "
+                "`keras.Sequential([kdl.layers.Clock(), model])`."
+            )
+        first = ops.zeros((), "int32")
+        return self.at(clock.step(self.per_update) if clock else first)
+
+    def at(self, step):
+        """The number at a step, an int where the backend is eager."""
+        factor = self._look_up(step) if isinstance(step, int) else self._factor(step)
+        if self.variable is not None:
+            factor = ops.convert_to_tensor(self.variable) * factor
+        return factor
+
+    def _look_up(self, step):
+        """The schedule at a Python step, evaluated for many steps at a time."""
+        if not 0 <= step - self._first < len(self._chunk):
+            self._first, self._chunk = step, self._evaluate_chunk(step)
+        return self._chunk[step - self._first]
+
+    def _evaluate_chunk(self, step):
+        if self._in_chunks:
+            steps = np.arange(step, step + _CHUNK, dtype="int32")
+            try:
+                chunk = self._factor(ops.convert_to_tensor(steps))
+                return np.broadcast_to(ops.convert_to_numpy(chunk), _CHUNK).tolist()
+            except (RuntimeError, TypeError, ValueError):
+                # A schedule need not take arrays, and some of Keras's do not.
+                self._in_chunks = False
+        return [float(self._factor(step))]
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
+
+    @classmethod
+    def from_config(cls, config):
+        # The part that holds it gives it its name and interval again.
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(None, schedule, "(-inf, inf)")
+
+
+def numbers_of(model):
+    """Finds the numbers of a model that follow schedules.
+
+    They are attributes of its layers, of regularizers of those and of their
+    variables, or of its losses.
+
+    Args:
+        model: `keras.Model` or another layer.
+
+    Returns:
+        Dict of `Number`s by name, such as `"dense/kernel_regularizer/alpha"`.
+    """
+    layers = model._flatten_layers()
+    losses = keras.tree.flatten_with_path(getattr(model, "loss", None))
+    held = [("/".join(["loss", *map(str, path)]), loss) for path, loss in losses]
+    held += [(layer.name, layer) for layer in layers]
+    # What Keras's layers hold has been found by its attribute at this point.
+    for layer in reversed(layers):
+        for variable in layer.weights:
+            regularizer = getattr(variable, "regularizer", None)
+            held.append((f"{layer.name}/{variable.name}_regularizer", regularizer))
+    found = {}
+    for prefix, holder in held:
+        for name, value in _numbers_in(holder, prefix):
+            if all(value is not other for other in found.values()):
+                found[unused(name, found)] = value
+    return found
+
+
+def caller():
+    """The outermost layer that is being called, such as the model, or `None`."""
+    layer = _OUTSIDER._get_call_context().entry_layer
+    if layer is _OUTSIDER:
+        # Asking outside of any call has begun one.
+        _OUTSIDER._maybe_reset_call_context()
+        return None
+    return layer
+
+
+def state_in_progress():
+    """The scope that Keras reads variables from instead of themselves, or `None`."""
+    with keras.StatelessScope(initialize_variables=False) as scope:
+        return scope.original_scope
+
+
+class _Outsider:
+    """Asks Keras which layers are being called, as a layer does that is none."""
+
+    _get_call_context = keras.layers.Layer._get_call_context
+    _maybe_reset_call_context = keras.layers.Layer._maybe_reset_call_context
+
+    def _clear_losses(self):
+        pass
+
+
+_OUTSIDER = _Outsider()
+
+
+def _is_to_be_driven(training):
+    """Whether a number that is read now needs a clock."""
+    layer, state = caller(), state_in_progress()
+    if state is None or layer is None:
+        return training
+    # Keras infers shapes on no state but what a layer has assigned meanwhile. That of
+    # a whole model is refused at once: when JAX fails within the first step of a fit,
+    # Keras has lost the weights.
+    if isinstance(layer, keras.Model):
+        weights = layer.trainable_variables
+        inferring = all(state.get_current_value(v) is None for v in weights)
+        return training or inferring
+    return training and bool(state.state_mapping)
+
+
+def _numbers_in(holder, prefix):
+    for name, value in getattr(holder, "__dict__", {}).items():
+        if isinstance(value, Number):
+            yield f"{prefix}/{value.name}", value
+        elif isinstance(value, (keras.regularizers.Regularizer, keras.losses.Loss)):
+            yield from _numbers_in(value, f"{prefix}/{name}")
+
+
+def unused(name, names):
+    """A name that is not among others, with a count where it has to be."""
+    count = 0
+    while (candidate := f"{name}_{count}" if count else name) in names:
+        count += 1
+    return candidate

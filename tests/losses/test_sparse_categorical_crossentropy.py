@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import torch
+from contracts import LossContract, array, assert_close
+
+from kdl.losses import SparseCategoricalCrossentropy
+
+LOGITS = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+LABELS = np.array([0, 1, 2, 3, 0, 1])
+
+
+class TestSparseCategoricalCrossentropy(LossContract):
+    component = SparseCategoricalCrossentropy
+    arguments = {"from_logits": True, "label_smoothing": 0.25, "axis": 1}
+    refused = [
+        (
+            {"from_logits": 1},
+            "`from_logits` must be one of True, False. Received: from_logits=1",
+        ),
+        (
+            {"label_smoothing": 1.5},
+            "`label_smoothing` must be a number in [0, 1] or a LearningRateSchedule. "
+            "Received: label_smoothing=1.5",
+        ),
+        (
+            {"axis": 0.5},
+            "`axis` must be an integer in (-inf, inf). Received: axis=0.5",
+        ),
+    ]
+    y_true = LABELS
+    y_pred = LOGITS
+    extreme = 1e6 * LOGITS
+
+    def reference(self, y_true, y_pred):
+        loss = torch.nn.functional.cross_entropy(
+            torch.tensor(y_pred),
+            torch.tensor(y_true),
+            label_smoothing=0.25,
+            reduction="none",
+        )
+        return loss.numpy()
+
+    def test_is_zero_at_its_minimum(self):
+        logits = 1000 * np.eye(4)[LABELS]
+        assert_close(SparseCategoricalCrossentropy(True)(LABELS, logits), 0)
+
+    @pytest.mark.parametrize("axis", [-1, 1])
+    def test_takes_labels_of_any_shape(self, axis):
+        logits = np.random.default_rng(1).normal(size=(2, 4, 3)).astype("float32")
+        labels = np.array([[0, 1, 2], [3, 0, 1]])
+        if axis == -1:
+            logits, labels = logits.transpose(0, 2, 1), labels
+        loss = SparseCategoricalCrossentropy(True, 0.25, axis, reduction=None)
+        classes_second = logits if axis == 1 else logits.transpose(0, 2, 1)
+        desired = self.reference(labels, np.ascontiguousarray(classes_second))
+        assert_close(loss(labels, logits), desired)
+        assert_close(loss(np.expand_dims(labels, axis), logits), desired)
+
+    def test_takes_probabilities(self):
+        p = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+        loss = self.make(from_logits=False)
+        assert_close(loss(LABELS, p), self.reference(LABELS, LOGITS).mean())
+        assert np.isfinite(array(loss(LABELS, np.eye(4)[LABELS][::-1])))
