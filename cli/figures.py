@@ -5,26 +5,30 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 
 def curves(history):
-    """Draws each metric by epoch, that of the training beside that of validation.
+    """Draws what the logs hold by epoch, training beside validation.
 
     Args:
         history: Dict of lists, one value per epoch, as `History.history`.
     """
     names = [name for name in history if not name.startswith("val_")]
-    figure = Figure(figsize=(4 * len(names), 3.5), layout="constrained")
-    (panels,) = figure.subplots(1, len(names), squeeze=False)
-    for axes, name in zip(panels, names, strict=True):
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(4 * columns, 3.5 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for name, axes in zip(names, panels, strict=False):
         epochs = range(1, len(history[name]) + 1)
         axes.plot(epochs, history[name], label="training", color="C0")
+        # Without a counterpart it is no metric, but a number in force.
         if f"val_{name}" in history:
             axes.plot(epochs, history[f"val_{name}"], label="validation", color="C1")
             axes.legend()
-        positive = all(value > 0 for value in history[name])
-        if name != "accuracy" and positive:
-            axes.set_yscale("log")
+            if name != "accuracy" and all(value > 0 for value in history[name]):
+                axes.set_yscale("log")
         axes.set_title(name.replace("_", " "))
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)
+    for axes in panels:
+        axes.remove()
     return figure
 
 

@@ -65,11 +65,6 @@ class Record(keras.callbacks.Callback):
         self.rows = []
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, **logs}
-        # One that holds several optimizers has no rate of its own.
-        rate = getattr(self.model.optimizer, "learning_rate", None)
-        if rate is not None:
-            row["learning_rate"] = float(rate)
-        self.rows.append(row)
+        self.rows.append({"epoch": epoch + 1, **logs})
         self.folder.write_rows("history.csv", self.rows)
         self.progress.update(epoch, logs)

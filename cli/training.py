@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kdl import recipes
-from kdl.callbacks import WandbLogger
+from kdl.callbacks import LogNumbers, WandbLogger
 from kdl.files import write_json
 from kdl_cli import catalogue, figures, folders, reports
 from kdl_cli.progress import EpochProgress, Record
@@ -60,6 +60,7 @@ class Training:
         keras.utils.set_random_seed(self.settings["seed"])
         hint = f"`kdl report {path}` shows what there is."
         with folders.ending(self.folder, console, hint):
+            record = Record(self.folder, progress)
             with progress.shown(self.settings["recipe"]):
                 model, history = recipes.run(
                     self.recipe,
@@ -67,7 +68,7 @@ class Training:
                     hp=self.hp,
                     epochs=epochs,
                     seed=self.settings["seed"],
-                    callbacks=[Record(self.folder, progress), *self.loggers],
+                    callbacks=[LogNumbers(), record, *self.loggers],
                     verbose=0,
                 )
             self.folder.write_figure("curves.png", figures.curves(history.history))

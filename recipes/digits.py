@@ -10,9 +10,9 @@ from keras import layers
 
 from kdl.data import Batches, RandomAffine, load
 from kdl.data.splits import labelled_images
-from kdl.layers import DropConnectDense
+from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.regularizers import ElasticNet, MaxNorm
-from kdl.schedules import OneCycle
+from kdl.schedules import OneCycle, Warmup
 
 
 class Digits(keras_tuner.HyperModel):
@@ -62,6 +62,9 @@ class Digits(keras_tuner.HyperModel):
             units=hp.Int("units", 32, 256, step=2, sampling="log", default=128),
             drop=hp.Choice("drop", ["units", "connections"]),
             rate=hp.Float("rate", 0.0, 0.8, default=0.4),
+            # Epochs over which the rate and the penalty grow from zero.
+            rate_warmup=hp.Int("rate_warmup", 0, 20, default=0),
+            penalty_warmup=hp.Int("penalty_warmup", 0, 20, default=0),
             penalty=hp.Choice("penalty", ["elastic_net", "max_norm"]),
         )
         with hp.conditional_scope("penalty", ["elastic_net"]):
@@ -87,20 +90,24 @@ class Digits(keras_tuner.HyperModel):
     def build(self, hp):
         p = self.space(hp)
         inputs = keras.Input(np.shape(self.splits.train[0])[1:])
-        x = self._convolution(inputs, p.filters)
+        x = Clock()(inputs)
+        x = self._convolution(x, p.filters)
         x = self._convolution(x, p.filters)
         x = layers.MaxPooling2D(data_format="channels_last")(x)
         x = self._convolution(x, 2 * p.filters)
         x = layers.Flatten(data_format="channels_last")(x)
+        rate = self._warmup(p, p.rate, p.rate_warmup)
         if p.penalty == "elastic_net":
-            penalty = ElasticNet(p.alpha, p.l1_ratio)
+            alpha = self._warmup(p, p.alpha, p.penalty_warmup)
+            penalty = ElasticNet(alpha, p.l1_ratio)
         else:
-            penalty = MaxNorm(p.max_norm, p.strength)
+            strength = self._warmup(p, p.strength, p.penalty_warmup)
+            penalty = MaxNorm(p.max_norm, strength)
         options = {"activation": "relu", "kernel_regularizer": penalty}
         if p.drop == "connections":
-            x = DropConnectDense(p.units, p.rate, **options)(x)
+            x = DropConnectDense(p.units, rate, **options)(x)
         else:
-            x = layers.Dropout(p.rate)(layers.Dense(p.units, **options)(x))
+            x = Dropout(rate)(layers.Dense(p.units, **options)(x))
         # A class may be missing from one of the parts.
         classes = 1 + max(int(np.max(y)) for _, y in self.splits)
         model = keras.Model(inputs, layers.Dense(classes)(x))
@@ -115,6 +122,11 @@ class Digits(keras_tuner.HyperModel):
             ],
         )
         return model
+
+    def _warmup(self, p, value, epochs):
+        """A number that grows from zero to a value, in epochs of the source."""
+        steps = epochs * (len(self.splits.train[0]) // p.batch_size)
+        return Warmup(value, steps) if steps else value
 
     def _convolution(self, x, filters):
         convolution = layers.Conv2D(

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from contracts import RecipeContract
 
+from kdl.callbacks import LogNumbers
 from kdl.data import Splits
-from kdl.layers import DropConnectDense
+from kdl.layers import DropConnectDense, Dropout
 from kdl.recipes import Digits, hyperparameters, run
 from kdl.regularizers import ElasticNet, MaxNorm
 from kdl.schedules import OneCycle
@@ -29,12 +30,30 @@ class TestDigits(RecipeContract):
         (dense,) = [a for a in model.layers if isinstance(a, DropConnectDense)]
         assert dense.rate == 0.25
         assert isinstance(dense.kernel_regularizer, MaxNorm)
-        assert not [a for a in model.layers if isinstance(a, keras.layers.Dropout)]
+        assert not [a for a in model.layers if isinstance(a, Dropout)]
         _, model = self.build(alpha=0.01, rate=0.25)
-        (drop,) = [a for a in model.layers if isinstance(a, keras.layers.Dropout)]
+        (drop,) = [a for a in model.layers if isinstance(a, Dropout)]
         assert drop.rate == 0.25
         penalties = [getattr(a, "kernel_regularizer", None) for a in model.layers]
         assert [p.alpha for p in penalties if isinstance(p, ElasticNet)] == [0.01]
+
+    @pytest.mark.parametrize(
+        ("penalty", "name"), [("elastic_net", "alpha"), ("max_norm", "strength")]
+    )
+    @pytest.mark.parametrize("drop", ["units", "connections"])
+    def test_rate_and_penalty_may_grow(self, drop, penalty, name):
+        values = {"rate": 0.5, name: 0.004, "rate_warmup": 2, "penalty_warmup": 4}
+        hp, model = self.build(drop=drop, penalty=penalty, batch_size=64, **values)
+        data, numbers = self.recipe.data(), LogNumbers()
+        history = self.recipe.fit(
+            hp, model, **data, epochs=3, callbacks=[numbers], verbose=0
+        ).history
+        (rates,) = (history[key] for key in history if key.endswith("/rate"))
+        (penalties,) = (history[key] for key in history if key.endswith(name))
+        # 22 batches an epoch, the last of which is the 22nd from zero.
+        np.testing.assert_allclose(rates, [0.5 * 21 / 44, 0.5 * 43 / 44, 0.5], 1e-5)
+        desired = 0.004 * np.array([21, 43, 65]) / 88
+        np.testing.assert_allclose(penalties, desired, 1e-5)
 
     def test_cycle_ends_with_the_training(self):
         hp, model = self.build(batch_size=64, learning_rate=0.02)
