@@ -1,4 +1,4 @@
-"""Ratios of two durations on a noisy machine."""
+"""Ratios and differences of two durations on a noisy machine."""
 
 import sys
 
@@ -37,3 +37,41 @@ def report(title, base, others, target=None, pairs=15):
         if target and name in others:
             verdict = "met" if median <= target else "missed"
             print(f"\n{name}: target of {target} {verdict}\n")
+
+
+def report_added(title, base, others, targets=None, pairs=15):
+    """Prints how many microseconds of CPU other things add to each step of `base`.
+
+    Pairs are made as by `report`. Where a step is short, a difference says more than
+    a ratio: it is what a hook costs, however long the step around it. What the base
+    adds to itself is the noise, which a target cannot be below: a target of 0 is met
+    by a median of no more than the noise's upper quartile.
+
+    Args:
+        title: String.
+        base: Function without arguments that returns seconds of CPU per step, by
+            `time.process_time`.
+        others: Dict of such functions by name.
+        targets: Optional dict of microseconds by name, that the median is not to
+            exceed.
+        pairs: Integer. Number of repetitions.
+    """
+    runs = {"base": base, **others, "base again": base}
+    steps = {name: [] for name in runs}
+    for _ in range(pairs):
+        for name, run in runs.items():
+            steps[name].append(run() * 1e6)
+    print(f"{title}\n$ python {' '.join(sys.argv)}\n")
+    print("| what | µs of CPU a step, median | added, median | quartiles | target |")
+    print("|---|---|---|---|---|")
+    added = {name: np.array(v) - np.array(steps["base"]) for name, v in steps.items()}
+    noise = np.quantile(added["base again"], 0.75)
+    for name, differences in added.items():
+        low, median, high = np.quantile(differences, [0.25, 0.5, 0.75])
+        target = (targets or {}).get(name)
+        verdict = "met" if target is None or median <= max(target, noise) else "missed"
+        print(
+            f"| {name} | {np.median(steps[name]):.0f} | {median:+.0f} | "
+            f"{low:+.0f} to {high:+.0f} | "
+            f"{'' if target is None else f'{target} {verdict}'} |"
+        )
