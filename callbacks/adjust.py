@@ -1,9 +1,11 @@
 """Changing numbers while a fit runs."""
 
+import functools
+
 import keras
 
 from kdl.callbacks.log_numbers import optimizers_of
-from kdl.checks import check_choice
+from kdl.checks import check_choice, check_number
 from kdl.schedules.number import numbers_of
 
 
@@ -103,19 +105,25 @@ class AdjustableNumber:
     """
 
     def __init__(self, model, name):
-        variables = {}
+        # By name, the variable and what checks a value of it.
+        found = {}
         for optimizer in optimizers_of(model):
             rate = getattr(optimizer, "learning_rate", None)
             if isinstance(rate, keras.Variable):
-                variables["learning_rate"] = rate
-            variables |= getattr(optimizer, "adjustable", {})
+                check = functools.partial(
+                    check_number, "learning_rate", interval="[0, inf)"
+                )
+                found["learning_rate"] = rate, check
+            for key, variable in getattr(optimizer, "adjustable", {}).items():
+                check = functools.partial(optimizer.check_adjustable, key)
+                found[key] = variable, check
         numbers = numbers_of(model)
-        variables |= {
-            key: n.variable for key, n in numbers.items() if n.variable is not None
-        }
-        if name not in variables:
-            raise ValueError(_refusal(model, name, numbers, variables))
-        self._variable, self._number = variables[name], numbers.get(name)
+        for key, number in numbers.items():
+            if number.variable is not None:
+                found[key] = number.variable, number.check_variable
+        if name not in found:
+            raise ValueError(_refusal(model, name, numbers, found))
+        self._variable, self._check = found[name]
 
     @property
     def value(self):
@@ -123,12 +131,11 @@ class AdjustableNumber:
 
     def assign(self, value):
         value = float(value)
-        if self._number is not None:
-            self._number.check_variable(value)
+        self._check(value)
         self._variable.assign(value)
 
 
-def _refusal(model, name, numbers, variables):
+def _refusal(model, name, numbers, found):
     if name in numbers:
         advice = (
             "It follows a schedule alone: give the part "
@@ -144,7 +151,7 @@ def _refusal(model, name, numbers, variables):
             "Keras compiles a Python number, such as the rate of its own Dropout, into "
             "the training step: give a part of kdl `kdl.schedules.Adjustable(…)`."
         )
-    known = ", ".join(map(repr, variables)) or "none"
+    known = ", ".join(map(repr, found)) or "none"
     return (
         f"The model {model.name!r} has no adjustable number {name!r}. {advice} "
         f"Adjustable are: {known}."

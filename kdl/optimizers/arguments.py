@@ -8,6 +8,9 @@ from kdl.checks import check_number_or_schedule
 from kdl.optimizers.proximal import has_step_sizes
 from kdl.regularizers import ElasticNet
 
+# Of hyperparameters that may follow a schedule.
+INTERVALS = {"beta_1": "[0, 1)", "beta_2": "[0, 1)", "weight_decay": "[0, inf)"}
+
 
 def check_inner_optimizer(inner_optimizer):
     """Returns an optimizer, provided that its `apply` is the one that Keras wrote."""
@@ -61,21 +64,21 @@ def check_hyperparameters(hyperparameters, inner_optimizer):
     """Returns hyperparameters by name, provided the optimizer would use them."""
     # Those that Keras computes with. Others, such as the momentum of SGD, it also asks
     # for in an `if`, which no tensor can answer while a graph is made.
-    intervals = {}
+    allowed = []
     if type(inner_optimizer).update_step is keras.optimizers.Adam.update_step:
-        intervals |= {"beta_1": "[0, 1)", "beta_2": "[0, 1)"}
+        allowed += ["beta_1", "beta_2"]
     if inner_optimizer.weight_decay is not None:
-        intervals["weight_decay"] = "[0, inf)"
+        allowed.append("weight_decay")
     for name in hyperparameters or {}:
-        if name not in intervals:
+        if name not in allowed:
             raise ValueError(
                 "`hyperparameters` must be among those that the inner optimizer can "
-                f"take from a schedule: {', '.join(intervals) or 'none'}. "
+                f"take from a schedule: {', '.join(allowed) or 'none'}. "
                 f"Received: {name!r}"
             )
     return {
         name: check_number_or_schedule(
-            f"hyperparameters[{name!r}]", value, intervals[name]
+            f"hyperparameters[{name!r}]", value, INTERVALS[name]
         )
         for name, value in (hyperparameters or {}).items()
     }

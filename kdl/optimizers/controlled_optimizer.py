@@ -7,6 +7,7 @@ from keras import ops
 
 from kdl.checks import check_boolean
 from kdl.optimizers.arguments import (
+    INTERVALS,
     check_hyperparameters,
     check_inner_optimizer,
     check_multipliers,
@@ -282,6 +283,20 @@ class ControlledOptimizer(Wrapper):
                 named = zip(self._paths, numbers, strict=True)
                 values |= {f"{name}/{path}": number for path, number in named}
         return values
+
+    def check_adjustable(self, name, value):
+        """Refuses a value of an adjustable number that is outside its interval.
+
+        Args:
+            name: String. One of the keys of `adjustable`.
+            value: Float. What its variable is to be.
+
+        Raises:
+            ValueError: If the number would leave its interval.
+        """
+        # The learning rate is a factor of its schedule.
+        number = self._numbers().get(name, Adjustable())
+        number.check_value(value, name, INTERVALS.get(name, "[0, inf)"))
 
     def get_config(self):
         names = ("inner_optimizer", "multipliers", "proximal", "hyperparameters")

@@ -55,6 +55,12 @@ class Adjustable(keras.optimizers.schedules.LearningRateSchedule):
         """What the variable is multiplied by: a float, or a tensor."""
         return self.schedule(step) if callable(self.schedule) else self.schedule
 
+    def check_value(self, value, name, interval):
+        """Refuses a value of the variable for which the number leaves its interval."""
+        # What a schedule makes of a factor is another matter.
+        if isinstance(self.schedule, float):
+            check_number(name, value * self.schedule, interval)
+
     def get_config(self):
         return {
             "value": self.value,

@@ -126,9 +126,7 @@ class Number:
 
     def check_variable(self, value):
         """Refuses a value of the variable that is outside the interval."""
-        # What a schedule makes of a factor is another matter.
-        if isinstance(self.schedule.schedule, float):
-            self.check(value * self.schedule.schedule, "from a callback")
+        self.schedule.check_value(value, self.name, self.interval)
 
     def now(self, training=True):
         """The number at the current training batch."""

@@ -141,13 +141,31 @@ class TestAdjust(CallbackContract):
             "steps_per_execution=3. Received: by='batch'"
         )
 
-    def test_refuses_a_value_outside_the_interval(self):
+    @pytest.mark.parametrize(
+        ("name", "argument", "value", "interval"),
+        [
+            ("dropout/rate", "rate", 1.0, "[0, 1)"),
+            ("dropout/rate", "rate", float("nan"), "[0, 1)"),
+            ("multiplier/.*", "multiplier/.*", -1.0, "[0, inf)"),
+            ("beta_1", "beta_1", 1.5, "[0, 1)"),
+            ("learning_rate", "learning_rate", -0.5, "[0, inf)"),
+        ],
+    )
+    def test_refuses_a_value_outside_the_interval(
+        self, name, argument, value, interval
+    ):
         dropout = Dropout(Adjustable(0.5), name="dropout")
-        model = keras.Sequential([keras.Input((4,)), Clock(), dropout])
-        model.compile("sgd", "mse")
-        callback = Adjust("dropout/rate", lambda epoch: 0.5 + epoch / 2)
+        layers = [keras.Input((4,)), Clock(), dropout, keras.layers.Dense(4)]
+        model = keras.Sequential(layers)
+        optimizer = ControlledOptimizer(
+            keras.optimizers.Adam(0.1),
+            {".*": Adjustable()},
+            hyperparameters={"beta_1": Adjustable(0.9)},
+        )
+        model.compile(optimizer, "mse")
+        callback = Adjust(name, lambda epoch: 0.5 if epoch == 0 else value)
         with pytest.raises(ValueError) as error:
-            model.fit(X, X, epochs=3, callbacks=[callback], verbose=0)
+            model.fit(X, X, epochs=2, callbacks=[callback], verbose=0)
         assert str(error.value) == (
-            "`rate` must be a number in [0, 1). Received: rate=1.0 from a callback"
+            f"`{argument}` must be a number in {interval}. Received: {argument}={value}"
         )
