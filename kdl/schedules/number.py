@@ -101,6 +101,12 @@ class Number:
             self._factor, inner = schedule.factor, schedule.schedule
             self.begin_at(schedule.value)
         self.per_update = isinstance(inner, PerUpdate)
+        if _marks_within(inner.schedule if self.per_update else inner):
+            raise ValueError(
+                f"`{name}` must follow a schedule that Adjustable and PerUpdate, in "
+                "this order, go around: `Adjustable(schedule=PerUpdate(schedule))`. "
+                f"Received: {type(schedule).__name__}, with one of them within."
+            )
         self._first, self._chunk, self._in_chunks = 0, (), True
         for step in _TRIED:
             origin = f"at step {step} of its schedule, {type(schedule).__name__}"
@@ -119,8 +125,10 @@ class Number:
 
     def check(self, value, origin):
         """Refuses a value that is outside the interval."""
+        # To six digits, beyond which a schedule in float32 may round over its end.
+        value = float(f"{value:.6g}")
         try:
-            check_number(self.name, float(f"{value:.6g}"), self.interval)
+            check_number(self.name, value, self.interval)
         except ValueError as error:
             raise ValueError(f"{error} {origin}") from None
 
@@ -232,6 +240,18 @@ class _Outsider:
 
 
 _OUTSIDER = _Outsider()
+
+
+def _marks_within(schedule):
+    """Whether a schedule is, or is made of, one that means nothing there."""
+    if isinstance(schedule, (Adjustable, PerUpdate)):
+        return True
+    parts = keras.tree.flatten(getattr(schedule, "__dict__", {}))
+    return any(
+        _marks_within(part)
+        for part in parts
+        if isinstance(part, keras.optimizers.schedules.LearningRateSchedule)
+    )
 
 
 def _is_to_be_driven(training):

@@ -8,7 +8,14 @@ from contracts import array, assert_close
 from kdl.layers import Clock, Dropout
 from kdl.losses import WeightedLoss
 from kdl.regularizers import ElasticNet
-from kdl.schedules import Adjustable, OneCycle, now, number
+from kdl.schedules import (
+    Adjustable,
+    JoinedSchedules,
+    OneCycle,
+    PerUpdate,
+    now,
+    number,
+)
 from kdl.schedules.number import numbers_of
 
 RAMP = keras.optimizers.schedules.PolynomialDecay(0.0, 1024, 0.5)
@@ -36,6 +43,19 @@ class TestNumber:
         )
         with pytest.raises(ValueError, match="at step 0 of its schedule, Adjustable"):
             number("rate", Adjustable(-0.5), "[0, 1)")
+
+    @pytest.mark.parametrize("mark", [Adjustable, PerUpdate])
+    def test_refuses_marks_within_a_schedule(self, mark):
+        with pytest.raises(ValueError) as error:
+            number("rate", JoinedSchedules([(9, 0.5), (None, mark(0.1))]), "[0, 1)")
+        assert str(error.value) == (
+            "`rate` must follow a schedule that Adjustable and PerUpdate, in this "
+            "order, go around: `Adjustable(schedule=PerUpdate(schedule))`. Received: "
+            "JoinedSchedules, with one of them within."
+        )
+        with pytest.raises(ValueError, match="go around"):
+            number("rate", PerUpdate(mark(0.1)), "[0, 1)")
+        assert number("rate", Adjustable(1, PerUpdate(RAMP)), "[0, 1)").per_update
 
     def test_survives_json(self):
         original = number("rate", Adjustable(0.5, RAMP), "[0, 1)")
