@@ -6,7 +6,7 @@ import keras
 
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.checks import check_choice, check_number
-from kdl.schedules.number import numbers_of
+from kdl.layers.clock import numbers_of
 
 
 class Adjust(keras.callbacks.Callback):
@@ -119,7 +119,7 @@ class AdjustableNumber:
                 found[key] = variable, check
         numbers = numbers_of(model)
         for key, number in numbers.items():
-            if number.variable is not None:
+            if number.is_adjustable:
                 found[key] = number.variable, number.check_variable
         if name not in found:
             raise ValueError(_refusal(model, name, numbers, found))

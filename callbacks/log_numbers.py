@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.schedules.number import numbers_of
+from kdl.layers.clock import numbers_of
 
 
 class LogNumbers(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """Reduction on a plateau."""
 
 import math
+import warnings
 
 import keras
 
@@ -46,8 +47,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             follows a schedule, it is the factor that is compared. Defaults to `0.0`.
 
     Raises:
-        ValueError: If an argument is outside its interval, or if the model has no
-            adjustable number of the name, or the logs no such metric.
+        ValueError: If an argument is outside its interval, if the model has no
+            adjustable number of the name, or if the logs have no such metric. Of an
+            epoch without any validation, there is only a warning.
 
     Example:
 
@@ -80,13 +82,12 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._number = AdjustableNumber(self.model, self.name)
         self._best = math.inf
         self._bad = self._cooling = 0
+        self._warned = False
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in logs:
-            raise ValueError(
-                f"The logs have no metric {self.monitor!r} to reduce "
-                f"{self.name!r} by. They have: {', '.join(map(repr, logs))}."
-            )
+            self._miss(logs)
+            return
         value = logs[self.monitor] if self.mode == "min" else -logs[self.monitor]
         if value < self._best - self.min_delta:
             self._best, self._bad = value, 0
@@ -101,3 +102,16 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._number = None
+
+    def _miss(self, logs):
+        names = ", ".join(map(repr, logs))
+        message = (
+            f"The logs have no metric {self.monitor!r} to reduce {self.name!r} by. "
+            f"They have: {names}."
+        )
+        # By `validation_freq`, an epoch may be without validation.
+        if not self.monitor.startswith("val_") or "'val_" in names:
+            raise ValueError(message)
+        if not self._warned:
+            self._warned = True
+            warnings.warn(message, stacklevel=3)

@@ -90,7 +90,7 @@ class Digits(keras_tuner.HyperModel):
     def build(self, hp):
         p = self.space(hp)
         inputs = keras.Input(np.shape(self.splits.train[0])[1:])
-        x = Clock()(inputs)
+        x = Clock(name="clock")(inputs)
         x = self._convolution(x, p.filters)
         x = self._convolution(x, p.filters)
         x = layers.MaxPooling2D(data_format="channels_last")(x)
@@ -171,6 +171,7 @@ class Digits(keras_tuner.HyperModel):
         model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
         # A model that has been fitted begins another cycle.
         model.optimizer.iterations.assign(0)
+        model.get_layer("clock").batches.assign(0)
         # Ours come first, so that the tuner's checkpoint sees what they changed.
         callbacks = [*self._stop(p, validation_data), *(callbacks or [])]
         return model.fit(

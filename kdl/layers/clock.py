@@ -1,12 +1,14 @@
 """The clock of a model."""
 
+import collections
+import warnings
 import weakref
 
 import keras
 import numpy as np
 from keras import ops
 
-from kdl.schedules.number import caller, numbers_of, state_in_progress, unused
+from kdl.schedules.number import caller, find_numbers, state_in_progress
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -29,9 +31,11 @@ class Clock(keras.layers.Layer):
 
     A model has one clock, at its inputs: it has to come before what it drives, and to
     be called once a batch. So give it all the inputs of a model at once, and keep it
-    out of a model or a block that is called several times within another.
+    out of a model or a block that is called several times within another, or with
+    `training=False`.
 
-    The count is saved with the model, with the variables of `Adjustable` numbers.
+    The count is saved with the model, with the variables of `Adjustable` numbers. A
+    callback that restores weights, such as `EarlyStopping`, restores the count.
 
     Args:
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
@@ -45,7 +49,8 @@ class Clock(keras.layers.Layer):
         The inputs.
 
     Raises:
-        ValueError: If a model has two clocks, or one that it calls twice a batch.
+        ValueError: If a model has two clocks, calls its clock twice in one call, or
+            does not tell it whether it trains.
 
     Example:
 
@@ -66,20 +71,22 @@ class Clock(keras.layers.Layer):
             name="batches",
         )
         self.built = True
-        # The numbers of each model that this clock has been called in, by name.
-        self._numbers = weakref.WeakKeyDictionary()
-        # The last of these models, what it was compiled with, and its last call.
+        # All numbers ever found. Keras on JAX knows variables by their position, so
+        # that none may move while a fit runs. (In a list, they would be found here.)
+        self._numbers = collections.deque()
+        # Those of each model that this clock is in, by name.
+        self._models = weakref.WeakKeyDictionary()
+        # The model that was called last, what it was compiled with, and that call.
         self._model = self._context = lambda: None
         self._compiled = None
-        self._batches_per_update = 1
-        # What a file says of numbers that are not found yet.
-        self._saved = {}
+        # What a file says of models that have not been seen: for each of them, names
+        # and values.
+        self._saved = []
 
     def call(self, inputs, training=None):
         self._look_around(training)
-        for numbers in self._numbers.values():
-            for number in numbers.values():
-                number.clock = weakref.ref(self)
+        for number in self._numbers:
+            number.clock = weakref.ref(self)
         if training:
             self.batches.assign_add(1)
         return inputs
@@ -96,8 +103,8 @@ class Clock(keras.layers.Layer):
         """Returns the step in force: how many batches came before the current one.
 
         Args:
-            per_update: Boolean. Whether to return the optimizer's updates instead.
-                Defaults to `False`.
+            per_update: Boolean. Whether to divide it by the number of batches in
+                which the optimizer accumulates gradients. Defaults to `False`.
 
         Returns:
             Python int where the backend is eager, otherwise a scalar int32 tensor.
@@ -107,89 +114,23 @@ class Clock(keras.layers.Layer):
             step = ops.maximum(ops.convert_to_tensor(self.batches) - 1, 0)
         else:
             step = max(batches - 1, 0)
-        return step // self._batches_per_update if per_update else step
+        if per_update:
+            step = step // _batches_per_update(self._model())
+        return step
 
     def counts_here(self):
         """Whether this clock counts the batches of the model that is being run."""
-        layer, state = caller(), state_in_progress()
-        if layer is not None and layer is self._model():
+        layer, state, model = caller(), state_in_progress(), self._model()
+        if layer is not None and layer is model:
             return True
-        if state is not None and state.state_mapping:
-            # JAX runs the layers of a model on the state of the whole model.
-            return self._is_in(state)
-        # Without a layer, this is a regularizer or a loss, after the model's call.
-        return not isinstance(layer, keras.Model)
+        if state is None or (layer is None and not _is_run_on(state, model)):
+            # Without a layer, this is a regularizer or a loss after the model's call.
+            return not isinstance(layer, keras.Model)
+        # JAX runs the layers of a model on the state of the whole model.
+        return self._is_in(state)
 
-    @property
-    def variables(self):
-        """All state of the clock, and the variables of the numbers it drives."""
-        # Nothing else that Keras tracks holds those of regularizers and losses.
-        return [*super().variables, *self._adjustable().values()]
-
-    def save_own_variables(self, store):
-        store["batches"] = self.batches
-        for name, value in {**self._saved, **self._adjustable()}.items():
-            store[name] = value
-
-    def load_own_variables(self, store):
-        self.batches.assign(store["batches"])
-        adjustable, self._saved = self._adjustable(), {}
-        for name in store.keys():  # noqa: SIM118, a group of an HDF5 file
-            if name in adjustable:
-                adjustable[name].assign(store[name])
-            elif name != "batches":
-                # Of a number that is found once the model is called.
-                self._saved[name] = float(np.array(store[name]))
-
-    def _adjustable(self):
-        """The variables of the numbers, by names for a file."""
-        found = {}
-        # Those of the last model come first, and so have their own names.
-        for numbers in reversed([*self._numbers.values()]):
-            for name, number in numbers.items():
-                variable = number.variable
-                if variable is not None and all(
-                    variable is not other for other in found.values()
-                ):
-                    found[unused(name.replace("/", "."), found)] = variable
-        return found
-
-    def _look_around(self, training):
-        """Finds the numbers of the model that calls this clock, where one is seen."""
-        model, state = caller(), state_in_progress()
-        if state is not None and self._is_in(state):
-            # JAX runs the layers of a model without a call of the model itself.
-            if training is None:
-                raise ValueError(
-                    f"The clock {self.name!r} is not told whether a batch is trained "
-                    "on. On JAX, the `call` of a model of your own has to take "
-                    "`training` and to pass it on: `clock(inputs, training=training)`"
-                )
-            if not self._numbers:
-                raise ValueError(
-                    f"The clock {self.name!r} has not seen the model that it is in. "
-                    "Call the model on a batch before `fit`: Keras does so only for a "
-                    "model that is compiled with a loss or with metrics."
-                )
-            return
-        if model is self:
-            return
-        context = self._get_call_context()
-        if context is self._context():
-            raise ValueError(
-                f"The clock {self.name!r} is called twice in one call of "
-                f"{model.name!r}, and would count each batch twice. Call it once, on "
-                "all inputs of the outermost model: `a, b = kdl.layers.Clock()([a, b])`"
-            )
-        self._context = weakref.ref(context)
-        optimizer, loss = (getattr(model, name, None) for name in ("optimizer", "loss"))
-        compiled = id(optimizer), id(loss)
-        if model is not self._model() or compiled != self._compiled:
-            self._model, self._compiled = weakref.ref(model), compiled
-            self._batches_per_update = _batches_per_update(optimizer)
-            self._find_numbers(model)
-
-    def _find_numbers(self, model):
+    def numbers(self, model):
+        """Returns the numbers of a model that this clock is in, and drives them."""
         layers = model._flatten_layers()
         clocks = [repr(layer.name) for layer in layers if isinstance(layer, Clock)]
         if len(clocks) > 1:
@@ -198,18 +139,140 @@ class Clock(keras.layers.Layer):
                 f"{', '.join(clocks)}. One drives all: keep that of the outermost "
                 "model."
             )
-        # Anew, so that it is the last one.
-        self._numbers.pop(model, None)
-        self._numbers[model] = numbers_of(model)
-        for name, number in self._numbers[model].items():
-            if (saved := self._saved.pop(name.replace("/", "."), None)) is not None:
-                number.begin_at(saved)
+        numbers = self._models[model] = find_numbers(model)
+        for number in numbers.values():
+            if all(number is not other for other in self._numbers):
+                self._numbers.append(number)
+        self._restore(model)
+        return numbers
+
+    @property
+    def variables(self):
+        """All state of the clock, and the variables of the numbers it drives."""
+        # Nothing else that Keras tracks holds those of regularizers and losses.
+        found = [number.variable for number in self._numbers if number.is_adjustable]
+        return [*super().variables, *found]
+
+    def save_own_variables(self, store):
+        store["batches"] = self.batches
+        seen = [
+            [(name, number.variable) for name, number in self._adjustable(model)]
+            for model in self._models
+        ]
+        for n, group in enumerate(filter(None, [*self._saved, *seen])):
+            for m, (name, value) in enumerate(group):
+                store[f"{n}:{m}:{name.replace('/', '.')}"] = value
+
+    def load_own_variables(self, store):
+        self.batches.assign(store["batches"])
+        groups = {}
+        for key in store.keys():  # noqa: SIM118, a group of an HDF5 file
+            if key != "batches":
+                n, m, name = key.split(":", 2)
+                value = float(np.array(store[key]))
+                groups.setdefault(int(n), {})[int(m)] = name, value
+        self._saved = [[g[m] for m in sorted(g)] for _, g in sorted(groups.items())]
+        for model in self._models:
+            self._restore(model, over=True)
+
+    def _adjustable(self, model):
+        numbers = self._models[model].items()
+        return [(name, number) for name, number in numbers if number.is_adjustable]
+
+    def _restore(self, model, over=False):
+        """Gives the numbers of a model the values that a file has for them."""
+        numbers = self._adjustable(model)
+        names = [name.replace("/", ".") for name, _ in numbers]
+        # By their names, or by their order: Keras counts layers anew in each process.
+        alike = [g for g in self._saved if len(g) == len(names)]
+        alike.sort(key=lambda group: [name for name, _ in group] != names)
+        if alike and names:
+            self._saved.remove(alike[0])
+            for (_, number), (_, value) in zip(numbers, alike[0], strict=True):
+                number.restore(value, over)
+        elif self._saved and len(self._models) == 1:
+            saved = ", ".join(name for group in self._saved for name, _ in group)
+            self._saved = []
+            warnings.warn(
+                f"The adjustable numbers of the file, {saved}, are not those of the "
+                f"model {model.name!r}, {', '.join(names) or 'none'}, and are not "
+                "restored.",
+                stacklevel=2,
+            )
+
+    def _look_around(self, training):
+        """Finds the numbers of the model that calls this clock, where one is seen."""
+        model, state = caller(), state_in_progress()
+        if state is not None and self._is_in(state):
+            # JAX runs the layers of a model without a call of the model itself.
+            self._check_run(training)
+            return
+        if model is self:
+            return
+        if isinstance(model, keras.Model):
+            _check_call(model)
+        context = self._get_call_context()
+        if context is self._context():
+            raise ValueError(
+                f"The clock {self.name!r} is called twice in one call of "
+                f"{model.name!r}, and would count each batch twice. Call it once, on "
+                "all inputs of the outermost model: `a, b = kdl.layers.Clock()([a, b])`"
+            )
+        self._context = weakref.ref(context)
+        compiled = [id(getattr(model, name, None)) for name in ("optimizer", "loss")]
+        # A part of the model may be called beside, which is not what is fitted.
+        beside = state is None and not training and self._model() not in (None, model)
+        if not beside and (model is not self._model() or compiled != self._compiled):
+            self._model, self._compiled = weakref.ref(model), compiled
+            self.numbers(model)
+
+    def _check_run(self, training):
+        model = self._model()
+        if training and not self._models:
+            raise ValueError(
+                f"The clock {self.name!r} has not seen the model that it is in. Call "
+                "the model on a batch before `fit`: Keras does so only for a model "
+                "that is compiled with a loss or with metrics."
+            )
+        # A model of Keras's tells its layers what it has been told.
+        if training is None and model is not None and _is_custom(model):
+            raise ValueError(_TELL.format(model.name))
 
     def _is_in(self, state):
         return state.get_current_value(self.batches) is not None
 
 
-def _batches_per_update(optimizer):
+_TELL = (
+    "The model {!r} does not tell its clock whether it trains. Its `call` has to take "
+    "`training`, and to pass it on: `self.clock(inputs, training=training)`"
+)
+
+
+def numbers_of(model):
+    """Returns the numbers of a model on schedules, by name, with their saved values."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, Clock):
+            return layer.numbers(model)
+    return find_numbers(model)
+
+
+def _check_call(model):
+    if "training" not in model.call_signature_parameters:
+        raise ValueError(_TELL.format(model.name))
+
+
+def _is_custom(model):
+    return not type(model).call.__module__.startswith("keras.")
+
+
+def _is_run_on(state, model):
+    """Whether a state is that of a model, rather than one of inferring shapes."""
+    weights = model.trainable_variables if model is not None else []
+    return any(state.get_current_value(weight) is not None for weight in weights)
+
+
+def _batches_per_update(model):
+    optimizer = getattr(model, "optimizer", None)
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return getattr(optimizer, "gradient_accumulation_steps", None) or 1

@@ -7,6 +7,7 @@ import keras
 from kdl.checks import check_number_or_schedule
 from kdl.optimizers.proximal import has_step_sizes
 from kdl.regularizers import ElasticNet
+from kdl.schedules.number import check_values
 
 # Of hyperparameters that may follow a schedule.
 INTERVALS = {"beta_1": "[0, 1)", "beta_2": "[0, 1)", "weight_decay": "[0, inf)"}
@@ -25,13 +26,20 @@ def check_inner_optimizer(inner_optimizer):
             "ControlledOptimizer, and a MultiOptimizer takes one for each of its "
             f"parts. Received: inner_optimizer={inner_optimizer!r}"
         )
+    rate = inner_optimizer.get_config()["learning_rate"]
+    if isinstance(rate, dict) and rate["class_name"] == "Adjustable":
+        raise ValueError(
+            "`inner_optimizer` must have a learning rate that is a number, or a "
+            "schedule other than Adjustable: a ControlledOptimizer makes each of them "
+            "adjustable. Received: learning_rate=Adjustable"
+        )
     return inner_optimizer
 
 
 def check_multipliers(multipliers):
     """Returns multipliers by pattern, as floats and schedules."""
     return {
-        _check_pattern("multipliers", pattern): check_number_or_schedule(
+        _check_pattern("multipliers", pattern): _check_number(
             f"multipliers[{pattern!r}]", multiplier, "[0, inf)"
         )
         for pattern, multiplier in (multipliers or {}).items()
@@ -77,9 +85,7 @@ def check_hyperparameters(hyperparameters, inner_optimizer):
                 f"Received: {name!r}"
             )
     return {
-        name: check_number_or_schedule(
-            f"hyperparameters[{name!r}]", value, INTERVALS[name]
-        )
+        name: _check_number(f"hyperparameters[{name!r}]", value, INTERVALS[name])
         for name, value in (hyperparameters or {}).items()
     }
 
@@ -120,6 +126,13 @@ def first_matches(name, patterns, variables, paths):
                 matches[id(variable)] = pattern
                 break
     return matches
+
+
+def _check_number(name, value, interval):
+    value = check_number_or_schedule(name, value, interval)
+    if not isinstance(value, float):
+        check_values(name, value, interval)
+    return value
 
 
 def _is_same_path(a, b):

@@ -8,7 +8,7 @@ from kdl.checks import check_number, check_number_or_schedule
 from kdl.schedules.adjustable import Adjustable
 from kdl.schedules.per_update import PerUpdate
 
-# Steps at which a schedule is tried when a part takes it: 0, 1, 2, 5, 10, … 5e9.
+# Steps at which a schedule is tried when a part takes it: 0, 1, 2, 5, 10, … 5e8.
 _TRIED = [0, *(digit * 10**power for power in range(9) for digit in (1, 2, 5))]
 _CHUNK = 1024  # Steps that an eager backend evaluates at a time.
 
@@ -88,18 +88,18 @@ class Number:
         name: String. Name of the argument of the part.
         schedule: `keras.optimizers.schedules.LearningRateSchedule`.
         interval: String. Interval that the number lies in.
-        variable: What callbacks may change if the schedule is `Adjustable`: a scalar
-            float32 `keras.Variable`. Otherwise `None`.
+        is_adjustable: Boolean. Whether the schedule is `Adjustable`.
         clock: Weak reference to the `kdl.layers.Clock` that drives it, once it does.
     """
 
     def __init__(self, name, schedule, interval):
         self.name, self.schedule, self.interval = name, schedule, interval
-        self.clock = self.variable = None
+        self.clock = self._variable = None
         self._factor = inner = schedule
-        if isinstance(schedule, Adjustable):
+        self.is_adjustable = isinstance(schedule, Adjustable)
+        if self.is_adjustable:
             self._factor, inner = schedule.factor, schedule.schedule
-            self.begin_at(schedule.value)
+            self._start = schedule.value
         self.per_update = isinstance(inner, PerUpdate)
         if _marks_within(inner.schedule if self.per_update else inner):
             raise ValueError(
@@ -108,29 +108,30 @@ class Number:
                 f"Received: {type(schedule).__name__}, with one of them within."
             )
         self._first, self._chunk, self._in_chunks = 0, (), True
-        for step in _TRIED:
-            origin = f"at step {step} of its schedule, {type(schedule).__name__}"
-            self.check(float(schedule(step)), origin)
+        check_values(name, schedule, interval)
 
-    def begin_at(self, value):
-        """Makes the variable anew, also where Keras assigns none: inferring shapes."""
-        self.variable = keras.Variable(
-            keras.initializers.Constant(value),
-            shape=(),
-            dtype="float32",
-            trainable=False,
-            autocast=False,
-            name=self.name,
-        )
+    @property
+    def variable(self):
+        """What callbacks may change: a scalar float32 variable. Only if adjustable."""
+        # Made when it is first asked for: where Keras infers shapes, a variable can
+        # be made with a value of a file, but not be assigned it.
+        if self._variable is None:
+            self._variable = keras.Variable(
+                keras.initializers.Constant(self._start),
+                shape=(),
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                name=self.name,
+            )
+        return self._variable
 
-    def check(self, value, origin):
-        """Refuses a value that is outside the interval."""
-        # To six digits, beyond which a schedule in float32 may round over its end.
-        value = float(f"{value:.6g}")
-        try:
-            check_number(self.name, value, self.interval)
-        except ValueError as error:
-            raise ValueError(f"{error} {origin}") from None
+    def restore(self, value, over):
+        """Gives the variable a value of a file, over one that it has been given."""
+        if self._variable is None:
+            self._start = value
+        elif over:
+            self._variable.assign(value)
 
     def check_variable(self, value):
         """Refuses a value of the variable that is outside the interval."""
@@ -142,10 +143,12 @@ class Number:
         if not (clock and clock.counts_here()) and _is_to_be_driven(training):
             raise ValueError(
                 f"`{self.name}` follows a schedule, {type(self.schedule).__name__}, "
-                "but no clock counts the batches of the model. Make a "
+                "but no clock counts the batches of the model for it. Make a "
                 "`kdl.layers.Clock()` the first layer of the model: "
                 "`x = kdl.layers.Clock()(inputs)`, or "
-                "`keras.Sequential([kdl.layers.Clock(), model])`."
+                "`keras.Sequential([kdl.layers.Clock(), model])`. If it has one, the "
+                "number must be an attribute of a layer, of its regularizers, or of a "
+                "loss that the model is compiled with."
             )
         first = ops.zeros((), "int32")
         return self.at(clock.step(self.per_update) if clock else first)
@@ -153,7 +156,7 @@ class Number:
     def at(self, step):
         """The number at a step, an int where the backend is eager."""
         factor = self._look_up(step) if isinstance(step, int) else self._factor(step)
-        if self.variable is not None:
+        if self.is_adjustable:
             factor = ops.convert_to_tensor(self.variable) * factor
         return factor
 
@@ -168,11 +171,21 @@ class Number:
             steps = np.arange(step, step + _CHUNK, dtype="int32")
             try:
                 chunk = self._factor(ops.convert_to_tensor(steps))
-                return np.broadcast_to(ops.convert_to_numpy(chunk), _CHUNK).tolist()
-            except (RuntimeError, TypeError, ValueError):
-                # A schedule need not take arrays, and some of Keras's do not.
-                self._in_chunks = False
+            except Exception:
+                # A schedule need not take many steps, and some of Keras's do not. What
+                # else is wrong with it will be so with one.
+                chunk = ()
+            if np.shape(chunk) == (_CHUNK,):
+                chunk = ops.convert_to_numpy(chunk).tolist()
+                tried = [0, 1, _CHUNK - 1]
+                single = [float(self._factor(int(steps[i]))) for i in tried]
+                if np.allclose([chunk[i] for i in tried], single, rtol=1e-5):
+                    return chunk
+            self._in_chunks = False
         return [float(self._factor(step))]
+
+    def __getstate__(self):
+        return {**self.__dict__, "clock": None}
 
     def get_config(self):
         return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
@@ -184,7 +197,19 @@ class Number:
         return cls(None, schedule, "(-inf, inf)")
 
 
-def numbers_of(model):
+def check_values(name, schedule, interval):
+    """Refuses a schedule that is outside an interval at one of some steps."""
+    for step in _TRIED:
+        # To six digits, beyond which a schedule in float32 may round over its end.
+        value = float(f"{float(schedule(step)):.6g}")
+        try:
+            check_number(name, value, interval)
+        except ValueError as error:
+            kind = type(schedule).__name__
+            raise ValueError(f"{error} at step {step} of its {kind}") from None
+
+
+def find_numbers(model):
     """Finds the numbers of a model that follow schedules.
 
     They are attributes of its layers, of regularizers of those and of their
@@ -209,7 +234,7 @@ def numbers_of(model):
     for prefix, holder in held:
         for name, value in _numbers_in(holder, prefix):
             if all(value is not other for other in found.values()):
-                found[unused(name, found)] = value
+                found[_unused(name, found)] = value
     return found
 
 
@@ -255,30 +280,33 @@ def _marks_within(schedule):
 
 
 def _is_to_be_driven(training):
-    """Whether a number that is read now needs a clock."""
+    """Whether a number that is read now, and that no clock drives, needs one."""
     layer, state = caller(), state_in_progress()
     if state is None or layer is None:
         return training
-    # Keras infers shapes on no state but what a layer has assigned meanwhile. That of
-    # a whole model is refused at once: when JAX fails within the first step of a fit,
-    # Keras has lost the weights.
     if isinstance(layer, keras.Model):
+        # Keras infers the shapes of a model on no state of it. There it is refused at
+        # once: when JAX fails within the first step of a fit, the weights are lost.
         weights = layer.trainable_variables
-        inferring = all(state.get_current_value(v) is None for v in weights)
-        return training or inferring
+        return training or all(state.get_current_value(v) is None for v in weights)
+    # Those of a layer are inferred on no state at all.
     return training and bool(state.state_mapping)
 
 
-def _numbers_in(holder, prefix):
-    for name, value in getattr(holder, "__dict__", {}).items():
-        if isinstance(value, Number):
-            yield f"{prefix}/{value.name}", value
-        elif isinstance(value, (keras.regularizers.Regularizer, keras.losses.Loss)):
-            yield from _numbers_in(value, f"{prefix}/{name}")
+def _numbers_in(holder, prefix, seen=()):
+    attributes = {} if holder in seen else getattr(holder, "__dict__", {})
+    for name, value in attributes.items():
+        parts = [value]
+        if isinstance(value, (list, tuple, dict)):
+            parts = list(value.values()) if isinstance(value, dict) else value
+        for part in parts:
+            if isinstance(part, Number):
+                yield f"{prefix}/{part.name}", part
+            elif isinstance(part, (keras.regularizers.Regularizer, keras.losses.Loss)):
+                yield from _numbers_in(part, f"{prefix}/{name}", (*seen, holder))
 
 
-def unused(name, names):
-    """A name that is not among others, with a count where it has to be."""
+def _unused(name, names):
     count = 0
     while (candidate := f"{name}_{count}" if count else name) in names:
         count += 1

@@ -12,8 +12,8 @@ class PerUpdate(keras.optimizers.schedules.LearningRateSchedule):
     The two differ where the optimizer accumulates gradients: with
     `gradient_accumulation_steps=4`, batches 0 to 3 belong to update 0. What a layer,
     a regularizer or a loss reads off a schedule is counted in training batches,
-    unless the schedule is wrapped in this: the step is then the number of updates
-    before the current one.
+    unless the schedule is wrapped in this: the step is then the number of batches
+    before, divided by `gradient_accumulation_steps`, rounded down.
 
     It is for `kdl.layers.Clock` to tell the two apart. Called by anything else, such
     as an optimizer, the schedule is what it was.

@@ -140,8 +140,13 @@ class TestReduceOnPlateau(CallbackContract):
 
     def test_refuses_a_metric_that_is_not_there(self):
         with pytest.raises(ValueError) as error:
-            trace(keras.optimizers.SGD(0.5), ReduceOnPlateau())
+            trace(keras.optimizers.SGD(0.5), ReduceOnPlateau("accuracy"))
         assert str(error.value) == (
-            "The logs have no metric 'val_loss' to reduce 'learning_rate' by. They "
+            "The logs have no metric 'accuracy' to reduce 'learning_rate' by. They "
             "have: 'loss', 'metric'."
         )
+
+    def test_warns_of_epochs_without_validation(self):
+        with pytest.warns(UserWarning, match="no metric 'val_loss' to reduce"):
+            rates = trace(keras.optimizers.SGD(0.5), ReduceOnPlateau())
+        assert set(rates) == {0.5}

@@ -1,4 +1,6 @@
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,9 @@ from contracts import LayerContract, array, assert_close, compile_without_a_comp
 from keras import layers
 from probe import Probe
 
+from kdl.callbacks import Adjust, LogNumbers
 from kdl.layers import Clock, DropConnectDense, Dropout
+from kdl.layers.clock import numbers_of
 from kdl.losses import SparseCategoricalCrossentropy, WeightedLoss
 from kdl.regularizers import ElasticNet
 from kdl.schedules import Adjustable, PerUpdate
@@ -204,6 +208,25 @@ class TestClock(LayerContract):
             model(X, training=training)
         assert_close(probe.seen, [0, 1])
 
+    def test_predicts_before_any_fit(self, tmp_path):
+        model = compiled_model(Dropout(ramp(0.5)))
+        outputs = model.predict(X, verbose=0)
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras")
+        assert_close(revived.predict(X, verbose=0), outputs)
+        state = revived.trainable_variables, revived.non_trainable_variables
+        assert_close(revived.stateless_call(*state, X)[0], outputs)
+        # Into what serves each backend.
+        kind = "torch" if keras.backend.backend() == "torch" else "tf_saved_model"
+        model.export(str(tmp_path / "model.pt2"), format=kind, verbose=False)
+
+    def test_counts_updates_of_a_later_compilation(self):
+        model = compiled_model(Probe(PerUpdate(ramp()), 6))
+        model(X)
+        model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=2), "mse")
+        fit(model)
+        assert_close(model.layers[1].seen, np.arange(6) // 2)
+
     def test_survives_clones(self):
         model = compiled_model(Probe(ramp(), 6))
         fit(model)
@@ -276,6 +299,24 @@ class TestNumbersByTheClock:
         # standard error of 6.
         np.testing.assert_allclose(losses, [0, 0, 0, *[300] * 5], atol=25)
 
+    @pytest.mark.parametrize("kind", [list, dict])
+    def test_weights_of_several_losses(self, kind):
+        inputs = keras.Input((4,))
+        x = Clock()(inputs)
+        outputs = {"a": layers.Dense(3)(x), "b": layers.Dense(3)(x)}
+        mse = keras.losses.MeanSquaredError()
+        loss = {"a": WeightedLoss(mse, 1.0), "b": WeightedLoss(mse, ramp())}
+        y = {"a": Y, "b": Y}
+        if kind is list:
+            outputs, loss, y = (list(x.values()) for x in (outputs, loss, y))
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.SGD(0.0), loss)
+        losses = fit(model, 24, 8, X, y).history["loss"]
+        predicted = model(X)
+        predicted = predicted if kind is list else [predicted["a"], predicted["b"]]
+        a, b = (((array(p) - Y) ** 2).mean() for p in predicted)
+        assert_close(losses, a + np.arange(8) * b)
+
     def test_evaluation_is_at_the_last_training_step(self):
         loss = WeightedLoss(keras.losses.MeanSquaredError(), ramp())
         model, losses = self.losses(layers.Dense(3), loss=loss)
@@ -326,14 +367,109 @@ class TestNumbersByTheClock:
         )
 
 
+class TestAdjustableNumbers:
+    """Their variables, in the state of models and in files."""
+
+    def model(self, start=0.5, **names):
+        """A model with an adjustable number in a layer, a penalty and a loss."""
+        penalty = ElasticNet(Adjustable(start))
+        dense = layers.Dense(4, kernel_regularizer=penalty, **names)
+        parts = Probe(Adjustable(start), 24), dense
+        loss = WeightedLoss(keras.losses.MeanSquaredError(), Adjustable(start))
+        return compiled_model(*parts, optimizer=keras.optimizers.SGD(0.0), loss=loss)
+
+    def adjusted(self, model):
+        for value, number in enumerate(numbers_of(model).values(), 1):
+            number.variable.assign(value / 8)
+        return {name: v / 8 for v, name in enumerate(numbers_of(model), 1)}
+
+    def values(self, model):
+        return {name: float(n.variable) for name, n in numbers_of(model).items()}
+
+    def test_stay_in_place_whatever_model_is_called(self):
+        model = self.model()
+        fit(model)
+        desired = self.adjusted(model)
+        probe = model.layers[1]
+        part = keras.Model(model.inputs, model.layers[2].output)
+
+        class Call(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                part(X)
+
+        before = model.evaluate(X, Y, verbose=0)
+        losses = fit(model, epochs=3, callbacks=[Call()]).history["loss"]
+        assert self.values(model) == desired
+        assert_close(losses, [before] * 3)
+        assert_close(probe.seen[6:], np.full(18, desired[f"{probe.name}/value"]))
+
+    def test_load_into_another_model(self, tmp_path):
+        model, other, fitted = self.model(), self.model(), self.model()
+        fit(fitted)
+        model.predict(X, verbose=0)
+        desired = list(self.adjusted(model).values())
+        model.save_weights(tmp_path / "model.weights.h5")
+        for another in (other, fitted):
+            another.load_weights(tmp_path / "model.weights.h5")
+            assert list(self.values(another).values()) == desired
+            fit(another)
+            assert list(self.values(another).values()) == desired
+
+    def test_may_be_adjusted_once_loaded(self, tmp_path):
+        model = self.model()
+        self.adjusted(model)
+        model.save(tmp_path / "model.keras")
+        for _ in range(2):
+            loaded = keras.saving.load_model(tmp_path / "model.keras")
+            probe = loaded.layers[1]
+            loaded.save(tmp_path / "model.keras")  # Before it was ever called.
+        name = f"{probe.name}/value"
+        callbacks = [Adjust(name, lambda epoch: 3.0), LogNumbers()]
+        history = fit(loaded, epochs=2, callbacks=callbacks[1:]).history
+        before = probe.seen
+        assert_close(before, history[name][:1] * 12)
+        assert before[0] in (1 / 8, 2 / 8, 3 / 8)
+        fit(loaded, epochs=2, callbacks=callbacks)
+        assert_close(probe.seen[12:], [3.0] * 12)
+
+    def test_may_be_set_before_a_loaded_model_is_called(self, tmp_path):
+        self.model().save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        loaded.layers[1].value.variable.assign(7.0)
+        fit(loaded)
+        assert_close(loaded.layers[1].seen, [7.0] * 6)
+
+    def test_survive_pickles(self):
+        model = self.model()
+        fit(model)
+        penalty = model.layers[2].kernel_regularizer
+        copies = pickle.loads(pickle.dumps(penalty)), copy.deepcopy(penalty)
+        for other in copies:
+            assert other.get_config() == penalty.get_config()
+        revived = pickle.loads(pickle.dumps(model))
+        assert self.values(revived).keys() == self.values(model).keys()
+
+    def test_of_another_model_are_not_taken(self, tmp_path):
+        model = self.model()
+        fit(model)
+        model.layers[0].save_own_variables(store := {})
+        clock = Clock()
+        clock.load_own_variables(store)
+        other = keras.Sequential([keras.Input((4,)), clock, Dropout(Adjustable(0.5))])
+        with pytest.warns(UserWarning, match="are not those of the model"):
+            other(X)
+
+
 class TestRefusals:
     """What would be ignored is refused when it would be, and says what to do."""
 
     message = (
         "follows a schedule, PolynomialDecay, but no clock counts the batches of the "
-        "model. Make a `kdl.layers.Clock()` the first layer of the model: "
+        "model for it. Make a `kdl.layers.Clock()` the first layer of the model: "
         "`x = kdl.layers.Clock()(inputs)`, or "
-        "`keras.Sequential([kdl.layers.Clock(), model])`."
+        "`keras.Sequential([kdl.layers.Clock(), model])`. If it has one, the number "
+        "must be an attribute of a layer, of its regularizers, or of a loss that the "
+        "model is compiled with."
     )
 
     def refused(self, *parts, loss="mse"):
@@ -404,21 +540,28 @@ class TestRefusals:
         model(X)
         fit(model, y=None)
 
-    def test_model_that_keeps_training_to_itself(self):
-        if keras.backend.backend() != "jax":
-            pytest.skip(
-                "TensorFlow and PyTorch tell the layers of a model by themselves"
-            )
-
-        class Custom(keras.Model):
-            def __init__(self):
-                super().__init__()
+    @pytest.mark.parametrize("takes", [False, True])
+    def test_model_that_keeps_training_to_itself(self, takes):
+        class Takes(keras.Model):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
                 self.clock, self.dense = Clock(), layers.Dense(3)
 
+            def call(self, inputs, training=None):
+                return self.dense(self.clock(inputs))
+
+        class Keeps(Takes):
             def call(self, inputs):
                 return self.dense(self.clock(inputs))
 
-        model = Custom()
+        if takes and keras.backend.backend() != "jax":
+            pytest.skip("TensorFlow and PyTorch tell the layers of such a model")
+        model = (Takes if takes else Keeps)(name="m")
         model.compile("sgd", "mse")
-        with pytest.raises(ValueError, match="not told whether a batch is trained on"):
+        with pytest.raises(ValueError) as error:
             fit(model)
+        assert (
+            "The model 'm' does not tell its clock whether it trains. Its `call` has "
+            "to take `training`, and to pass it on: "
+            "`self.clock(inputs, training=training)`"
+        ) in str(error.value)

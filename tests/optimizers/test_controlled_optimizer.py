@@ -32,6 +32,17 @@ class TestControlledOptimizer(OptimizerContract):
             f"parts. Received: inner_optimizer={SCALED!r}",
         ),
         (
+            {"inner_optimizer": keras.optimizers.SGD(Adjustable(0.1))},
+            "`inner_optimizer` must have a learning rate that is a number, or a "
+            "schedule other than Adjustable: a ControlledOptimizer makes each of them "
+            "adjustable. Received: learning_rate=Adjustable",
+        ),
+        (
+            {"multipliers": {"a": keras.optimizers.schedules.CosineDecay(-1.0, 9)}},
+            "`multipliers['a']` must be a number in [0, inf). Received: "
+            "multipliers['a']=-1.0 at step 0 of its CosineDecay",
+        ),
+        (
             {"multipliers": {"a": -1}},
             "`multipliers['a']` must be a number in [0, inf) or a "
             "LearningRateSchedule. Received: multipliers['a']=-1",
