@@ -150,8 +150,9 @@ class Number:
                 "number must be an attribute of a layer, of its regularizers, or of a "
                 "loss that the model is compiled with."
             )
-        first = ops.zeros((), "int32")
-        return self.at(clock.step(self.per_update) if clock else first)
+        if clock is None:
+            return self.at(ops.zeros((), "int32"))
+        return self.at(clock.step(self.per_update))
 
     def at(self, step):
         """The number at a step, an int where the backend is eager."""
