@@ -139,11 +139,13 @@ class Clock(keras.layers.Layer):
                 f"{', '.join(clocks)}. One drives all: keep that of the outermost "
                 "model."
             )
+        seen = model in self._models
         numbers = self._models[model] = find_numbers(model)
         for number in numbers.values():
             if all(number is not other for other in self._numbers):
                 self._numbers.append(number)
-        self._restore(model)
+        if not seen:
+            self._restore(model)
         return numbers
 
     @property

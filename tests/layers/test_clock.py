@@ -439,6 +439,22 @@ class TestAdjustableNumbers:
         fit(loaded)
         assert_close(loaded.layers[1].seen, [7.0] * 6)
 
+    def test_of_models_that_share_a_clock_load_each_its_own(self, tmp_path):
+        inputs, models = keras.Input((4,)), []
+        trunk = Clock()(inputs)
+        for name, value in (("a", 2.0), ("b", 3.0)):
+            penalty = ElasticNet(Adjustable(value))
+            head = layers.Dense(3, kernel_regularizer=penalty, name=name)
+            models.append(keras.Model(inputs, head(trunk)))
+            models[-1].compile("sgd", "mse")
+            fit(models[-1])
+        models[0].save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        # However often they are asked for before they are in use.
+        numbers_of(loaded)
+        numbers_of(loaded)
+        assert self.values(loaded) == {"a/kernel_regularizer/alpha": 2.0}
+
     def test_survive_pickles(self):
         model = self.model()
         fit(model)
