@@ -15,17 +15,31 @@ except ModuleNotFoundError as error:
         ) from None
     raise
 
-from kdl import callbacks, data, layers, losses, optimizers, regularizers, schedules
+from kdl import (
+    callbacks,
+    data,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+    spaces,
+)
 
 __all__ = [
     "callbacks",
     "data",
+    "initializers",
     "layers",
     "losses",
+    "metrics",
     "optimizers",
     "recipes",
     "regularizers",
     "schedules",
+    "spaces",
     "tuning",
 ]
 

@@ -249,6 +249,164 @@ class LossContract(SavedContract):
         assert np.isfinite(array(dense.kernel)).all()
 
 
+class InitializerContract(SavedContract):
+    """Promises of an initializer of a weight of shape `shape`."""
+
+    shape = (6, 4)
+
+    def draw(self, dtype="float32", **overrides):
+        return array(self.make(**overrides)(self.shape, dtype=dtype))
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_returns_the_shape_and_dtype_asked_for(self, dtype):
+        values = self.make()(self.shape, dtype=dtype)
+        assert tuple(values.shape) == self.shape
+        assert keras.backend.standardize_dtype(values.dtype) == dtype
+        assert np.isfinite(array(keras.ops.cast(values, "float32"))).all()
+
+    def test_dtype_defaults_to_that_of_keras(self):
+        values = self.make()(self.shape)
+        assert keras.backend.standardize_dtype(values.dtype) == keras.config.floatx()
+
+    def test_initializes_a_variable_and_reloads(self, tmp_path):
+        layer = Holder(self.shape, self.make())
+        model = keras.Sequential([keras.Input((1,)), layer])
+        assert_close(layer.held, self.draw())
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras").layers[0]
+        assert type(revived.initializer) is self.component
+        assert_close(revived.held, layer.held)
+
+
+class RandomInitializerContract(InitializerContract):
+    """Promises of an initializer that draws from a seed.
+
+    Attributes:
+        large: Tuple. A shape of so many values that their moments show.
+        variance: Float. What the variance of the values of that shape is to be.
+    """
+
+    large = (400, 300)
+    variance = None
+
+    def test_seed_decides(self):
+        assert same(self.draw(seed=3), self.draw(seed=3))
+        assert not same(self.draw(seed=3), self.draw(seed=4))
+        # As with Keras's, without a seed two initializers draw differently.
+        assert not same(self.draw(seed=None), self.draw(seed=None))
+
+    def test_has_the_stated_moments(self):
+        values = array(self.make()(self.large)).ravel().astype("float64")
+        # Standard errors of a mean and of a variance of independent values.
+        n, fourth = values.size, np.mean(values**4)
+        assert abs(values.mean()) < 5 * np.sqrt(self.variance / n)
+        error = np.sqrt((fourth - self.variance**2) / n)
+        assert abs(np.mean(values**2) - self.variance) < 5 * error
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Holder(keras.layers.Layer):
+    """Passes its inputs on, and has a weight from an initializer."""
+
+    def __init__(self, shape, initializer, **kwargs):
+        super().__init__(**kwargs)
+        self.shape = tuple(shape)
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, _):
+        self.held = self.add_weight(shape=self.shape, initializer=self.initializer)
+
+    def call(self, inputs):
+        return inputs
+
+    def get_config(self):
+        initializer = keras.saving.serialize_keras_object(self.initializer)
+        own = {"shape": list(self.shape), "initializer": initializer}
+        return {**super().get_config(), **own}
+
+
+class MetricContract(SavedContract):
+    """Promises of a metric of class labels that `reference` repeats.
+
+    Attributes:
+        y_true, y_pred: Arrays. All the examples, an even number of at least six.
+    """
+
+    y_true = y_pred = None
+
+    def reference(self, y_true, y_pred, sample_weight=None):
+        """What `result` is to be: a float, or a dict of floats by their full names."""
+        raise NotImplementedError
+
+    def updated(self, metric, sample_weight=None):
+        """The metric after three batches, of which the last one is small."""
+        for part in np.split(np.arange(len(self.y_true)), [2, len(self.y_true) - 1]):
+            weight = None if sample_weight is None else sample_weight[part]
+            metric.update_state(self.y_true[part], self.y_pred[part], weight)
+        return metric
+
+    def assert_is(self, result, desired):
+        if not isinstance(desired, dict):
+            result, desired = {"": result}, {"": desired}
+        assert result.keys() == desired.keys()
+        for name, value in desired.items():
+            assert_close(result[name], value)
+
+    def test_agrees_with_the_reference_over_batches(self):
+        metric = self.updated(self.make())
+        self.assert_is(metric.result(), self.reference(self.y_true, self.y_pred))
+
+    def test_weighs_examples(self):
+        weights = np.random.default_rng(0).uniform(0, 2, len(self.y_true))
+        weights[0] = 0
+        metric = self.updated(self.make(), weights)
+        desired = self.reference(self.y_true, self.y_pred, weights)
+        self.assert_is(metric.result(), desired)
+
+    def test_forgets_when_it_is_reset(self):
+        metric = self.updated(self.make())
+        metric.reset_state()
+        self.updated(metric)
+        self.assert_is(metric.result(), self.reference(self.y_true, self.y_pred))
+
+    def test_compiles(self):
+        metric = self.make()
+        state = metric.stateless_reset_state()
+
+        def update(state, y_true, y_pred):
+            return metric.stateless_update_state(state, y_true, y_pred)
+
+        if keras.backend.backend() != "torch":
+            # Dynamo does not trace Keras's scopes, nor does Keras compile them.
+            update = compiled(update)
+        tensors = map(keras.ops.convert_to_tensor, (self.y_true, self.y_pred))
+        state = update(state, *tensors)
+        desired = self.reference(self.y_true, self.y_pred)
+        self.assert_is(metric.stateless_result(state), desired)
+
+    def test_enters_the_logs_of_a_compiled_fit(self, monkeypatch):
+        compile_without_a_compiler(monkeypatch)
+        metric = self.make()
+        identity = keras.layers.Activation("linear")
+        model = keras.Sequential([keras.Input(self.y_pred.shape[1:]), identity])
+        # A loss that no label is out of range for.
+        loss = lambda y_true, y_pred: keras.ops.mean(y_pred, -1)  # noqa: E731
+        model.compile("sgd", loss, metrics=[metric], jit_compile=True)
+        data = {"x": self.y_pred, "y": self.y_true, "batch_size": 2, "verbose": 0}
+        validation_data = self.y_pred, self.y_true
+        history = model.fit(**data, epochs=2, validation_data=validation_data).history
+        logs = model.evaluate(**data, return_dict=True)
+        desired = self.reference(self.y_true, self.y_pred)
+        if not isinstance(desired, dict):
+            desired = {metric.name: desired}
+        assert logs.keys() - {"loss"} == desired.keys()
+        for name, value in desired.items():
+            assert isinstance(logs[name], float)
+            assert_close(logs[name], value)
+            assert_close(history[name], [value] * 2)
+            assert_close(history[f"val_{name}"], [value] * 2)
+
+
 class OptimizerContract(SavedContract):
     """Promises of an optimizer around another one, its first argument.
 

@@ -1,0 +1,3 @@
+"""Initial values of weights."""
+
+__all__ = []

@@ -1,0 +1,3 @@
+"""Search spaces of whole families of parts."""
+
+__all__ = []
