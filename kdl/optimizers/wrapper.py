@@ -85,5 +85,8 @@ class Wrapper(keras.optimizers.Optimizer):
             store[str(index)] = ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store):
+        saved = store.keys()
         for index, variable in enumerate(super().variables):
-            variable.assign(store[str(index)])
+            # Saved before it was built, it had no variables for those of the model.
+            if str(index) in saved:
+                variable.assign(store[str(index)])

@@ -90,6 +90,13 @@ class TestControlledOptimizer(OptimizerContract):
             "model/last/bias. Received: 'kernel'"
         )
 
+    @pytest.mark.filterwarnings("ignore:Skipping variable loading:UserWarning")
+    def test_reloads_before_it_was_ever_used(self, tmp_path):
+        # Keras builds the optimizer of a model that it loads, but did not when saving.
+        self.model(self.make(watch=True)).save(tmp_path / "model.keras")
+        model = keras.saving.load_model(tmp_path / "model.keras")
+        self.fit(model)
+
     def test_keeps_the_inner_schedule_in_its_config(self):
         rate = keras.optimizers.schedules.CosineDecay(0.1, 10)
         optimizer = ControlledOptimizer(keras.optimizers.SGD(rate))
