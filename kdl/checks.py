@@ -76,6 +76,21 @@ def check_integer(name, value, interval):
     return int(value)
 
 
+def check_axis(name, value):
+    """Returns `value` as `None`, an int or a list of ints, provided it names axes.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: `None`, an integer, or a list or tuple of them.
+
+    Raises:
+        ValueError: If `value`, or an element of it, is anything else.
+    """
+    if isinstance(value, (list, tuple)):
+        return [check_integer(name, axis, "(-inf, inf)") for axis in value]
+    return None if value is None else check_integer(name, value, "(-inf, inf)")
+
+
 def check_boolean(name, value):
     """Returns `value`, provided it is `True` or `False`.
 

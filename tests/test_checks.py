@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kdl.checks import (
+    check_axis,
     check_boolean,
     check_choice,
     check_integer,
@@ -96,6 +97,24 @@ class TestCheckInteger:
         assert str(error.value) == (
             f"`a` must be an integer in [1, inf). Received: a={value!r}"
         )
+
+
+class TestCheckAxis:
+    @pytest.mark.parametrize(
+        ("value", "desired"), [(None, None), (np.int64(-1), -1), ((0, 1), [0, 1])]
+    )
+    def test_returns_what_a_config_can_hold(self, value, desired):
+        result = check_axis("a", value)
+        assert type(result) is type(desired) and result == desired
+
+    @pytest.mark.parametrize("value", [0.5, True, "0"])
+    def test_refuses(self, value):
+        for received in (value, [0, value]):
+            with pytest.raises(ValueError) as error:
+                check_axis("a", received)
+            assert str(error.value) == (
+                f"`a` must be an integer in (-inf, inf). Received: a={value!r}"
+            )
 
 
 class TestCheckChoice:

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer
+from kdl.checks import check_axis
 from kdl.schedules import now, number
 
 
@@ -55,11 +55,7 @@ class MaxNorm(keras.regularizers.Regularizer):
     def __init__(self, max_value=3.0, strength=0.01, axis=None):
         self.max_value = number("max_value", max_value, "(0, inf)")
         self.strength = number("strength", strength, "[0, inf)")
-        self.axis = axis
-        if isinstance(axis, (list, tuple)):
-            self.axis = [check_integer("axis", i, "(-inf, inf)") for i in axis]
-        elif axis is not None:
-            self.axis = check_integer("axis", axis, "(-inf, inf)")
+        self.axis = check_axis("axis", axis)
 
     def __call__(self, x):
         x = ops.convert_to_tensor(x)
