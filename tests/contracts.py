@@ -83,11 +83,18 @@ class SavedContract(Contract):
             assert same(config[name], self.arguments[name]), name
 
     def test_config_survives_json(self):
-        original = self.make()
-        text = json.dumps(keras.saving.serialize_keras_object(original))
+        self.assert_survives_json(self.make())
+
+    def assert_survives_json(self, part):
+        text = json.dumps(keras.saving.serialize_keras_object(part))
         revived = keras.saving.deserialize_keras_object(json.loads(text))
         assert type(revived) is self.component
-        assert revived.get_config() == original.get_config()
+        assert revived.get_config() == part.get_config()
+
+    def scheduled(self):
+        """The component with a schedule in place of each float, of the same value."""
+        numbers = {k: v for k, v in self.arguments.items() if isinstance(v, float)}
+        return self.make(**{name: Adjustable(v) for name, v in numbers.items()})
 
 
 class RegularizerContract(SavedContract):
@@ -108,9 +115,7 @@ class RegularizerContract(SavedContract):
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
     def test_takes_schedules(self, dtype):
         """Of any value, by a clock, and in the config."""
-        numbers = {k: v for k, v in self.arguments.items() if isinstance(v, float)}
-        schedules = {name: Adjustable(value) for name, value in numbers.items()}
-        scheduled = self.make(**schedules)
+        scheduled = self.scheduled()
         dense = keras.layers.Dense(3, kernel_regularizer=scheduled, dtype=dtype)
         model = keras.Sequential([keras.Input((4,)), Clock(), dense])
         model(np.ones((1, 4)))
@@ -120,9 +125,7 @@ class RegularizerContract(SavedContract):
         desired = float(self.make()(keras.ops.cast(dense.kernel, "float32")))
         rtol = 1e-5 if dtype == "float32" else 2e-2
         np.testing.assert_allclose(float(loss), desired, rtol=rtol)
-        text = json.dumps(keras.saving.serialize_keras_object(scheduled))
-        revived = keras.saving.deserialize_keras_object(json.loads(text))
-        assert revived.get_config() == scheduled.get_config()
+        self.assert_survives_json(scheduled)
 
     def test_compiles(self):
         regularizer, weight = self.make(), self.weight()
@@ -238,6 +241,23 @@ class LossContract(SavedContract):
         loss, y_pred = self.make(), keras.ops.convert_to_tensor(self.y_pred, "float32")
         y_true = keras.ops.convert_to_tensor(self.y_true)
         assert_close(compiled(loss)(y_true, y_pred), loss(y_true, y_pred))
+
+    def test_takes_schedules(self):
+        """Of any value, by a clock, and in the config."""
+        scheduled = self.scheduled()
+        model = keras.Sequential(
+            [
+                keras.Input(self.y_pred.shape[1:]),
+                Clock(),
+                keras.layers.Activation("linear"),
+            ]
+        )
+        model.compile("sgd", scheduled)
+        loss = model.evaluate(
+            self.y_pred, self.y_true, batch_size=len(self.y_pred), verbose=0
+        )
+        assert_close(loss, self.make()(self.y_true, self.y_pred))
+        self.assert_survives_json(scheduled)
 
     def test_gradient_is_finite_at_extreme_predictions(self):
         dense = keras.layers.Dense(
@@ -624,6 +644,98 @@ class CallbackContract(Contract):
             assert same(self.trained(clone), expected)
 
 
+class SpaceContract:
+    """Promises of a search space: a function of `hp` that returns a part.
+
+    Attributes:
+        space: The function, as a `staticmethod`.
+        arguments: Dict. What it takes besides.
+        made: Dict. For each choice, a predicate of what it returns.
+        numbers: Dict. For each choice, the names of its numbers.
+        refused: List of `(arguments, message)`.
+    """
+
+    space = None
+    arguments = {}
+    made = {}
+    numbers = {}
+    refused = []
+
+    @property
+    def name(self):
+        return self.space.__name__
+
+    def make(self, hp=None, **options):
+        hp = hp or keras_tuner.HyperParameters()
+        return self.space(hp, **{**self.arguments, **options})
+
+    def declared(self, **options):
+        hp = keras_tuner.HyperParameters()
+        self.make(hp, **options)
+        return hp
+
+    def test_returns_what_is_chosen(self):
+        assert set(self.made) == set(self.numbers)
+        for choice, is_it in self.made.items():
+            hp = keras_tuner.HyperParameters()
+            hp.values[self.name] = choice
+            # As one of several, and alone.
+            assert is_it(self.make(hp, choices=list(self.made))), choice
+            assert is_it(self.make(choices=[choice])), choice
+
+    def test_first_choice_is_the_default(self):
+        for choices in (list(self.made), list(self.made)[::-1]):
+            assert self.declared(choices=choices).values[self.name] == choices[0]
+
+    def test_whole_space_is_declared_at_once(self):
+        hp = self.declared(choices=list(self.made))
+        declared = {parameter.name for parameter in hp.space}
+        numbers = {n for names in self.numbers.values() for n in names}
+        assert declared == {self.name, *(f"{self.name}/{n}" for n in numbers)}
+        for parameter in hp.space:
+            if hasattr(parameter, "min_value"):
+                assert parameter.min_value <= parameter.default <= parameter.max_value
+
+    def test_numbers_belong_to_their_choice(self):
+        for choice, names in self.numbers.items():
+            hp = keras_tuner.HyperParameters()
+            hp.values[self.name] = choice
+            self.make(hp, choices=list(self.made))
+            active = {f"{self.name}/{name}" for name in names}
+            assert set(hp.values) == {self.name, *active}
+            # A single choice is none.
+            assert set(self.declared(choices=[choice]).values) == active
+
+    def test_scope_begins_the_names(self):
+        names = [parameter.name for parameter in self.declared().space]
+        scoped = [parameter.name for parameter in self.declared(scope="dense").space]
+        assert scoped == [f"dense/{name}" for name in names]
+
+    def test_any_point_makes_a_part(self):
+        space = self.declared(choices=list(self.made))
+        for seed in range(30):
+            hp = keras_tuner.HyperParameters()
+            for parameter in space.space:
+                hp.merge([parameter])
+                if hp.is_active(parameter):
+                    hp.values[parameter.name] = parameter.random_sample(seed)
+            made = self.make(hp, choices=list(self.made))
+            assert self.made[hp.values[self.name]](made)
+
+    def test_documents_choices_and_numbers(self):
+        text = inspect.getdoc(self.space)
+        for choice, names in self.numbers.items():
+            assert f'`"{choice}"`' in text
+            assert all(f"`{name}`" in text for name in names)
+
+    def test_refuses_bad_arguments(self):
+        assert self.refused
+        for arguments, message in self.refused:
+            with pytest.raises(ValueError) as error:
+                self.make(**arguments)
+            assert str(error.value) == message
+
+
 class RecipeContract:
     """Promises of a recipe.
 
@@ -719,9 +831,14 @@ def assert_close(actual, desired):
 def same(a, b):
     """Whether two nests of containers, arrays and plain values are equal.
 
-    A schedule or a loss equals one of the same config, and the config itself.
+    A schedule, a loss or an initializer equals one of the same config, and the config
+    itself.
     """
-    kinds = keras.optimizers.schedules.LearningRateSchedule, keras.losses.Loss
+    kinds = (
+        keras.optimizers.schedules.LearningRateSchedule,
+        keras.losses.Loss,
+        keras.initializers.Initializer,
+    )
     a, b = (
         keras.saving.serialize_keras_object(x) if isinstance(x, kinds) else x
         for x in (a, b)

@@ -24,7 +24,7 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
     Args:
         from_logits: Boolean. Whether predictions are logits, rather than
             probabilities. Defaults to `False`.
-        label_smoothing: Float in `[0, 1]`, or a schedule of it. Share of the target
+        label_smoothing: Float in `[0, 1)`, or a schedule of it. Share of the target
             that is spread over all classes; 0.1 is usual. Defaults to `0.0`.
         axis: Integer. Axis of the classes. Defaults to `-1`.
         **kwargs: Arguments of `keras.losses.Loss`: `name`, `reduction`, `dtype`.
@@ -54,7 +54,7 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
     def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.from_logits = check_boolean("from_logits", from_logits)
-        self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1]")
+        self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1)")
         self.axis = check_integer("axis", axis, "(-inf, inf)")
 
     def call(self, y_true, y_pred):

@@ -18,9 +18,9 @@ class TestSparseCategoricalCrossentropy(LossContract):
             "`from_logits` must be one of True, False. Received: from_logits=1",
         ),
         (
-            {"label_smoothing": 1.5},
-            "`label_smoothing` must be a number in [0, 1] or a LearningRateSchedule. "
-            "Received: label_smoothing=1.5",
+            {"label_smoothing": 1},
+            "`label_smoothing` must be a number in [0, 1) or a LearningRateSchedule. "
+            "Received: label_smoothing=1",
         ),
         (
             {"axis": 0.5},
