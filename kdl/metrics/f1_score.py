@@ -1,0 +1,114 @@
+"""F1 score of integer labels."""
+
+import keras
+from keras import ops
+
+from kdl.checks import check_choice, check_integer, check_number
+from kdl.metrics.labels import count, read
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class F1Score(keras.metrics.Metric):
+    """F1 score of integer labels: the harmonic mean of precision and recall.
+
+    Of a class that is true in `t` examples and predicted in `p`, rightly in `h`, it is
+
+        2 * h / (t + p)
+
+    and zero if there are none. The average over classes is one of
+
+    - `"macro"`: their mean, in which a rare class counts like any other.
+    - `"weighted"`: their mean, each weighted by its `t`.
+    - `"micro"`: the score of the sums of `h`, `t` and `p`, which is the accuracy.
+
+    `keras.metrics.F1Score` takes one-hot labels only, and without an average has an
+    array as its result, of which `fit` shows the mean. Here, each class is a number of
+    the logs.
+
+    Labels that are no class are left out; `kdl.metrics.ConfusionMatrix` counts them.
+
+    Args:
+        num_classes: Integer in `[2, inf)`. Number of classes.
+        average: String, `"macro"`, `"micro"` or `"weighted"`, or `None` for a score of
+            each class. Defaults to `"macro"`.
+        threshold: Float in `(-inf, inf)`. The score above which class 1 is predicted,
+            where two classes have a single column of scores: 0.5 for probabilities,
+            0 for logits. Defaults to `0.5`.
+        **kwargs: Arguments of `keras.metrics.Metric`: `name`, `dtype`. Counts in
+            float32, the default, are exact up to `2**24` in a class.
+
+    Call arguments:
+        y_true: Integers of shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: Probabilities or logits of shape `(batch, ..., num_classes)`. The
+            greatest counts. Or, of two classes, of shape `(batch, ..., 1)`.
+            What Keras masks is left out, except in the training steps of `fit` on JAX,
+            where Keras loses masks before any metric.
+        sample_weight: Optional tensor of weights of the labels, of their shape or of
+            their leading axes, such as `(batch,)`.
+
+    Returns:
+        Scalar tensor, or without an average a dict of them, `{name}_0` and so on.
+
+    Raises:
+        ValueError: If an argument is outside its interval or choices, or `y_pred` has
+            another number of scores.
+
+    Example:
+
+    >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> model.compile("adam", loss, metrics=[kdl.metrics.F1Score(10)])
+    >>> history = model.fit(x, y, validation_data=validation, verbose=0)
+
+    References:
+        - [scikit-learn](
+          https://scikit-learn.org/stable/modules/generated/sklearn.metrics.f1_score.html),
+          with `labels=range(num_classes)` and `zero_division=0`
+    """
+
+    def __init__(self, num_classes, average="macro", threshold=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
+        averages = ("macro", "micro", "weighted", None)
+        self.average = check_choice("average", average, averages)
+        self.threshold = check_number("threshold", threshold, "(-inf, inf)")
+        self.hits, self.true, self.predicted = (
+            self.add_variable((self.num_classes,), "zeros", self.dtype, name=name)
+            for name in ("hits", "true", "predicted")
+        )
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        n = self.num_classes
+        true, predicted, weights = read(
+            y_true, y_pred, sample_weight, n, self.threshold
+        )
+        hits = ops.where(true == predicted, true, n)
+        for state, labels in (
+            (self.hits, hits),
+            (self.true, true),
+            (self.predicted, predicted),
+        ):
+            # What is no class, or no hit, comes last.
+            state.assign_add(count(labels, weights, n + 1, self.dtype)[:-1])
+
+    def result(self):
+        hits, true, predicted = self.hits.value, self.true.value, self.predicted.value
+        if self.average == "micro":
+            return _f1(ops.sum(hits), ops.sum(true), ops.sum(predicted))
+        scores = _f1(hits, true, predicted)
+        if self.average == "macro":
+            return ops.mean(scores)
+        if self.average == "weighted":
+            return ops.divide_no_nan(ops.sum(scores * true), ops.sum(true))
+        return {f"{self.name}_{k}": scores[k] for k in range(self.num_classes)}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "average": self.average,
+            "threshold": self.threshold,
+        }
+
+
+def _f1(hits, true, predicted):
+    return ops.divide_no_nan(2 * hits, true + predicted)

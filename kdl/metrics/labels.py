@@ -1,0 +1,80 @@
+"""Labels that metrics compare and count."""
+
+import keras
+from keras import ops
+
+
+def read(y_true, y_pred, sample_weight, num_classes, threshold):
+    """Returns true labels, predicted labels and weights, of one axis each.
+
+    Args:
+        y_true: Labels of the shape of `y_pred` without its last axis, or with a size
+            of 1 there.
+        y_pred: Scores of shape `(batch, ..., num_classes)`, or, of two classes, of
+            shape `(batch, ..., 1)`. A mask of Keras leaves labels out.
+        sample_weight: `None`, or weights of the labels or, by leading axes, of groups
+            of them.
+        num_classes: Integer. Number of classes.
+        threshold: Float. The score of one column above which class 1 is predicted.
+
+    Returns:
+        Tuple of int32 labels, int32 labels, and weights: int32 if there are none but
+            those of a mask. Where `y_true` is no class, both labels are `num_classes`.
+
+    Raises:
+        ValueError: If `y_pred` has another number of scores.
+    """
+    if not hasattr(y_pred, "shape"):
+        y_pred = ops.convert_to_tensor(y_pred)
+    columns = y_pred.shape[-1] if len(y_pred.shape) > 1 else None
+    if columns == num_classes:
+        predicted = ops.cast(ops.argmax(y_pred, -1), "int32")
+    elif columns == 1 and num_classes == 2:
+        predicted = ops.cast(y_pred[..., 0] > threshold, "int32")
+    else:
+        scores = "2 scores, or 1," if num_classes == 2 else f"{num_classes} scores"
+        raise ValueError(
+            f"`y_pred` must have {scores} on the last of two or more axes, as "
+            f"num_classes={num_classes}. Received: shape={tuple(y_pred.shape)}"
+        )
+    shape = ops.shape(predicted)
+    # `fit` casts labels to float32 as well. NaN is no class either.
+    true = ops.reshape(ops.cast(y_true, "float32"), shape)
+    is_class = (true >= 0) & (true < num_classes) & (true == ops.floor(true))
+    true = ops.cast(ops.where(is_class, true, num_classes), "int32")
+    predicted = ops.where(is_class, predicted, num_classes)
+    weights = _MASK(y_pred, y_pred)
+    if sample_weight is None:
+        weights = ops.cast(weights, "int32")
+    else:
+        weights = weights * ops.cast(_spread(sample_weight, shape), "float32")
+    return tuple(ops.reshape(x, (-1,)) for x in (true, predicted, weights))
+
+
+def count(labels, weights, size, dtype):
+    """Returns the sum of the weights of each label from 0 to `size - 1`."""
+    # Not `ops.segment_sum`, which Dynamo cannot trace on PyTorch.
+    zeros = ops.zeros(size, weights.dtype)
+    return ops.cast(ops.scatter_update(zeros, labels[:, None], weights, "add"), dtype)
+
+
+def _spread(weight, shape):
+    """Spreads weights of leading axes, or with a last one of size 1, over labels."""
+    weight = ops.convert_to_tensor(weight)
+    if len(weight.shape) == len(shape) + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    ones = [1] * (len(shape) - len(weight.shape))
+    return ops.broadcast_to(ops.reshape(weight, (*ops.shape(weight), *ones)), shape)
+
+
+class _Mask(keras.losses.Loss):
+    """Ones, and zeros where Keras's mask of the predictions leaves out labels.
+
+    On JAX only Keras finds a mask, and gives it to a loss.
+    """
+
+    def call(self, y_true, y_pred):
+        return ops.ones(ops.shape(y_pred)[:-1])
+
+
+_MASK = _Mask(name="mask", reduction=None, dtype="float32")
