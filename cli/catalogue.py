@@ -5,7 +5,7 @@ import inspect
 import keras_tuner
 from rich.table import Table
 
-from kdl import recipes
+from kdl import recipes, spaces
 from kdl_cli.reports import values_table
 
 
@@ -23,7 +23,7 @@ def find(name):
     known = by_name()
     if name not in known:
         raise ValueError(
-            f"There is no recipe {name!r}. The recipes: {', '.join(sorted(known))}"
+            f"There is no recipe {name!r}. The recipes: {', '.join(sorted(known))}."
         )
     return known[name]
 
@@ -37,9 +37,33 @@ def recipes_table():
     )
 
 
-def space_table(recipe):
+def spaces_table():
+    return values_table(
+        {
+            name: inspect.getdoc(getattr(spaces, name)).split("\n")[0]
+            for name in spaces.__all__
+        }
+    )
+
+
+def declared(name):
+    """Returns the hyperparameters of the recipe or the space `name`, or refuses it."""
     hp = keras_tuner.HyperParameters()
+    if name in spaces.__all__:
+        space = getattr(spaces, name)
+        # How long a schedule is does not matter here.
+        takes_steps = "steps" in inspect.signature(space).parameters
+        space(hp, **({"steps": 1000} if takes_steps else {}))
+        return hp
+    try:
+        recipe = find(name)
+    except ValueError as error:
+        raise ValueError(f"{error} The spaces: {', '.join(spaces.__all__)}.") from None
     recipe().space(hp)
+    return hp
+
+
+def space_table(hp):
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "default", "range", "applies if"):
         table.add_column(heading, overflow="fold")

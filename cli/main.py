@@ -41,22 +41,33 @@ Seed = Annotated[
 
 @app.command("list")
 def list_(backend: Backend = None):
-    """Names the recipes, with a line on each."""
+    """Names the recipes, and the spaces for recipes of your own."""
     with refusals():
         start(backend)
         from kdl_cli import catalogue
 
+        console.print("Recipes, for `kdl run` and `kdl tune`", style="bold")
         console.print(catalogue.recipes_table())
+        console.print("\nSpaces, which recipes are made of: `kdl.spaces`", style="bold")
+        console.print(catalogue.spaces_table())
 
 
 @app.command()
-def describe(recipe: Recipe, backend: Backend = None):
-    """Shows what a recipe can vary: ranges, defaults and conditions."""
+def describe(
+    name: Annotated[
+        str, typer.Argument(help="Name of a recipe or a space; see `kdl list`.")
+    ],
+    backend: Backend = None,
+):
+    """Shows what a recipe, or a space of `kdl.spaces`, can vary.
+
+    Ranges, defaults and conditions of the hyperparameters.
+    """
     with refusals():
         start(backend)
         from kdl_cli import catalogue
 
-        console.print(catalogue.space_table(catalogue.find(recipe)))
+        console.print(catalogue.space_table(catalogue.declared(name)))
 
 
 @app.command()

@@ -8,11 +8,18 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
+from kdl import spaces
 from kdl.data import Batches, RandomAffine, load
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
-from kdl.regularizers import ElasticNet, MaxNorm
 from kdl.schedules import OneCycle, Warmup
+
+_PENALTIES = {
+    "choices": ["elastic_net", "max_norm"],
+    "alpha": (1e-6, 1e-2, 1e-5),
+    "max_value": (0.5, 4.0, 2.0),
+    "strength": (1e-3, 1.0, 0.1),
+}
 
 
 class Digits(keras_tuner.HyperModel):
@@ -65,26 +72,21 @@ class Digits(keras_tuner.HyperModel):
             # Epochs over which the rate and the penalty grow from zero.
             rate_warmup=hp.Int("rate_warmup", 0, 20, default=0),
             penalty_warmup=hp.Int("penalty_warmup", 0, 20, default=0),
-            penalty=hp.Choice("penalty", ["elastic_net", "max_norm"]),
+            shift=hp.Float("shift", 0.0, 1.5, default=0.7),
+            rotation=hp.Float("rotation", 0.0, 20.0, default=10.0),
+            zoom=hp.Float("zoom", 0.0, 0.2, default=0.1),
+            shear=hp.Float("shear", 0.0, 0.2, default=0.1),
+            batch_size=hp.Choice("batch_size", [16, 32, 64], default=32),
+            learning_rate=hp.Float(
+                "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
+            ),
+            weight_decay=hp.Float(
+                "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
+            ),
+            patience=hp.Int("patience", 5, 30, default=10),
         )
-        with hp.conditional_scope("penalty", ["elastic_net"]):
-            p.alpha = hp.Float("alpha", 1e-6, 1e-2, sampling="log", default=1e-5)
-            p.l1_ratio = hp.Float("l1_ratio", 0.0, 1.0, default=0.5)
-        with hp.conditional_scope("penalty", ["max_norm"]):
-            p.max_norm = hp.Float("max_norm", 0.5, 4.0, default=2.0)
-            p.strength = hp.Float("strength", 1e-3, 1.0, sampling="log", default=0.1)
-        p.shift = hp.Float("shift", 0.0, 1.5, default=0.7)
-        p.rotation = hp.Float("rotation", 0.0, 20.0, default=10.0)
-        p.zoom = hp.Float("zoom", 0.0, 0.2, default=0.1)
-        p.shear = hp.Float("shear", 0.0, 0.2, default=0.1)
-        p.batch_size = hp.Choice("batch_size", [16, 32, 64], default=32)
-        p.learning_rate = hp.Float(
-            "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
-        )
-        p.weight_decay = hp.Float(
-            "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
-        )
-        p.patience = hp.Int("patience", 5, 30, default=10)
+        # What it returns is made in `build`, where the length of its warm-up is known.
+        spaces.regularizer(hp, **_PENALTIES)
         return p
 
     def build(self, hp):
@@ -97,13 +99,14 @@ class Digits(keras_tuner.HyperModel):
         x = self._convolution(x, 2 * p.filters)
         x = layers.Flatten(data_format="channels_last")(x)
         rate = self._warmup(p, p.rate, p.rate_warmup)
-        if p.penalty == "elastic_net":
-            alpha = self._warmup(p, p.alpha, p.penalty_warmup)
-            penalty = ElasticNet(alpha, p.l1_ratio)
-        else:
-            strength = self._warmup(p, p.strength, p.penalty_warmup)
-            penalty = MaxNorm(p.max_norm, strength)
-        options = {"activation": "relu", "kernel_regularizer": penalty}
+        options = {
+            "activation": "relu",
+            "kernel_regularizer": spaces.regularizer(
+                hp,
+                schedule=lambda strength: self._warmup(p, strength, p.penalty_warmup),
+                **_PENALTIES,
+            ),
+        }
         if p.drop == "connections":
             x = DropConnectDense(p.units, rate, **options)(x)
         else:

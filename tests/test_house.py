@@ -45,7 +45,7 @@ RESERVED = {
     "rich": {"cli"},
     "kdl_cli": {"cli"},
 }
-# What a class in a room inherits its tests from.
+# What a class in a room, and a function in `spaces`, inherits its tests from.
 CONTRACTS = {
     "schedules": "ScheduleContract",
     "initializers": "InitializerContract",
@@ -56,6 +56,7 @@ CONTRACTS = {
     "layers": "LayerContract",
     "callbacks": "CallbackContract",
     "data": "Contract",
+    "spaces": "SpaceContract",
     "recipes": "RecipeContract",
 }
 PUBLIC = [room for room in MAY_IMPORT if room not in ("checks", "files", "cli")]
@@ -116,20 +117,21 @@ def test_component_has_its_test_under_its_contract(room, name):
     test = ROOT / "tests" / room / f"test_{Path(inspect.getfile(component)).name}"
     assert re.search(rf"\b{name}\b", test.read_text())
     is_part = inspect.isclass(component) and not issubclass(component, tuple)
-    if is_part and room in CONTRACTS:
+    if (is_part or room == "spaces") and room in CONTRACTS:
         bases = contracts_of(test, name)
         found = any(base.endswith(CONTRACTS[room]) for base in bases)
         assert found, f"{name} in {test}"
 
 
 def contracts_of(test, name):
-    """Bases of the test classes whose `component` or `recipe` is `name`."""
+    """Bases of the test classes whose `component`, `recipe` or `space` is `name`."""
     for node in ast.parse(test.read_text()).body:
         if isinstance(node, ast.ClassDef):
             for statement in node.body:
                 if isinstance(statement, ast.Assign) and statement.targets[0].id in (
                     "component",
                     "recipe",
+                    "space",
                 ):
                     names = {
                         part.id

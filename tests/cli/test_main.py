@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from kdl import spaces
 from kdl.recipes import Digits
 from kdl_cli.main import app
 
@@ -49,9 +50,16 @@ def is_png(path):
 
 class TestList:
     def test_names_recipes_with_a_line_each(self):
-        assert words(kdl("list").output) == (
+        output = kdl("list").output
+        assert words(output.partition("\n\n")[0]) == (
+            "Recipes, for `kdl run` and `kdl tune` "
             "digits Convolutional network for small images, such as handwritten digits."
         )
+
+    def test_names_spaces_with_a_line_each(self):
+        lines = kdl("list").output.partition("Spaces")[2].strip().split("\n")[1:]
+        assert [line.split()[0] for line in lines] == spaces.__all__
+        assert all(line.rstrip().endswith(".") for line in lines)
 
 
 class TestDescribe:
@@ -60,21 +68,29 @@ class TestDescribe:
         assert ["rate", "0.4", "0.0", "to", "0.8"] in lines
         assert ["batch_size", "32", "16,", "32,", "64"] in lines
         assert [
-            "max_norm",
-            *["2.0", "0.5", "to", "4.0", "penalty:", "max_norm"],
+            "regularizer/max_value",
+            *["2.0", "0.5", "to", "4.0,", "log", "scale", "regularizer:", "max_norm"],
         ] in lines
 
     def test_refuses_unknown_recipes(self):
         assert refusal("describe", "mnist") == (
-            "There is no recipe 'mnist'. The recipes: digits"
+            "There is no recipe 'mnist'. The recipes: digits. The spaces: activation, "
+            "constraint, dropout, initializer, normalization, optimizer, regularizer, "
+            "schedule."
         )
+
+    def test_shows_spaces(self):
+        output = kdl("describe", "schedule").output
+        lines = [line.split() for line in output.split("\n")]
+        assert " ".join(lines[1]) == "schedule one_cycle one_cycle, cosine, constant"
+        assert lines[4][:5] == ["schedule/pct_start", "0.3", "0.1", "to", "0.5"]
 
 
 class TestRun:
     def test_leaves_a_folder_with_the_results(self, folder):
         output = kdl(
             *("run", "digits", "--epochs", 2, "--set", "batch_size=64"),
-            *("--set", "penalty=max_norm", "--seed", 3, "--out", "here/run"),
+            *("--set", "regularizer=max_norm", "--seed", 3, "--out", "here/run"),
         ).output
         run = folder / "here" / "run"
         settings = read(run / "settings.json")
@@ -89,7 +105,7 @@ class TestRun:
         }.items() <= settings.items()
         assert settings["versions"]["keras"] == keras.__version__
         values = read(run / "hyperparameters.json")["values"]
-        assert (values["batch_size"], values["penalty"]) == (64, "max_norm")
+        assert (values["batch_size"], values["regularizer"]) == (64, "max_norm")
         history = rows(run / "history.csv")
         assert [row["epoch"] for row in history] == ["1", "2"]
         assert float(history[0]["learning_rate"]) > float(history[1]["learning_rate"])
@@ -151,7 +167,7 @@ class TestRun:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["mnist"], "There is no recipe 'mnist'. The recipes: digits"),
+            (["mnist"], "There is no recipe 'mnist'. The recipes: digits."),
             (
                 ["digits", "--set", "rate=1.5"],
                 "`rate` must be a number in [0.0, 0.8]. Received: rate=1.5",

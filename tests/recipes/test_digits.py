@@ -26,12 +26,12 @@ class TestDigits(RecipeContract):
         assert scores["accuracy"] > 0.97
 
     def test_builds_what_its_space_says(self):
-        _, model = self.build(penalty="max_norm", drop="connections", rate=0.25)
+        _, model = self.build(regularizer="max_norm", drop="connections", rate=0.25)
         (dense,) = [a for a in model.layers if isinstance(a, DropConnectDense)]
         assert dense.rate == 0.25
         assert isinstance(dense.kernel_regularizer, MaxNorm)
         assert not [a for a in model.layers if isinstance(a, Dropout)]
-        _, model = self.build(alpha=0.01, rate=0.25)
+        _, model = self.build(**{"regularizer/alpha": 0.01}, rate=0.25)
         (drop,) = [a for a in model.layers if isinstance(a, Dropout)]
         assert drop.rate == 0.25
         penalties = [getattr(a, "kernel_regularizer", None) for a in model.layers]
@@ -42,8 +42,9 @@ class TestDigits(RecipeContract):
     )
     @pytest.mark.parametrize("drop", ["units", "connections"])
     def test_rate_and_penalty_may_grow(self, drop, penalty, name):
-        values = {"rate": 0.5, name: 0.004, "rate_warmup": 2, "penalty_warmup": 4}
-        hp, model = self.build(drop=drop, penalty=penalty, batch_size=64, **values)
+        values = {"drop": drop, "regularizer": penalty, f"regularizer/{name}": 0.004}
+        values |= {"rate": 0.5, "rate_warmup": 2, "penalty_warmup": 4}
+        hp, model = self.build(batch_size=64, **values)
         data, numbers = self.recipe.data(), LogNumbers()
         history = self.recipe.fit(
             hp, model, **data, epochs=3, callbacks=[numbers], verbose=0

@@ -20,10 +20,10 @@ class TestHyperparameters:
         assert hp.values == {**defaults.values, "rate": 0.25}
 
     def test_children_follow_their_parent(self):
-        hp = hyperparameters(self.recipe, {"strength": 0.5, "penalty": "max_norm"})
-        assert hp.values["strength"] == 0.5
-        assert "alpha" not in hp.values
-        assert self.recipe.space(hp).alpha is None
+        values = {"regularizer/strength": 0.5, "regularizer": "max_norm"}
+        hp = hyperparameters(self.recipe, values)
+        assert hp.values["regularizer/strength"] == 0.5
+        assert "regularizer/alpha" not in hp.values
 
     def test_any_hypermodel_has_them(self):
         class Model(keras_tuner.HyperModel):
@@ -48,9 +48,9 @@ class TestHyperparameters:
                 "`filters` must be an integer in [16, 64]. Received: filters=20.5",
             ),
             (
-                {"strength": 0.5},
-                "`strength` has no effect unless `penalty` is one of 'max_norm'. "
-                "Received: strength=0.5",
+                {"regularizer/strength": 0.5},
+                "`regularizer/strength` has no effect unless `regularizer` is one of "
+                "'max_norm'. Received: regularizer/strength=0.5",
             ),
         ],
     )

@@ -1,0 +1,109 @@
+"""Search space of optimizers."""
+
+import keras
+
+from kdl.spaces.family import Options, Range, choose
+
+_ADAPTIVE = "rmsprop adagrad adam adamw nadam adamax lamb"
+_PARTS = ["sgd", *_ADAPTIVE.split(), "adadelta", "lion"]
+_NUMBERS = [
+    Range("learning_rate", _ADAPTIVE, 1e-4, 1e-1, 1e-3, "log"),
+    Range("learning_rate", "sgd", 1e-3, 1.0, 1e-2, "log"),
+    Range("learning_rate", "adadelta", 1e-2, 1.0, 1.0, "log"),
+    Range("learning_rate", "lion", 1e-5, 1e-2, 1e-4, "log"),
+    Range("momentum", "sgd", 0.0, 0.99, 0.9),
+    Options("nesterov", "sgd", [True, False]),
+    Range("weight_decay", "adamw lamb", 1e-5, 0.3, 4e-3, "log"),
+    # Its steps are smaller, and so the decay has to be larger.
+    Range("weight_decay", "lion", 1e-4, 3.0, 4e-2, "log"),
+]
+_CLASSES = {
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adagrad": keras.optimizers.Adagrad,
+    "adadelta": keras.optimizers.Adadelta,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "nadam": keras.optimizers.Nadam,
+    "adamax": keras.optimizers.Adamax,
+    "lamb": keras.optimizers.Lamb,
+    "lion": keras.optimizers.Lion,
+}
+_CLIPPING = ["none", "global_clipnorm", "clipnorm", "clipvalue"]
+_THRESHOLDS = [
+    Range("threshold", "global_clipnorm clipnorm", 0.1, 10.0, 1.0, "log"),
+    Range("threshold", "clipvalue", 0.01, 1.0, 0.5, "log"),
+]
+
+
+def optimizer(
+    hp,
+    scope=None,
+    choices=("adamw", "adam", "sgd"),
+    clipping=("none",),
+    threshold=None,
+    **ranges,
+):
+    """Declares a search space of optimizers, and returns the one chosen.
+
+    | choice | what it returns | its numbers |
+    |---|---|---|
+    | `"sgd"` | `SGD` | `learning_rate`, `momentum`, `nesterov` |
+    | `"rmsprop"`, `"adagrad"`, `"adadelta"` | Keras's of that name | `learning_rate` |
+    | `"adam"`, `"nadam"`, `"adamax"` | Keras's of that name | `learning_rate` |
+    | `"adamw"`, `"lion"`, `"lamb"` | Keras's of that name | and `weight_decay` |
+
+    Each has a range of its own for the learning rate. Weight decay is decoupled:
+    `learning_rate * weight_decay * weight` is subtracted, whatever the gradient,
+    which with adaptive rates is not what an L2 penalty does.
+
+    Args:
+        hp: `keras_tuner.HyperParameters`.
+        scope: Optional string. What the names begin with. Defaults to `None`.
+        choices: Sequence of choices, of which the first is the default. A single one
+            is no hyperparameter. Defaults to `("adamw", "adam", "sgd")`.
+        clipping: Sequence of ways to clip gradients, among `"none"`,
+            `"global_clipnorm"`, `"clipnorm"` and `"clipvalue"`, Keras's names. A
+            single one is no hyperparameter. Defaults to `("none",)`.
+        threshold: What gradients are clipped to: a tuple `(low, high, default)`, or
+            a value, which fixes it. Defaults to ranges from 0.1 to 10 for a norm and
+            from 0.01 to 1 for a value.
+        **ranges: For each number either a tuple `(low, high, default)`, or a value,
+            which fixes it: a learning rate may be fixed to a schedule. They default
+            to `learning_rate` from `1e-4` to `0.1` (SGD `1e-3` to 1, Lion `1e-5` to
+            `1e-2`, Adadelta `1e-2` to 1), `momentum` from 0 to 0.99, `weight_decay`
+            from `1e-5` to 0.3 (Lion `1e-4` to 3), and `nesterov` to
+            `[True, False]`, a list whose first value is the default.
+
+    Returns:
+        `keras.optimizers.Optimizer`.
+
+    Raises:
+        ValueError: If a choice or a range is not as described.
+
+    Example:
+
+    >>> import keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> optimizer = kdl.spaces.optimizer(hp, clipping=["none", "global_clipnorm"])
+    >>> model.compile(optimizer, "mse")
+
+    References:
+        - [Loshchilov and Hutter, 2019](https://arxiv.org/abs/1711.05101), decoupled
+          weight decay
+        - [Pascanu et al., 2013](https://arxiv.org/abs/1211.5063), clipping
+    """
+    choice, p = choose(hp, "optimizer", scope, choices, _PARTS, _NUMBERS, ranges)
+    scope = f"{scope}/optimizer" if scope else "optimizer"
+    clip, q = choose(
+        *(hp, "clipping", scope, clipping, _CLIPPING, _THRESHOLDS),
+        given={"threshold": threshold},
+        argument="clipping",
+    )
+    options = vars(p)
+    if "nesterov" in options:
+        # Without momentum there is nothing to look ahead along.
+        options["nesterov"] = options["nesterov"] and p.momentum != 0
+    if clip != "none":
+        options[clip] = q.threshold
+    return _CLASSES[choice](**options)

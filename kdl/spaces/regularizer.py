@@ -1,0 +1,74 @@
+"""Search space of weight regularizers."""
+
+from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
+from kdl.spaces.family import Range, choose
+
+_PARTS = ["none", "l1", "l2", "elastic_net", "max_norm", "group_lasso"]
+_NUMBERS = [
+    Range("alpha", "l1 l2 elastic_net", 1e-6, 1e-1, 1e-4, "log"),
+    Range("l1_ratio", "elastic_net", 0.0, 1.0, 0.5),
+    Range("max_value", "max_norm", 0.5, 8.0, 3.0, "log"),
+    Range("strength", "max_norm", 1e-4, 1.0, 1e-2, "log"),
+    Range("strength", "group_lasso", 1e-6, 1e-1, 1e-4, "log"),
+]
+
+
+def regularizer(
+    hp, scope=None, choices=("l2", "elastic_net", "none"), schedule=None, **ranges
+):
+    """Declares a search space of penalties on weights, and returns the one chosen.
+
+    | choice | what it returns | its numbers |
+    |---|---|---|
+    | `"none"` | `None` | |
+    | `"l1"` | `ElasticNet(alpha, 1.0)`, as Keras's `L1(alpha)` | `alpha` |
+    | `"l2"` | `ElasticNet(alpha, 0.0)`, as Keras's `L2(alpha / 2)` | `alpha` |
+    | `"elastic_net"` | `ElasticNet` | `alpha`, `l1_ratio` |
+    | `"max_norm"` | `MaxNorm` | `max_value`, `strength` |
+    | `"group_lasso"` | `GroupLasso` | `strength` |
+
+    Search a metric, such as `val_accuracy`, rather than `val_loss`, which counts the
+    penalty: a search would turn it off. Weight decay, which under Adam is not the
+    same as L2, is in `kdl.spaces.optimizer`.
+
+    Args:
+        hp: `keras_tuner.HyperParameters`.
+        scope: Optional string. What the names begin with, such as that of a layer:
+            `"dense"` makes them `"dense/regularizer"`, `"dense/regularizer/alpha"`
+            and so on. Defaults to `None`.
+        choices: Sequence of choices, of which the first is the default. A single one
+            is no hyperparameter. Defaults to `("l2", "elastic_net", "none")`.
+        schedule: Optional function of `alpha` or `strength` that returns what takes
+            its place, such as `lambda alpha: kdl.schedules.Warmup(alpha, 1000)`.
+        **ranges: For each number either a tuple `(low, high, default)`, or a value,
+            which fixes it. They default to `alpha` from `1e-6` to `0.1`, `l1_ratio`
+            from 0 to 1, `max_value` from 0.5 to 8 and `strength` from `1e-4` to 1
+            (max-norm) or from `1e-6` to `0.1` (group lasso).
+
+    Returns:
+        `keras.regularizers.Regularizer` or `None`.
+
+    Raises:
+        ValueError: If a choice or a range is not as described.
+
+    Example:
+
+    >>> import keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> penalty = kdl.spaces.regularizer(hp, "dense", ["elastic_net"], l1_ratio=0.5)
+    >>> layer = keras.layers.Dense(8, kernel_regularizer=penalty)
+    """
+    choice, p = choose(hp, "regularizer", scope, choices, _PARTS, _NUMBERS, ranges)
+    schedule = schedule or float
+    match choice:
+        case "l1":
+            return ElasticNet(schedule(p.alpha), 1.0)
+        case "l2":
+            return ElasticNet(schedule(p.alpha), 0.0)
+        case "elastic_net":
+            return ElasticNet(schedule(p.alpha), p.l1_ratio)
+        case "max_norm":
+            return MaxNorm(p.max_value, schedule(p.strength))
+        case "group_lasso":
+            return GroupLasso(schedule(p.strength))
+    return None
