@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 
+QUARTILES = [0.25, 0.5, 0.75]
+
 
 def report(title, base, others, target=None, pairs=15):
     """Prints how much longer than `base` other things take, and `base` itself.
@@ -19,17 +21,13 @@ def report(title, base, others, target=None, pairs=15):
         target: Optional float. The ratio that the median is not to exceed.
         pairs: Integer. Number of repetitions.
     """
-    runs = {"base": base, **others, "base again": base}
-    seconds = {name: [] for name in runs}
-    for _ in range(pairs):
-        for name, run in runs.items():
-            seconds[name].append(run())
+    seconds = _interleaved({"base": base, **others, "base again": base}, pairs)
     print(f"{title}\n$ python {' '.join(sys.argv)}\n")
     print("| what | seconds, median | ratio to the base, median | quartiles |")
     print("|---|---|---|---|")
     for name, values in seconds.items():
-        ratios = np.array(values) / np.array(seconds["base"])
-        low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+        ratios = values / seconds["base"]
+        low, median, high = np.quantile(ratios, QUARTILES)
         print(
             f"| {name} | {np.median(values):.3f} | {median:.3f} | "
             f"{low:.3f} to {high:.3f} |"
@@ -56,18 +54,15 @@ def report_added(title, base, others, targets=None, pairs=15):
             exceed.
         pairs: Integer. Number of repetitions.
     """
-    runs = {"base": base, **others, "base again": base}
-    steps = {name: [] for name in runs}
-    for _ in range(pairs):
-        for name, run in runs.items():
-            steps[name].append(run() * 1e6)
+    steps = _interleaved({"base": base, **others, "base again": base}, pairs)
+    steps = {name: seconds * 1e6 for name, seconds in steps.items()}
     print(f"{title}\n$ python {' '.join(sys.argv)}\n")
     print("| what | µs of CPU a step, median | added, median | quartiles | target |")
     print("|---|---|---|---|---|")
-    added = {name: np.array(v) - np.array(steps["base"]) for name, v in steps.items()}
+    added = {name: values - steps["base"] for name, values in steps.items()}
     noise = np.quantile(added["base again"], 0.75)
     for name, differences in added.items():
-        low, median, high = np.quantile(differences, [0.25, 0.5, 0.75])
+        low, median, high = np.quantile(differences, QUARTILES)
         target = (targets or {}).get(name)
         verdict = "met" if target is None or median <= max(target, noise) else "missed"
         print(
@@ -75,3 +70,42 @@ def report_added(title, base, others, targets=None, pairs=15):
             f"{low:+.0f} to {high:+.0f} | "
             f"{'' if target is None else f'{target} {verdict}'} |"
         )
+
+
+def report_each(title, rows, target, pairs=15):
+    """Prints how much longer than its own base each of several things takes.
+
+    The noise is the ratio of the base to itself. A target is met by a median that
+    exceeds neither it nor the upper quartile of the noise.
+
+    Args:
+        title: String.
+        rows: Iterable of tuples `(name, run, base name, base)`, of which the second
+            and the last are functions without arguments that return seconds. It is
+            asked for the next when one is done.
+        target: Float. The ratio that the medians are not to exceed.
+        pairs: Integer. Number of repetitions of each.
+    """
+    print(f"{title}\n$ python {' '.join(sys.argv)}\n")
+    print(f"| what | beside | ratio, median | quartiles | noise | {target} |")
+    print("|---|---|---|---|---|---|")
+    for name, run, base_name, base in rows:
+        runs = {"base": base, "run": run, "again": base}
+        seconds = _interleaved(runs, pairs)
+        low, median, high = np.quantile(seconds["run"] / seconds["base"], QUARTILES)
+        least, _, most = np.quantile(seconds["again"] / seconds["base"], QUARTILES)
+        verdict = "met" if median <= max(target, most) else "missed"
+        print(
+            f"| {name} | {base_name} | {median:.3f} | {low:.3f} to {high:.3f} | "
+            f"{least:.3f} to {most:.3f} | {verdict} |",
+            flush=True,
+        )
+
+
+def _interleaved(runs, pairs):
+    """What each of some functions returns, in rounds, as an array by name."""
+    results = {name: [] for name in runs}
+    for _ in range(pairs):
+        for name, run in runs.items():
+            results[name].append(run())
+    return {name: np.array(values) for name, values in results.items()}
