@@ -100,20 +100,18 @@ class TripletLoss(keras.losses.Loss):
     def _hard(self, y_pred, positive, negative):
         # Products find the triplets without a tensor of all differences; what a
         # triplet costs comes from its differences, for the products cancel badly.
-        x = ops.stop_gradient(y_pred - ops.mean(y_pred, 0, keepdims=True))
-        squares = ops.sum(ops.square(x), -1)
-        order = squares[:, None] + squares[None] - 2 * ops.matmul(x, ops.transpose(x))
+        order = _products(ops.stop_gradient(y_pred))
         farthest = ops.argmax(ops.where(positive, order, -float("inf")), -1)
         nearest = ops.argmin(ops.where(negative, order, float("inf")), -1)
+        pairs = (y_pred - ops.take(y_pred, other, 0) for other in (farthest, nearest))
         loss = self._triplet(
-            self._distance(y_pred, ops.take(y_pred, farthest, 0)),
-            self._distance(y_pred, ops.take(y_pred, nearest, 0)),
+            *(self._distance(ops.sum(ops.square(pair), -1)) for pair in pairs)
         )
         mined = ops.logical_and(ops.any(positive, -1), ops.any(negative, -1))
         return ops.where(mined, loss, 0)
 
     def _semihard(self, y_pred, positive, negative):
-        distances = self._distance(y_pred[:, None], y_pred[None])
+        distances = self._distance(_squares(y_pred))
         # Axes: anchor, positive, negative. (Dynamo cannot trace `ops.min` on PyTorch.)
         others = distances[:, None]
         farther = ops.logical_and(negative[:, None], others > distances[..., None])
@@ -132,11 +130,14 @@ class TripletLoss(keras.losses.Loss):
             return ops.softplus(positive - negative)
         return ops.relu(positive - negative + now(self.margin, dtype=positive.dtype))
 
-    def _distance(self, a, b):
-        if self.distance == "cosine":
-            return 1 - ops.sum(a * b, -1)
-        squares = ops.sum(ops.square(a - b), -1)
-        return _root(squares) if self.distance == "euclidean" else squares
+    def _distance(self, squares):
+        match self.distance:
+            case "euclidean":
+                return _root(squares)
+            case "squared_euclidean":
+                return squares
+        # Of embeddings of length one.
+        return squares / 2
 
     def get_config(self):
         return {
@@ -145,6 +146,24 @@ class TripletLoss(keras.losses.Loss):
             "mining": self.mining,
             "distance": self.distance,
         }
+
+
+def _squares(x):
+    """The squared distances of all pairs.
+
+    Their values come from differences and their gradients from products, which need no
+    tensor of all differences to be kept.
+    """
+    products, x = _products(x), ops.stop_gradient(x)
+    squares = ops.sum(ops.square(x[:, None] - x[None]), -1)
+    return products + ops.stop_gradient(squares - products)
+
+
+def _products(x):
+    """The squared distances of all pairs, less accurate where they are small."""
+    x = x - ops.stop_gradient(ops.mean(x, 0, keepdims=True))
+    squares = ops.sum(ops.square(x), -1)
+    return squares[:, None] + squares[None] - 2 * ops.matmul(x, ops.transpose(x))
 
 
 def _root(squares, at_zero=0):
