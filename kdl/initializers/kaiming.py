@@ -32,9 +32,9 @@ class Kaiming(keras.initializers.VarianceScaling):
     Args:
         nonlinearity: One of `"linear"`, `"sigmoid"`, `"tanh"`, `"relu"`,
             `"leaky_relu"`, `"selu"`. What follows the layer. Defaults to `"relu"`.
-        a: Float in `(-inf, inf)`. Slope of `"leaky_relu"` below zero, which Keras's
-            layer has at `0.3` and PyTorch's at `0.01`. Defaults to `0.0`, the only
-            value that goes with another nonlinearity.
+        a: Float in `(-inf, inf)`. Slope of `"leaky_relu"` below zero: `0.2` of Keras's
+            activation of that name, `0.3` of its layer and `0.01` of PyTorch's.
+            Defaults to `0.0`, the only value that goes with another nonlinearity.
         mode: `"fan_in"` or `"fan_out"`. Whether to keep the variance of the outputs,
             or that of the gradients. Defaults to `"fan_in"`.
         distribution: `"normal"` or `"uniform"`. Defaults to `"normal"`.
@@ -58,8 +58,8 @@ class Kaiming(keras.initializers.VarianceScaling):
 
     Example:
 
-    >>> initializer = kdl.initializers.Kaiming("leaky_relu", a=0.3)
-    >>> layer = keras.layers.Conv2D(8, 3, kernel_initializer=initializer)
+    >>> initializer = kdl.initializers.Kaiming("leaky_relu", a=0.2)
+    >>> layer = keras.layers.Dense(8, "leaky_relu", kernel_initializer=initializer)
 
     References:
         - [He et al., 2015](https://arxiv.org/abs/1502.01852)
