@@ -66,7 +66,8 @@ def declared(name):
 def space_table(hp):
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "default", "range", "applies if"):
-        table.add_column(heading, overflow="fold")
+        # A name is to be copied.
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for parameter in hp.space:
         conditions = [
             f"{condition.name}: {' or '.join(map(str, condition.values))}"

@@ -689,9 +689,11 @@ class SpaceContract:
 
     def test_whole_space_is_declared_at_once(self):
         hp = self.declared(choices=list(self.made))
-        declared = {parameter.name for parameter in hp.space}
+        declared = [parameter.name for parameter in hp.space]
+        # Of one name, KerasTuner would lose the active one.
+        assert len(set(declared)) == len(declared)
         numbers = {n for names in self.numbers.values() for n in names}
-        assert declared == {self.name, *(f"{self.name}/{n}" for n in numbers)}
+        assert set(declared) == {self.name, *(f"{self.name}/{n}" for n in numbers)}
         for parameter in hp.space:
             if hasattr(parameter, "min_value"):
                 assert parameter.min_value <= parameter.default <= parameter.max_value
@@ -711,22 +713,54 @@ class SpaceContract:
         scoped = [parameter.name for parameter in self.declared(scope="dense").space]
         assert scoped == [f"dense/{name}" for name in names]
 
-    def test_any_point_makes_a_part(self):
-        space = self.declared(choices=list(self.made))
-        for seed in range(30):
-            hp = keras_tuner.HyperParameters()
-            for parameter in space.space:
-                hp.merge([parameter])
-                if hp.is_active(parameter):
-                    hp.values[parameter.name] = parameter.random_sample(seed)
-            made = self.make(hp, choices=list(self.made))
-            assert self.made[hp.values[self.name]](made)
+    @pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
+    def test_any_point_that_a_tuner_proposes_makes_a_part(self, kind, tmp_path):
+        made = []
+
+        def build(hp):
+            part = self.make(hp, choices=list(self.made))
+            assert self.made[hp.values[self.name]](part)
+            made.append(hp.values[self.name])
+            return part
+
+        class Tuner(getattr(keras_tuner, kind)):
+            def run_trial(self, trial, **kwargs):
+                build(trial.hyperparameters)
+                return len(made)
+
+        tuner = Tuner(
+            build,
+            keras_tuner.Objective("score", "max"),
+            max_trials=12,
+            directory=tmp_path,
+            seed=0,
+        )
+        tuner.search()
+        assert len(set(made)) > min(2, len(self.made) - 1)
+
+    def test_is_at_its_defaults_where_a_condition_is_not_met(self):
+        hp = keras_tuner.HyperParameters()
+        hp.Choice("parent", ["a", "b"])
+        with hp.conditional_scope("parent", ["b"]):
+            part = self.make(hp, choices=list(self.made))
+        assert next(iter(self.made.values()))(part)
+
+    def test_refuses_calls_of_one_name_that_differ(self):
+        one, *others = self.made
+        hp = self.declared(choices=[one, *others])
+        with pytest.raises(ValueError) as error:
+            self.make(hp, choices=others[:2])
+        assert str(error.value) == (
+            f"`{self.name}` must be declared alike in every call. Received: {one!r}, "
+            f"of another call, where this one has {others[:2]}. A `scope` gives a call "
+            "names of its own."
+        )
 
     def test_documents_choices_and_numbers(self):
         text = inspect.getdoc(self.space)
         for choice, names in self.numbers.items():
             assert f'`"{choice}"`' in text
-            assert all(f"`{name}`" in text for name in names)
+            assert all(f"`{name.rpartition('/')[2]}`" in text for name in names)
 
     def test_refuses_bad_arguments(self):
         assert self.refused
@@ -831,13 +865,14 @@ def assert_close(actual, desired):
 def same(a, b):
     """Whether two nests of containers, arrays and plain values are equal.
 
-    A schedule, a loss or an initializer equals one of the same config, and the config
-    itself.
+    A schedule, a loss, an initializer or a layer equals one of the same config, and the
+    config itself.
     """
     kinds = (
         keras.optimizers.schedules.LearningRateSchedule,
         keras.losses.Loss,
         keras.initializers.Initializer,
+        keras.layers.Layer,
     )
     a, b = (
         keras.saving.serialize_keras_object(x) if isinstance(x, kinds) else x

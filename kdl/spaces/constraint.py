@@ -6,8 +6,8 @@ from kdl.spaces.family import Range, choose
 
 _PARTS = ["none", "max_norm", "min_max_norm", "unit_norm", "non_negative"]
 _NUMBERS = [
-    Range("max_value", "max_norm min_max_norm", 0.5, 8.0, 3.0, "log"),
-    Range("rate", "min_max_norm", 0.0, 1.0, 1.0),
+    Range("max_value", "max_norm min_max_norm", "(0, inf)", (0.5, 8.0, 3.0), "log"),
+    Range("rate", "min_max_norm", "[0, 1]", (0.0, 1.0, 1.0)),
 ]
 
 

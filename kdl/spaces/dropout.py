@@ -4,10 +4,12 @@ import keras
 
 from kdl.checks import check_integer
 from kdl.layers import Dropout
-from kdl.spaces.family import Range, choose
+from kdl.spaces.family import Range, choose, following
 
 _PARTS = ["none", "dropout", "gaussian", "alpha", "spatial"]
-_NUMBERS = [Range("rate", "dropout gaussian alpha spatial", 0.0, 0.7, 0.3)]
+_NUMBERS = [
+    Range("rate", "dropout gaussian alpha spatial", "[0, 1)", (0.0, 0.7, 0.3)),
+]
 _SPATIAL = {
     1: keras.layers.SpatialDropout1D,
     2: keras.layers.SpatialDropout2D,
@@ -73,7 +75,7 @@ def dropout(
         )
     match choice:
         case "dropout":
-            return Dropout((schedule or float)(p.rate), seed=seed)
+            return Dropout(following(schedule, p.rate), seed=seed)
         case "gaussian":
             return keras.layers.GaussianDropout(p.rate, seed=seed)
         case "alpha":

@@ -2,7 +2,9 @@
 
 import keras
 
+from kdl.checks import check_choice
 from kdl.initializers import Kaiming, Xavier
+from kdl.initializers.gain import NONLINEARITIES
 from kdl.spaces.family import Range, choose
 
 _PARTS = [
@@ -14,9 +16,10 @@ _PARTS = [
     "orthogonal",
     "truncated_normal",
 ]
+_GAINED = ["xavier_normal", "xavier_uniform", "orthogonal"]
 _NUMBERS = [
-    Range("gain", "xavier_normal xavier_uniform orthogonal", 0.5, 2.0, 1.0, "log"),
-    Range("stddev", "truncated_normal", 1e-3, 0.3, 2e-2, "log"),
+    Range("gain", " ".join(_GAINED), "(0, inf)", (0.5, 2.0, 1.0), "log"),
+    Range("stddev", "truncated_normal", "(0, inf)", (1e-3, 0.3, 2e-2), "log"),
 ]
 
 
@@ -66,6 +69,7 @@ def initializer(
     >>> hp = keras_tuner.HyperParameters()
     >>> layer = keras.layers.Dense(8, kernel_initializer=kdl.spaces.initializer(hp))
     """
+    check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
     choice, p = choose(hp, "initializer", scope, choices, _PARTS, _NUMBERS, ranges)
     distribution = choice.partition("_")[2]
     match choice:

@@ -6,7 +6,7 @@ from kdl.spaces.family import Options, Range, choose
 
 _PARTS = ["none", "batch", "layer", "group", "instance", "rms"]
 _NUMBERS = [
-    Range("momentum", "batch", 0.8, 0.999, 0.99),
+    Range("momentum", "batch", "[0, 1)", (0.8, 0.999, 0.99)),
     Options("groups", "group", [8, 4, 16, 32]),
 ]
 

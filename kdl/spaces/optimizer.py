@@ -6,16 +6,23 @@ from kdl.spaces.family import Options, Range, choose
 
 _ADAPTIVE = "rmsprop adagrad adam adamw nadam adamax lamb"
 _PARTS = ["sgd", *_ADAPTIVE.split(), "adadelta", "lion"]
+
+
+def _learning_rate(parts, *ends, within=""):
+    options = {"sampling": "log", "takes_schedules": True, "within": within}
+    return Range("learning_rate", parts, "[0, inf)", ends, **options)
+
+
 _NUMBERS = [
-    Range("learning_rate", _ADAPTIVE, 1e-4, 1e-1, 1e-3, "log"),
-    Range("learning_rate", "sgd", 1e-3, 1.0, 1e-2, "log"),
-    Range("learning_rate", "adadelta", 1e-2, 1.0, 1.0, "log"),
-    Range("learning_rate", "lion", 1e-5, 1e-2, 1e-4, "log"),
-    Range("momentum", "sgd", 0.0, 0.99, 0.9),
+    _learning_rate(_ADAPTIVE, 1e-4, 1e-1, 1e-3),
+    _learning_rate("sgd", 1e-3, 1.0, 1e-2, within="sgd"),
+    _learning_rate("adadelta", 1e-2, 1.0, 1.0, within="adadelta"),
+    _learning_rate("lion", 1e-5, 1e-2, 1e-4, within="lion"),
+    Range("momentum", "sgd", "[0, 1]", (0.0, 0.99, 0.9)),
     Options("nesterov", "sgd", [True, False]),
-    Range("weight_decay", "adamw lamb", 1e-5, 0.3, 4e-3, "log"),
+    Range("weight_decay", "adamw lamb", "[0, inf)", (1e-5, 0.3, 4e-3), "log"),
     # Its steps are smaller, and so the decay has to be larger.
-    Range("weight_decay", "lion", 1e-4, 3.0, 4e-2, "log"),
+    Range("weight_decay", "lion", "[0, inf)", (1e-4, 3.0, 4e-2), "log", within="lion"),
 ]
 _CLASSES = {
     "sgd": keras.optimizers.SGD,
@@ -31,8 +38,15 @@ _CLASSES = {
 }
 _CLIPPING = ["none", "global_clipnorm", "clipnorm", "clipvalue"]
 _THRESHOLDS = [
-    Range("threshold", "global_clipnorm clipnorm", 0.1, 10.0, 1.0, "log"),
-    Range("threshold", "clipvalue", 0.01, 1.0, 0.5, "log"),
+    Range("threshold", "global_clipnorm clipnorm", "(0, inf)", (0.1, 10.0, 1.0), "log"),
+    Range(
+        "threshold",
+        "clipvalue",
+        "(0, inf)",
+        (0.01, 1.0, 0.5),
+        "log",
+        within="clipvalue",
+    ),
 ]
 
 
@@ -53,7 +67,8 @@ def optimizer(
     | `"adam"`, `"nadam"`, `"adamax"` | Keras's of that name | `learning_rate` |
     | `"adamw"`, `"lion"`, `"lamb"` | Keras's of that name | and `weight_decay` |
 
-    Each has a range of its own for the learning rate. Weight decay is decoupled:
+    SGD, Adadelta and Lion have ranges of their own for the learning rate, of names of
+    their own, such as `"optimizer/sgd/learning_rate"`. Weight decay is decoupled:
     `learning_rate * weight_decay * weight` is subtracted, whatever the gradient,
     which with adaptive rates is not what an L2 penalty does.
 

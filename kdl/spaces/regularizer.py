@@ -1,15 +1,23 @@
 """Search space of weight regularizers."""
 
 from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
-from kdl.spaces.family import Range, choose
+from kdl.spaces.family import Range, choose, following
 
 _PARTS = ["none", "l1", "l2", "elastic_net", "max_norm", "group_lasso"]
 _NUMBERS = [
-    Range("alpha", "l1 l2 elastic_net", 1e-6, 1e-1, 1e-4, "log"),
-    Range("l1_ratio", "elastic_net", 0.0, 1.0, 0.5),
-    Range("max_value", "max_norm", 0.5, 8.0, 3.0, "log"),
-    Range("strength", "max_norm", 1e-4, 1.0, 1e-2, "log"),
-    Range("strength", "group_lasso", 1e-6, 1e-1, 1e-4, "log"),
+    Range("alpha", "l1 l2 elastic_net", "[0, inf)", (1e-6, 1e-1, 1e-4), "log", True),
+    Range("l1_ratio", "elastic_net", "[0, 1]", (0.0, 1.0, 0.5), "linear", True),
+    Range("max_value", "max_norm", "(0, inf)", (0.5, 8.0, 3.0), "log", True),
+    Range("strength", "max_norm", "[0, inf)", (1e-4, 1.0, 1e-2), "log", True),
+    Range(
+        "strength",
+        "group_lasso",
+        "[0, inf)",
+        (1e-6, 1e-1, 1e-4),
+        "log",
+        True,
+        within="group_lasso",
+    ),
 ]
 
 
@@ -40,10 +48,10 @@ def regularizer(
             is no hyperparameter. Defaults to `("l2", "elastic_net", "none")`.
         schedule: Optional function of `alpha` or `strength` that returns what takes
             its place, such as `lambda alpha: kdl.schedules.Warmup(alpha, 1000)`.
-        **ranges: For each number either a tuple `(low, high, default)`, or a value,
-            which fixes it. They default to `alpha` from `1e-6` to `0.1`, `l1_ratio`
-            from 0 to 1, `max_value` from 0.5 to 8 and `strength` from `1e-4` to 1
-            (max-norm) or from `1e-6` to `0.1` (group lasso).
+        **ranges: For each number either a tuple `(low, high, default)`, or a value or
+            a schedule, which fixes it. They default to `alpha` from `1e-6` to `0.1`,
+            `l1_ratio` from 0 to 1, `max_value` from 0.5 to 8 and `strength` from `1e-4`
+            to 1 (max-norm) or from `1e-6` to `0.1` (group lasso).
 
     Returns:
         `keras.regularizers.Regularizer` or `None`.
@@ -59,16 +67,15 @@ def regularizer(
     >>> layer = keras.layers.Dense(8, kernel_regularizer=penalty)
     """
     choice, p = choose(hp, "regularizer", scope, choices, _PARTS, _NUMBERS, ranges)
-    schedule = schedule or float
     match choice:
         case "l1":
-            return ElasticNet(schedule(p.alpha), 1.0)
+            return ElasticNet(following(schedule, p.alpha), 1.0)
         case "l2":
-            return ElasticNet(schedule(p.alpha), 0.0)
+            return ElasticNet(following(schedule, p.alpha), 0.0)
         case "elastic_net":
-            return ElasticNet(schedule(p.alpha), p.l1_ratio)
+            return ElasticNet(following(schedule, p.alpha), p.l1_ratio)
         case "max_norm":
-            return MaxNorm(p.max_value, schedule(p.strength))
+            return MaxNorm(p.max_value, following(schedule, p.strength))
         case "group_lasso":
-            return GroupLasso(schedule(p.strength))
+            return GroupLasso(following(schedule, p.strength))
     return None

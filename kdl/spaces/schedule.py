@@ -16,14 +16,15 @@ _PARTS = [
     "warmup_stable_decay",
     "inverse_square_root",
 ]
+_WARMED = ["linear", "cosine", "warmup_stable_decay", "inverse_square_root"]
 _NUMBERS = [
-    Range("learning_rate", " ".join(_PARTS), 1e-4, 1e-1, 1e-3, "log"),
-    Range("warmup", "linear cosine warmup_stable_decay", 0.0, 0.3, 0.05),
-    Range("warmup", "inverse_square_root", 0.01, 0.3, 0.05),
+    Range("learning_rate", " ".join(_PARTS), "(0, inf)", (1e-4, 1e-1, 1e-3), "log"),
+    Range("warmup", " ".join(_WARMED), "[0, 0.5]", (0.0, 0.3, 0.05)),
     Options("drops", "step", [3, 2, 4]),
-    Range("final_factor", "step exponential", 1e-4, 0.5, 1e-2, "log"),
-    Range("pct_start", "one_cycle", 0.1, 0.5, 0.3),
-    Range("decay", "warmup_stable_decay", 0.1, 0.5, 0.2),
+    Range("final_factor", "step exponential", "(0, 1)", (1e-4, 0.5, 1e-2), "log"),
+    Range("pct_start", "one_cycle", "(0, 1)", (0.1, 0.5, 0.3)),
+    # With a warm-up of a half at most, no more than is left.
+    Range("decay", "warmup_stable_decay", "(0, 0.5]", (0.1, 0.5, 0.2)),
 ]
 
 
@@ -38,7 +39,7 @@ def schedule(
     | choice | what it returns | its numbers |
     |---|---|---|
     | `"constant"` | a float | `learning_rate` |
-    | `"step"` | Keras's `ExponentialDecay`, staircase | and `drops`, `final_factor` |
+    | `"step"` | Keras's `PiecewiseConstantDecay` | and `drops`, `final_factor` |
     | `"exponential"` | Keras's `ExponentialDecay` | and `final_factor` |
     | `"linear"` | Keras's `PolynomialDecay` to 0 | and `warmup` |
     | `"cosine"` | Keras's `CosineDecay` to 0 | and `warmup` |
@@ -57,11 +58,11 @@ def schedule(
             is no hyperparameter. Defaults to `("one_cycle", "cosine", "constant")`.
         **ranges: For each number either a tuple `(low, high, default)`, or a value,
             which fixes it. They default to `learning_rate` from `1e-4` to `0.1`,
-            `warmup` from 0 to 0.3 and `decay` from 0.1 to 0.5 of the steps,
-            `pct_start` from 0.1 to 0.5, and `final_factor`, what is left of the
-            learning rate in the end, from `1e-4` to 0.5. `drops`, the number of times
-            that the rate is reduced, is a list of values, the first the default, or
-            a value. It defaults to `[3, 2, 4]`.
+            `warmup` from 0 to 0.3 and `decay` from 0.1 to 0.5 of the steps, of which
+            each may be a half at most, `pct_start` from 0.1 to 0.5, and
+            `final_factor`, what is left of the learning rate in the end, from `1e-4`
+            to 0.5. `drops`, the number of times that the rate is reduced, is a list of
+            values, the first the default, or a value. It defaults to `[3, 2, 4]`.
 
     Returns:
         Float or `keras.optimizers.schedules.LearningRateSchedule`.
@@ -81,10 +82,7 @@ def schedule(
     rate = p.learning_rate
     match choice:
         case "step":
-            # After the last drop the rate stays for as long as after each.
-            factor = p.final_factor ** (1 / p.drops)
-            period = -(-steps // (p.drops + 1))
-            return schedules.ExponentialDecay(rate, period, factor, staircase=True)
+            return _steps(rate, steps, p.drops, p.final_factor)
         case "exponential":
             return schedules.ExponentialDecay(rate, steps, p.final_factor)
         case "linear":
@@ -96,15 +94,26 @@ def schedule(
         case "one_cycle":
             return OneCycle(rate, steps, p.pct_start)
         case "warmup_stable_decay":
-            warmup = round(p.warmup * steps)
-            return WarmupStableDecay(
-                rate, steps, warmup, max(1, round(p.decay * steps))
-            )
+            decay = max(1, int(p.decay * steps))
+            return WarmupStableDecay(rate, steps, int(p.warmup * steps), decay)
         case "inverse_square_root":
-            return InverseSquareRoot(rate, max(1, round(p.warmup * steps)))
+            return InverseSquareRoot(rate, max(1, int(p.warmup * steps)))
     return rate
 
 
+def _steps(rate, steps, drops, final_factor):
+    """So many drops in equal parts of the steps, to a share of the rate."""
+    if drops >= steps:
+        raise ValueError(
+            f"`drops` must be less than the number of steps, {steps}. "
+            f"Received: {drops=}"
+        )
+    # The last steps before the drops.
+    boundaries = [steps * drop // (drops + 1) - 1 for drop in range(1, drops + 1)]
+    values = [rate * final_factor ** (drop / drops) for drop in range(drops + 1)]
+    return schedules.PiecewiseConstantDecay(boundaries, values)
+
+
 def _warmed(decay, steps, p):
-    warmup = round(p.warmup * steps)
+    warmup = int(p.warmup * steps)
     return Warmup(decay(steps - warmup), warmup) if warmup else decay(steps)

@@ -1,4 +1,5 @@
 import keras
+import pytest
 from contracts import SpaceContract
 
 import kdl
@@ -29,6 +30,10 @@ class TestDropout(SpaceContract):
             "`spatial_axes` must be an integer in [1, 3]. Received: spatial_axes=4",
         ),
     ]
+
+    def test_rate_stays_below_one(self):
+        with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
+            self.make(rate=(0.0, 1.0, 0.5))
 
     def test_spatial_axes_decide_on_the_layer(self):
         for axes in (1, 2, 3):

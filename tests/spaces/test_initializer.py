@@ -42,7 +42,12 @@ class TestInitializer(SpaceContract):
             "`choices` must be one of 'kaiming_normal', 'kaiming_uniform', "
             "'xavier_normal', 'xavier_uniform', 'lecun_normal', 'orthogonal', "
             "'truncated_normal'. Received: choices='he_normal'",
-        )
+        ),
+        (
+            {"nonlinearity": "gelu"},
+            "`nonlinearity` must be one of 'linear', 'sigmoid', 'tanh', 'relu', "
+            "'leaky_relu', 'selu'. Received: nonlinearity='gelu'",
+        ),
     ]
 
     @pytest.mark.parametrize("choice", ["xavier_normal", "orthogonal"])

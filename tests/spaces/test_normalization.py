@@ -25,10 +25,14 @@ class TestNormalization(SpaceContract):
     }
     refused = [
         (
-            {"groups": []},
-            "`groups` must be a value, which fixes it, or a list of values, the first "
-            "the default. Received: groups=[]",
-        )
+            {"choices": ["group"], "groups": []},
+            "`groups` must be a value, which fixes it, or a list of different values, "
+            "the first the default. Received: groups=[]",
+        ),
+        (
+            {"choices": ["group"], "groups": [8, 4.0]},
+            "`groups` must be an integer in [1, inf). Received: groups=4.0",
+        ),
     ]
 
     def test_groups_are_options(self):

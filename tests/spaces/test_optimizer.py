@@ -21,10 +21,11 @@ class TestOptimizer(SpaceContract):
     space = staticmethod(optimizer)
     made = {choice: named(choice) for choice in CHOICES}
     numbers = {choice: {"learning_rate"} for choice in CHOICES} | {
-        "sgd": {"learning_rate", "momentum", "nesterov"},
+        "sgd": {"sgd/learning_rate", "momentum", "nesterov"},
+        "adadelta": {"adadelta/learning_rate"},
         "adamw": {"learning_rate", "weight_decay"},
         "lamb": {"learning_rate", "weight_decay"},
-        "lion": {"learning_rate", "weight_decay"},
+        "lion": {"lion/learning_rate", "lion/weight_decay"},
     }
     refused = [
         (
@@ -34,8 +35,17 @@ class TestOptimizer(SpaceContract):
         ),
         (
             {"nesterov": []},
-            "`nesterov` must be a value, which fixes it, or a list of values, the "
-            "first the default. Received: nesterov=[]",
+            "`nesterov` must be a value, which fixes it, or a list of different "
+            "values, the first the default. Received: nesterov=[]",
+        ),
+        (
+            {"threshold": 0.1},
+            "`threshold` has no effect unless one of 'global_clipnorm', 'clipnorm', "
+            "'clipvalue' is among the choices. Received: threshold=0.1 with ['none']",
+        ),
+        (
+            {"learning_rate": (1.0, float("inf"), 2.0)},
+            "`learning_rate` must be a number in [0, inf). Received: learning_rate=inf",
         ),
     ]
 
@@ -65,10 +75,14 @@ class TestOptimizer(SpaceContract):
 
     def test_each_has_its_own_range_of_learning_rates(self):
         hp = self.declared(choices=CHOICES)
-        ranges = [p for p in hp.space if p.name == "optimizer/learning_rate"]
+        ranges = [p for p in hp.space if p.name.endswith("learning_rate")]
         parts = [part for p in ranges for part in p.conditions[0].values]
         assert sorted(parts) == sorted(CHOICES)
         assert len({(p.min_value, p.max_value) for p in ranges}) == len(ranges) == 4
+        # Those given are those of all.
+        hp = self.declared(choices=CHOICES, learning_rate=(1e-3, 1e-2, 2e-3))
+        ranges = [p for p in hp.space if p.name.endswith("learning_rate")]
+        assert {(p.min_value, p.max_value) for p in ranges} == {(1e-3, 1e-2)}
 
     @pytest.mark.parametrize("clipping", ["global_clipnorm", "clipnorm", "clipvalue"])
     def test_clips_gradients(self, clipping):
@@ -77,7 +91,8 @@ class TestOptimizer(SpaceContract):
         options = {"clipping": ["none", clipping], "threshold": (0.1, 0.9, 0.3)}
         part = self.make(hp, **options)
         assert getattr(part, clipping) == 0.3
-        assert hp.values["optimizer/clipping/threshold"] == 0.3
+        within = "clipvalue/" if clipping == "clipvalue" else ""
+        assert hp.values[f"optimizer/clipping/{within}threshold"] == 0.3
         assert getattr(self.make(**options), clipping) is None
 
     def test_nesterov_needs_momentum(self):

@@ -1,3 +1,5 @@
+import json
+
 import keras
 import keras_tuner
 import numpy as np
@@ -25,7 +27,7 @@ class TestRegularizer(SpaceContract):
         "l1": {"alpha"},
         "l2": {"alpha"},
         "max_norm": {"max_value", "strength"},
-        "group_lasso": {"strength"},
+        "group_lasso": {"group_lasso/strength"},
     }
     refused = [
         (
@@ -45,18 +47,32 @@ class TestRegularizer(SpaceContract):
         ),
         (
             {"alpha": (0.1, 0.01, 0.05)},
-            "`alpha` must be a number, which fixes it, or a tuple (low, high, default) "
+            "`alpha` must be a value, which fixes it, or a tuple (low, high, default) "
             "of numbers above 0. Received: alpha=(0.1, 0.01, 0.05)",
         ),
         (
             {"alpha": (0.0, 0.01, 0.0)},
-            "`alpha` must be a number, which fixes it, or a tuple (low, high, default) "
+            "`alpha` must be a value, which fixes it, or a tuple (low, high, default) "
             "of numbers above 0. Received: alpha=(0.0, 0.01, 0.0)",
         ),
         (
             {"choices": ["l2"], "alpha": -1},
             "`alpha` must be a number in [0, inf) or a LearningRateSchedule. "
-            "Received: alpha=-1.0",
+            "Received: alpha=-1",
+        ),
+        (
+            {"alpha": (1e-3, "1", 1e-2)},
+            "`alpha` must be a number in [0, inf). Received: alpha='1'",
+        ),
+        (
+            {"choices": ["l1", "l1"]},
+            "`choices` must be a list of one or more of 'none', 'l1', 'l2', "
+            "'elastic_net', 'max_norm', 'group_lasso'. Received: choices=['l1', 'l1']",
+        ),
+        (
+            {"choices": ["l1"], "strength": 0.1},
+            "`strength` has no effect unless one of 'max_norm', 'group_lasso' is among "
+            "the choices. Received: strength=0.1 with ['l1']",
         ),
     ]
 
@@ -78,6 +94,25 @@ class TestRegularizer(SpaceContract):
             )
             assert type(getattr(part, name).schedule) is Warmup
             assert getattr(part, name).schedule.schedule == 0.25
+
+    def test_a_number_may_be_fixed_to_a_schedule(self):
+        part = self.make(choices=["l2"], alpha=Warmup(0.25, 10))
+        assert part.alpha.schedule.schedule == 0.25
+
+    def test_refuses_a_schedule_in_place_of_a_function(self):
+        with pytest.raises(ValueError) as error:
+            self.make(schedule=0.5)
+        assert str(error.value) == (
+            "`schedule` must be a function that takes the value and returns a schedule "
+            "or a number, such as `lambda value: kdl.schedules.Warmup(value, 1000)`. "
+            "Received: schedule=0.5"
+        )
+
+    def test_ranges_of_numpy_are_plain_numbers(self):
+        ends = tuple(np.array([1e-3, 1e-1, 2e-3], "float32"))
+        (alpha,) = self.declared(choices=["l2"], alpha=ends).space
+        assert type(alpha.default) is float
+        json.dumps(alpha.get_config())
 
     def test_ranges_are_those_given(self):
         hp = self.declared(choices=["elastic_net"], alpha=(1e-3, 1e-1, 2e-3))

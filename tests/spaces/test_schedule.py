@@ -19,7 +19,7 @@ class TestSchedule(SpaceContract):
     made = {
         "one_cycle": either(OneCycle),
         "constant": either(float),
-        "step": either(SCHEDULES.ExponentialDecay),
+        "step": either(SCHEDULES.PiecewiseConstantDecay),
         "exponential": either(SCHEDULES.ExponentialDecay),
         "linear": either(Warmup, SCHEDULES.PolynomialDecay),
         "cosine": either(Warmup, SCHEDULES.CosineDecay),
@@ -40,7 +40,15 @@ class TestSchedule(SpaceContract):
         (
             {"steps": 7},
             "`steps` must be an integer in [8, inf). Received: steps=7",
-        )
+        ),
+        (
+            {"choices": ["step"], "drops": 100},
+            "`drops` must be less than the number of steps, 100. Received: drops=100",
+        ),
+        (
+            {"choices": ["cosine"], "warmup": 0.6},
+            "`warmup` must be a number in [0, 0.5]. Received: warmup=0.6",
+        ),
     ]
 
     def values(self, choice, steps=1000, **ranges):
@@ -66,9 +74,18 @@ class TestSchedule(SpaceContract):
         values = self.values("exponential", final_factor=0.125)
         np.testing.assert_allclose(values[-1], 0.5 * 0.125, rtol=1e-5)
 
-    @pytest.mark.parametrize("drops", [2, 3])
-    def test_drops_as_often_as_asked(self, drops):
-        # Those of the training, without the step after it.
-        values = self.values("step", drops=drops, final_factor=0.125)[:-1]
-        assert len(np.unique(values.round(6))) == drops + 1
-        np.testing.assert_allclose(values[-1], 0.5 * 0.125, rtol=1e-5)
+    @pytest.mark.parametrize(("steps", "drops"), [(1000, 3), (9, 3), (16, 4), (8, 7)])
+    def test_drops_as_often_as_asked_in_equal_parts(self, steps, drops):
+        rate = self.make(
+            choices=["step"],
+            steps=steps,
+            learning_rate=0.5,
+            drops=drops,
+            final_factor=0.125,
+        )
+        values = np.array([float(rate(step)) for step in range(steps)])
+        levels, counts = np.unique(values, return_counts=True)
+        desired = 0.5 * 0.125 ** (np.arange(drops, -1, -1) / drops)
+        np.testing.assert_allclose(levels, desired, rtol=1e-5)
+        assert counts.max() - counts.min() <= 1
+        assert float(rate(10 * steps)) == values[-1]
