@@ -81,14 +81,38 @@ def check_axis(name, value):
 
     Args:
         name: String. Name of the argument, as the user wrote it.
-        value: Value of the argument: `None`, an integer, or a list or tuple of them.
+        value: Value of the argument: `None`, an integer, or a list or tuple of one or
+            more.
 
     Raises:
         ValueError: If `value`, or an element of it, is anything else.
     """
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and value:
         return [check_integer(name, axis, "(-inf, inf)") for axis in value]
     return None if value is None else check_integer(name, value, "(-inf, inf)")
+
+
+def check_targets(y_true, shape, what):
+    """Returns targets of a shape, with or without a last axis of size 1.
+
+    Args:
+        y_true: Tensor. Keras adds a last axis to targets, or leaves it.
+        shape: Tuple of integers, and of `None` where a size is not known.
+        what: String. What the targets are, such as `"integer labels"`.
+
+    Raises:
+        ValueError: If `y_true` has another shape.
+    """
+    actual, shape = tuple(y_true.shape), tuple(shape)
+    if _alike(actual, shape):
+        return y_true
+    if actual[-1:] == (1,) and _alike(actual[:-1], shape):
+        return keras.ops.squeeze(y_true, -1)
+    if shape[-1:] == (1,) and _alike(actual, shape[:-1]):
+        return keras.ops.expand_dims(y_true, -1)
+    raise ValueError(
+        f"`y_true` must be {what} of shape {shape}. Received: shape={actual}"
+    )
 
 
 def check_boolean(name, value):
@@ -130,4 +154,11 @@ def _within(value, interval):
         and low <= value <= high
         and not (interval[0] == "(" and value == low)
         and not (interval[-1] == ")" and value == high)
+    )
+
+
+def _alike(shape, other):
+    """Whether two shapes may be the same, as far as they are known."""
+    return len(shape) == len(other) and all(
+        a is None or b is None or a == b for a, b in zip(shape, other, strict=True)
     )

@@ -234,6 +234,10 @@ class LossContract(SavedContract):
                 loss(self.y_true, self.y_pred, weights), reduce(weights * desired)
             )
 
+    def test_name_is_the_same_each_time(self):
+        """Unlike those that Keras makes up, by which it counts what there was."""
+        assert self.make().name == self.make().name
+
     def test_is_zero_at_its_minimum(self):
         assert_close(self.make()(self.y_true, self.minimum), 0)
 

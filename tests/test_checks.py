@@ -11,6 +11,7 @@ from kdl.checks import (
     check_integer,
     check_number,
     check_number_or_schedule,
+    check_targets,
 )
 
 
@@ -107,7 +108,7 @@ class TestCheckAxis:
         result = check_axis("a", value)
         assert type(result) is type(desired) and result == desired
 
-    @pytest.mark.parametrize("value", [0.5, True, "0"])
+    @pytest.mark.parametrize("value", [0.5, True, "0", []])
     def test_refuses(self, value):
         for received in (value, [0, value]):
             with pytest.raises(ValueError) as error:
@@ -127,3 +128,28 @@ class TestCheckChoice:
         with pytest.raises(ValueError) as error:
             check_choice("a", value, (1, 2))
         assert str(error.value) == f"`a` must be one of 1, 2. Received: a={value!r}"
+
+
+class TestCheckTargets:
+    @pytest.mark.parametrize(
+        ("shape", "expected"),
+        [
+            ((6, 4), (6, 4)),
+            ((6, 4, 1), (6, 4)),
+            ((6,), (6, 1)),
+            ((6, 1), (None, 1)),
+            ((6, 4), (None, None)),
+        ],
+    )
+    def test_may_lack_or_have_a_last_axis_of_size_one(self, shape, expected):
+        values = keras.ops.ones(shape)
+        rank = len(check_targets(values, expected, "targets").shape)
+        assert rank == len(expected)
+
+    @pytest.mark.parametrize("shape", [(4, 6), (24,), (1, 5), (6, 4, 2), (6, 1, 4)])
+    def test_are_refused_in_another_shape(self, shape):
+        with pytest.raises(ValueError) as error:
+            check_targets(keras.ops.ones(shape), (None, 4), "targets")
+        assert str(error.value) == (
+            f"`y_true` must be targets of shape (None, 4). Received: shape={shape}"
+        )

@@ -50,7 +50,7 @@ class ClassPriorBias(keras.initializers.Initializer):
     """
 
     def __init__(self, prior):
-        if not isinstance(prior, (list, tuple, np.ndarray)):
+        if np.ndim(prior) == 0:
             self.prior = check_number("prior", prior, "(0, 1)")
             return
         self.prior = [check_number("prior", p, "(0, 1)") for p in prior]

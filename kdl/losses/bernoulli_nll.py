@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean
+from kdl.checks import check_boolean, check_targets
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -31,7 +31,7 @@ class BernoulliNLL(keras.losses.Loss):
         **kwargs: Arguments of `keras.losses.Loss`: `name`, `reduction`, `dtype`.
 
     Call arguments:
-        y_true: Tensor of values in `[0, 1]`, as many as predictions.
+        y_true: Tensor of values in `[0, 1]`, of the shape of the predictions.
         y_pred: Float tensor of shape `(batch, ...)`.
         sample_weight: Optional tensor of weights of shape `(batch,)`.
 
@@ -54,16 +54,19 @@ class BernoulliNLL(keras.losses.Loss):
     """
 
     def __init__(self, from_logits=True, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "bernoulli_nll", **kwargs})
         self.from_logits = check_boolean("from_logits", from_logits)
 
     def call(self, y_true, y_pred):
-        y_true = ops.reshape(y_true, ops.shape(y_pred))
+        y_true = check_targets(y_true, y_pred.shape, "targets")
         if self.from_logits:
             # Each term by itself, since their difference would lose the small ones.
             one, zero = ops.softplus(-y_pred), ops.softplus(y_pred)
         else:
             epsilon = keras.config.epsilon()
+            # In float32 at least: half precision has nothing between 1 - epsilon and 1.
+            dtype = keras.backend.result_type(y_pred.dtype, "float32")
+            y_true, y_pred = ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
             p = ops.clip(y_pred, epsilon, 1 - epsilon)
             one, zero = -ops.log(p), -ops.log1p(-p)
         nll = y_true * one + (1 - y_true) * zero

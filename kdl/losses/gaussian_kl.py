@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_targets
+
 
 @keras.saving.register_keras_serializable(package="kdl")
 class GaussianKL(keras.losses.Loss):
@@ -57,15 +59,16 @@ class GaussianKL(keras.losses.Loss):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "gaussian_kl", **kwargs})
 
     def call(self, y_true, y_pred):
-        if y_pred.shape[-1] % 2:
+        if len(y_pred.shape) < 2 or y_pred.shape[-1] % 2:
             raise ValueError(
                 "`y_pred` must hold means and log variances, an even number of values "
-                f"on its last axis. Received: shape={tuple(y_pred.shape)}"
+                "on the last of two or more axes. "
+                f"Received: shape={tuple(y_pred.shape)}"
             )
-        y_true = ops.reshape(y_true, ops.shape(y_pred))
+        y_true = check_targets(y_true, y_pred.shape, "means and log variances")
         p_mean, p_log_variance = ops.split(y_true, 2, axis=-1)
         q_mean, q_log_variance = ops.split(y_pred, 2, axis=-1)
         log_ratio = q_log_variance - p_log_variance

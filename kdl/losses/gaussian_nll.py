@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from kdl.checks import check_targets
 from kdl.schedules import now, number
 
 
@@ -32,7 +33,7 @@ class GaussianNLL(keras.losses.Loss):
         **kwargs: Arguments of `keras.losses.Loss`: `name`, `reduction`, `dtype`.
 
     Call arguments:
-        y_true: Float tensor of as many values as predictions.
+        y_true: Float tensor of the shape of the predictions.
         y_pred: Float tensor of means, of shape `(batch, ...)`.
         sample_weight: Optional tensor of weights of shape `(batch,)`.
 
@@ -55,11 +56,11 @@ class GaussianNLL(keras.losses.Loss):
     """
 
     def __init__(self, stddev=1.0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "gaussian_nll", **kwargs})
         self.stddev = number("stddev", stddev, "(0, inf)")
 
     def call(self, y_true, y_pred):
-        y_true = ops.reshape(y_true, ops.shape(y_pred))
+        y_true = check_targets(y_true, y_pred.shape, "targets")
         stddev = now(self.stddev, dtype=y_pred.dtype)
         stddev = ops.convert_to_tensor(stddev, y_pred.dtype)
         nll = ops.square((y_true - y_pred) / stddev) / 2

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean, check_integer
+from kdl.checks import check_boolean, check_integer, check_targets
 from kdl.schedules import now, number
 
 
@@ -31,7 +31,7 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
 
     Call arguments:
         y_true: Integers, of the shape of the predictions without the axis of the
-            classes, or with a size of 1 there.
+            classes, or with a size of 1 there. One that is no class makes the loss NaN.
         y_pred: Float tensor of shape `(batch, ..., classes)`.
         sample_weight: Optional tensor of weights, one for each label.
 
@@ -52,14 +52,17 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
     """
 
     def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "sparse_categorical_crossentropy", **kwargs})
         self.from_logits = check_boolean("from_logits", from_logits)
         self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1)")
         self.axis = check_integer("axis", axis, "(-inf, inf)")
 
     def call(self, y_true, y_pred):
-        if len(y_true.shape) == len(y_pred.shape):
+        shape = list(y_pred.shape)
+        classes = shape.pop(self.axis)
+        if len(y_true.shape) > len(shape) and y_true.shape[self.axis] == 1:
             y_true = ops.squeeze(y_true, self.axis)
+        y_true = check_targets(y_true, shape, "integer labels")
         if self.from_logits:
             log_p = ops.log_softmax(y_pred, self.axis)
         else:
@@ -67,8 +70,11 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
             # kept from zero.
             p = y_pred / ops.sum(y_pred, self.axis, keepdims=True)
             log_p = ops.log(ops.clip(p, keras.config.epsilon(), 1.0))
-        y_true = ops.expand_dims(ops.cast(y_true, "int32"), self.axis)
-        chosen = ops.squeeze(ops.take_along_axis(log_p, y_true, self.axis), self.axis)
+        labels = ops.clip(ops.cast(y_true, "int32"), 0, classes - 1)
+        labels = ops.expand_dims(labels, self.axis)
+        chosen = ops.squeeze(ops.take_along_axis(log_p, labels, self.axis), self.axis)
+        is_class = ops.logical_and(y_true >= 0, y_true < classes)
+        chosen = ops.where(is_class, chosen, float("nan"))
         smoothing = now(self.label_smoothing, dtype=y_pred.dtype)
         return (smoothing - 1) * chosen - smoothing * ops.mean(log_p, self.axis)
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice
+from kdl.checks import check_choice, check_targets
 from kdl.schedules import now, number
 
 
@@ -47,7 +47,8 @@ class TripletLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: Integer labels of shape `(batch,)` or `(batch, 1)`. Keras casts them to
-            the dtype of the loss: float32 tells them apart up to `2**24`.
+            the dtype of the loss: float32 tells them apart up to `2**24`, bfloat16 up
+            to 256.
         y_pred: Float tensor of embeddings, of shape `(batch, size)`.
         sample_weight: Optional tensor of weights, one for each anchor.
 
@@ -75,7 +76,7 @@ class TripletLoss(keras.losses.Loss):
     """
 
     def __init__(self, margin=1.0, mining="hard", distance="euclidean", **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "triplet_loss", **kwargs})
         self.margin = margin
         if margin is not None:
             self.margin = number("margin", margin, "[0, inf)")
@@ -84,8 +85,7 @@ class TripletLoss(keras.losses.Loss):
         self.distance = check_choice("distance", distance, distances)
 
     def call(self, y_true, y_pred):
-        # Of the shape of the batch, or an error.
-        labels = ops.reshape(y_true, ops.shape(y_pred)[:1])
+        labels = check_targets(y_true, y_pred.shape[:1], "integer labels")
         same = ops.equal(labels[:, None], labels[None])
         negative = ops.logical_not(same)
         itself = ops.arange(ops.shape(y_pred)[0])

@@ -68,7 +68,7 @@ class ConfusionMatrix(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes, threshold=0.5, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "confusion_matrix", **kwargs})
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         self.threshold = check_number("threshold", threshold, "(-inf, inf)")
         shape = (self.num_classes, self.num_classes)
@@ -80,7 +80,7 @@ class ConfusionMatrix(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         n = self.num_classes
         true, predicted, weights = read(
-            y_true, y_pred, sample_weight, n, self.threshold
+            y_true, y_pred, sample_weight, n, self.threshold, self.dtype
         )
         # What is no class has one more cell, behind the matrix.
         cells = ops.minimum(true * n + predicted, n * n)

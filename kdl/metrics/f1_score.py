@@ -19,7 +19,8 @@ class F1Score(keras.metrics.Metric):
 
     - `"macro"`: their mean, in which a rare class counts like any other.
     - `"weighted"`: their mean, each weighted by its `t`.
-    - `"micro"`: the score of the sums of `h`, `t` and `p`, which is the accuracy.
+    - `"micro"`: the score of the sums of `h`, `t` and `p`, which is the accuracy over
+      labels that are classes.
 
     `keras.metrics.F1Score` takes one-hot labels only, and without an average has an
     array as its result, of which `fit` shows the mean. Here, each class is a number of
@@ -66,7 +67,7 @@ class F1Score(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes, average="macro", threshold=0.5, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": "f1_score", **kwargs})
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         averages = ("macro", "micro", "weighted", None)
         self.average = check_choice("average", average, averages)
@@ -79,7 +80,7 @@ class F1Score(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         n = self.num_classes
         true, predicted, weights = read(
-            y_true, y_pred, sample_weight, n, self.threshold
+            y_true, y_pred, sample_weight, n, self.threshold, self.dtype
         )
         hits = ops.where(true == predicted, true, n)
         for state, labels in (

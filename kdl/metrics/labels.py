@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_targets
 
-def read(y_true, y_pred, sample_weight, num_classes, threshold):
+
+def read(y_true, y_pred, sample_weight, num_classes, threshold, dtype):
     """Returns true labels, predicted labels and weights, of one axis each.
 
     Args:
@@ -16,13 +18,15 @@ def read(y_true, y_pred, sample_weight, num_classes, threshold):
             of them.
         num_classes: Integer. Number of classes.
         threshold: Float. The score of one column above which class 1 is predicted.
+        dtype: String. Dtype of weights that are given.
 
     Returns:
         Tuple of int32 labels, int32 labels, and weights: int32 if there are none but
             those of a mask. Where `y_true` is no class, both labels are `num_classes`.
 
     Raises:
-        ValueError: If `y_pred` has another number of scores.
+        ValueError: If `y_pred` has another number of scores, or `y_true` another
+            shape.
     """
     if not hasattr(y_pred, "shape"):
         y_pred = ops.convert_to_tensor(y_pred)
@@ -30,7 +34,7 @@ def read(y_true, y_pred, sample_weight, num_classes, threshold):
     if columns == num_classes:
         predicted = ops.cast(ops.argmax(y_pred, -1), "int32")
     elif columns == 1 and num_classes == 2:
-        predicted = ops.cast(y_pred[..., 0] > threshold, "int32")
+        predicted = ops.cast(ops.cast(y_pred[..., 0], "float32") > threshold, "int32")
     else:
         scores = "2 scores, or 1," if num_classes == 2 else f"{num_classes} scores"
         raise ValueError(
@@ -39,7 +43,8 @@ def read(y_true, y_pred, sample_weight, num_classes, threshold):
         )
     shape = ops.shape(predicted)
     # `fit` casts labels to float32 as well. NaN is no class either.
-    true = ops.reshape(ops.cast(y_true, "float32"), shape)
+    true = ops.cast(y_true, "float32")
+    true = check_targets(true, y_pred.shape[:-1], "integer labels")
     is_class = (true >= 0) & (true < num_classes) & (true == ops.floor(true))
     true = ops.cast(ops.where(is_class, true, num_classes), "int32")
     predicted = ops.where(is_class, predicted, num_classes)
@@ -47,7 +52,9 @@ def read(y_true, y_pred, sample_weight, num_classes, threshold):
     if sample_weight is None:
         weights = ops.cast(weights, "int32")
     else:
-        weights = weights * ops.cast(_spread(sample_weight, shape), "float32")
+        weights = ops.cast(weights, dtype) * _spread(
+            ops.cast(sample_weight, dtype), shape
+        )
     return tuple(ops.reshape(x, (-1,)) for x in (true, predicted, weights))
 
 
@@ -60,7 +67,6 @@ def count(labels, weights, size, dtype):
 
 def _spread(weight, shape):
     """Spreads weights of leading axes, or with a last one of size 1, over labels."""
-    weight = ops.convert_to_tensor(weight)
     if len(weight.shape) == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     ones = [1] * (len(shape) - len(weight.shape))

@@ -39,7 +39,8 @@ class KLSparsity(keras.regularizers.Regularizer):
             positions count like others.
 
     Returns:
-        Scalar tensor of the dtype of `x`: the penalty, times the batch size.
+        Scalar tensor: the penalty, times the batch size. It is in float32 also for
+        activations in half precision, which the batch size would take it out of.
 
     Raises:
         ValueError: If an argument is outside its interval.
@@ -73,7 +74,7 @@ class KLSparsity(keras.regularizers.Regularizer):
             + (1 - target) * (ops.log1p(-target) - ops.log1p(-means))
         )
         batch = ops.cast(ops.shape(x)[0], dtype)
-        return ops.cast(batch * now(self.strength, dtype=dtype) * divergence, x.dtype)
+        return batch * now(self.strength, dtype=dtype) * divergence
 
     def get_config(self):
         return {

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 import torch
-from contracts import LossContract, assert_close
+from contracts import LossContract, array, assert_close
 
 from kdl.losses import BernoulliNLL
 
@@ -39,11 +40,26 @@ class TestBernoulliNLL(LossContract):
         for shape in ((6,), (6, 1), (6, 2, 2), (2, 3, 2, 2)):
             size = np.prod(shape)
             y, logits = (a.ravel()[:size].reshape(shape) for a in (BITS, LOGITS))
-            rows = {"y_true": y.reshape(shape[0], -1)}
-            desired = nll(**rows, logits=logits.reshape(shape[0], -1))
+            rows = y.reshape(shape[0], -1), logits.reshape(shape[0], -1)
+            desired = nll(rows[0], logits=rows[1])
             assert_close(loss(y, logits), desired)
-            # An image and its pixels in a row are the same data.
-            assert_close(loss(rows["y_true"], logits), desired)
+        # Keras may have added an axis to targets.
+        assert_close(loss(BITS[..., None], LOGITS), nll(BITS, logits=LOGITS))
+
+    def test_refuses_targets_of_another_shape(self):
+        for shape in ((4, 6), (6, 2, 2), (1, 4), (3, 8)):
+            with pytest.raises(ValueError) as error:
+                BernoulliNLL()(BITS.ravel()[: np.prod(shape)].reshape(shape), LOGITS)
+            assert str(error.value) == (
+                f"`y_true` must be targets of shape (6, 4). Received: shape={shape}"
+            )
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+    def test_is_finite_at_the_ends_in_half_precision(self, dtype):
+        loss = BernoulliNLL(from_logits=False, dtype=dtype, reduction=None)
+        values = array(loss(BITS, 1 - BITS)).astype("float64")
+        np.testing.assert_allclose(values, -4 * np.log(1e-7), rtol=2e-2)
+        np.testing.assert_allclose(array(loss(BITS, BITS)), np.zeros(6), atol=1e-6)
 
     def test_takes_shades_of_grey(self):
         grey = np.random.default_rng(1).uniform(size=(6, 4)).astype("float32")

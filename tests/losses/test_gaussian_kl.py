@@ -28,12 +28,13 @@ class TestGaussianKL(LossContract):
 
     def test_refuses_bad_arguments(self):
         # It has none of its own, but may be called on what is no mean and variance.
-        with pytest.raises(ValueError) as error:
-            GaussianKL()(np.zeros((2, 3)), np.zeros((2, 3)))
-        assert str(error.value) == (
-            "`y_pred` must hold means and log variances, an even number of values on "
-            "its last axis. Received: shape=(2, 3)"
-        )
+        for shape in ((2, 3), (4,)):
+            with pytest.raises(ValueError) as error:
+                GaussianKL()(np.zeros(shape), np.zeros(shape))
+            assert str(error.value) == (
+                "`y_pred` must hold means and log variances, an even number of values "
+                f"on the last of two or more axes. Received: shape={shape}"
+            )
 
     def test_is_never_negative(self):
         # Also next to its minimum, where the terms cancel.

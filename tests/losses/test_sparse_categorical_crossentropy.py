@@ -56,6 +56,19 @@ class TestSparseCategoricalCrossentropy(LossContract):
         assert_close(loss(labels, logits), desired)
         assert_close(loss(np.expand_dims(labels, axis), logits), desired)
 
+    @pytest.mark.parametrize("label", [-1, 4])
+    def test_label_that_is_no_class_shows(self, label):
+        """As NaN, rather than as the loss of another class."""
+        losses = array(self.make(reduction=None)(np.array([0, label]), LOGITS[:2]))
+        assert np.isfinite(losses[0]) and np.isnan(losses[1])
+
+    def test_refuses_one_hot_labels(self):
+        with pytest.raises(ValueError) as error:
+            self.make()(np.eye(4)[LABELS], LOGITS)
+        assert str(error.value) == (
+            "`y_true` must be integer labels of shape (6,). Received: shape=(6, 4)"
+        )
+
     def test_takes_probabilities(self):
         p = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
         loss = self.make(from_logits=False)

@@ -4,7 +4,7 @@ import pytest
 from contracts import MetricContract, assert_close
 from sklearn.metrics import f1_score
 
-from kdl.metrics import F1Score
+from kdl.metrics import ConfusionMatrix, F1Score
 
 RNG = np.random.default_rng(0)
 # No label is 3, and two are no class.
@@ -53,6 +53,21 @@ class TestF1Score(MetricContract):
             y_true, y_pred.argmax(axis=1), None, sample_weight=sample_weight
         )
         return {f"f1_{k}": score for k, score in enumerate(scores)}
+
+    def test_name_is_the_same_each_time(self):
+        """Unlike those that Keras makes up, or a search would lose its objective."""
+        assert [F1Score(3).name for _ in range(2)] == ["f1_score"] * 2
+        assert [ConfusionMatrix(3).name for _ in range(2)] == ["confusion_matrix"] * 2
+
+    @pytest.mark.parametrize("metric", [F1Score(4), ConfusionMatrix(4)])
+    @pytest.mark.parametrize("shape", [(10, 4), (5, 2), (1, 10)])
+    def test_refuses_labels_of_another_shape(self, metric, shape):
+        labels = np.resize(LABELS, shape)
+        with pytest.raises(ValueError) as error:
+            metric.update_state(labels, SCORES)
+        assert str(error.value) == (
+            f"`y_true` must be integer labels of shape (10,). Received: shape={shape}"
+        )
 
     @pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
     def test_is_that_of_scikit_learn(self, average):

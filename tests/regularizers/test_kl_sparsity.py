@@ -37,6 +37,23 @@ class TestKLSparsity(RegularizerContract):
         before, after = self.descend(uniform)
         assert array(self.make()(after)) < array(self.make()(before))
 
+    # The contract wants the dtype of the weight, but half precision would not hold a
+    # sum over the batch.
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_returns_a_nonnegative_scalar(self, dtype):
+        penalty = self.make()(self.weight(dtype))
+        assert penalty.shape == () and float(penalty) >= 0
+        assert keras.backend.standardize_dtype(penalty.dtype) == "float32"
+
+    def test_takes_schedules(self):
+        super().test_takes_schedules("float32")
+
+    def test_large_batches_are_finite_in_half_precision(self):
+        x = keras.ops.full((70_000, 2), 0.9, "float16")
+        desired = 70_000 * 0.3 * 2 * divergence(0.2, 0.9)
+        np.testing.assert_allclose(float(self.make()(x)), desired, rtol=1e-2)
+
     @pytest.mark.parametrize("shape", [(4, 3), (4, 5, 2, 3)])
     def test_is_the_divergence_of_bernoulli_means(self, shape):
         x = np.random.default_rng(0).uniform(size=shape).astype("float32")
