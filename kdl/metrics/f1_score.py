@@ -72,27 +72,23 @@ class F1Score(keras.metrics.Metric):
         averages = ("macro", "micro", "weighted", None)
         self.average = check_choice("average", average, averages)
         self.threshold = check_number("threshold", threshold, "(-inf, inf)")
-        self.hits, self.true, self.predicted = (
-            self.add_variable((self.num_classes,), "zeros", self.dtype, name=name)
-            for name in ("hits", "true", "predicted")
-        )
+        # Of hits, of true labels and of predicted ones, by class.
+        shape = (3, self.num_classes)
+        self.counts = self.add_variable(shape, "zeros", self.dtype, name="counts")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         n = self.num_classes
         true, predicted, weights = read(
             y_true, y_pred, sample_weight, n, self.threshold, self.dtype
         )
+        # All at once. What is no class, or no hit, comes last of each.
         hits = ops.where(true == predicted, true, n)
-        for state, labels in (
-            (self.hits, hits),
-            (self.true, true),
-            (self.predicted, predicted),
-        ):
-            # What is no class, or no hit, comes last.
-            state.assign_add(count(labels, weights, n + 1, self.dtype)[:-1])
+        labels = ops.concatenate([hits, true + n + 1, predicted + 2 * (n + 1)])
+        counts = count(labels, ops.tile(weights, 3), 3 * (n + 1), self.dtype)
+        self.counts.assign_add(ops.reshape(counts, (3, n + 1))[:, :-1])
 
     def result(self):
-        hits, true, predicted = self.hits.value, self.true.value, self.predicted.value
+        hits, true, predicted = ops.unstack(self.counts.value, 3)
         if self.average == "micro":
             return _f1(ops.sum(hits), ops.sum(true), ops.sum(predicted))
         scores = _f1(hits, true, predicted)
