@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer
+from kdl.checks import check_integer
+from kdl.layers.images import channels_last, resolve
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -55,10 +56,7 @@ class PixelShuffle2D(keras.layers.Layer):
     def __init__(self, scale, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.scale = check_integer("scale", scale, "[2, inf)")
-        self.data_format = keras.config.image_data_format()
-        if data_format is not None:
-            formats = "channels_last", "channels_first"
-            self.data_format = check_choice("data_format", data_format, formats)
+        self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape):
@@ -69,7 +67,7 @@ class PixelShuffle2D(keras.layers.Layer):
         if self.data_format == "channels_last":
             return ops.depth_to_space(inputs, self.scale, "channels_last")
         # With the channels first, Keras's backends take them in different orders.
-        inputs = ops.transpose(inputs, (0, 2, 3, 1))
+        inputs = channels_last(inputs, self.data_format)
         outputs = ops.depth_to_space(inputs, self.scale, "channels_last")
         return ops.transpose(outputs, (0, 3, 1, 2))
 
