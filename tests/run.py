@@ -1,9 +1,12 @@
 """Runs the linter, and the suite on each backend; ends with one line of counts.
 
 python tests/run.py [--backend jax] [arguments of pytest]
+
+As many backends run side by side as there are cores, and are shown one after the other.
 """
 
 import argparse
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -24,16 +27,31 @@ def main():
         print(f"== ruff {' '.join(command)}", flush=True)
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
         counts["failed"] += subprocess.run(ruff, cwd=ROOT).returncode != 0
-    for backend in [arguments.backend] if arguments.backend else BACKENDS:
-        print(f"== pytest on {backend}", flush=True)
-        for outcome, count in suite(backend, rest).items():
-            counts[outcome] += count
+    backends = [arguments.backend] if arguments.backend else BACKENDS
+    # One alone is shown as it goes.
+    where = None if arguments.backend else subprocess.PIPE
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        suites = [pool.submit(suite, backend, rest, where) for backend in backends]
+        for backend, result in zip(backends, suites, strict=True):
+            output, outcomes = result.result()
+            print(f"== pytest on {backend}\n{output or ''}", flush=True)
+            for outcome, count in outcomes.items():
+                counts[outcome] += count
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
     return counts["failed"] > 0 or counts["passed"] == 0
 
 
-def suite(backend, arguments):
-    """Runs the suite on a backend and returns how many tests had which outcome."""
+def suite(backend, arguments, where):
+    """Runs the suite on a backend.
+
+    Args:
+        backend: String.
+        arguments: List of strings. Further arguments of pytest.
+        where: What `subprocess` is to do with the output.
+
+    Returns:
+        Tuple of the output, if it was piped, and of counts by outcome.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         process = subprocess.run(
@@ -43,16 +61,20 @@ def suite(backend, arguments):
             ],
             cwd=ROOT,
             env={**os.environ, **environment(backend, folder)},
+            stdout=where,
+            stderr=where and subprocess.STDOUT,
+            text=True,
         )
         if not report.exists():
-            return {"failed": 1}
+            return process.stdout, {"failed": 1}
         (totals,) = ElementTree.parse(report).getroot().iter("testsuite")
         failed = int(totals.get("failures")) + int(totals.get("errors"))
         skipped = int(totals.get("skipped"))
         passed = int(totals.get("tests")) - failed - skipped
         # A crash may come after the last test.
         failed += process.returncode != 0 and failed == 0
-        return {"passed": passed, "failed": failed, "skipped": skipped}
+        outcomes = {"passed": passed, "failed": failed, "skipped": skipped}
+        return process.stdout, outcomes
 
 
 def environment(backend, folder):
@@ -63,6 +85,8 @@ def environment(backend, folder):
     ]
     return {
         "KERAS_BACKEND": backend,
+        # Beside other suites.
+        "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
         **{place: str(Path(folder) / place.lower()) for place in places},
