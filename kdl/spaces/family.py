@@ -118,7 +118,7 @@ def choose(hp, family, scope, choices, allowed, numbers, given, argument="choice
             hyperparameter.
         allowed: Sequence of strings. The parts that there are.
         numbers: List of `Range`s and `Options`. Several of one name belong to
-            different parts.
+            different parts, and are named within them.
         given: Dict of what stands in place of the numbers, by name. `None` is nothing.
         argument: String. What the user knows the choices as. Defaults to `"choices"`.
 
