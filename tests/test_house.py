@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "losses": SIMPLE,
     "metrics": SIMPLE,
     "optimizers": SIMPLE | {"regularizers"},
-    "layers": SIMPLE | {"initializers", "regularizers"},
+    "layers": SIMPLE | {"initializers", "losses", "regularizers"},
     "callbacks": COMPONENTS,
     "spaces": COMPONENTS,
     "data": {"checks"},
