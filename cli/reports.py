@@ -74,6 +74,8 @@ def values_table(values):
 def rows_table(rows):
     """A table of names, each followed by a list of values."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    # A name is to be copied.
+    table.add_column(no_wrap=True)
     for name, values in rows.items():
         table.add_row(name, *map(short, values))
     return table
