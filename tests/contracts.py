@@ -717,6 +717,15 @@ class SpaceContract:
         scoped = [parameter.name for parameter in self.declared(scope="dense").space]
         assert scoped == [f"dense/{name}" for name in names]
 
+    def test_refuses_choices_in_place_of_the_scope(self):
+        choices = list(self.made)[:1]
+        with pytest.raises(ValueError) as error:
+            self.make(scope=choices)
+        assert str(error.value) == (
+            "`scope` must be a string, with which the names begin, or None. Received: "
+            f"scope={choices!r}. Choices are given as `choices=…`."
+        )
+
     @pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
     def test_any_point_that_a_tuner_proposes_makes_a_part(self, kind, tmp_path):
         made = []

@@ -130,6 +130,11 @@ def choose(hp, family, scope, choices, allowed, numbers, given, argument="choice
         ValueError: If `choices` or `given` are not as described, or if they are not
             those of an earlier call of the same names.
     """
+    if not isinstance(scope, (str, type(None))):
+        raise ValueError(
+            "`scope` must be a string, with which the names begin, or None. "
+            f"Received: {scope=}. Choices are given as `choices=…`."
+        )
     path = f"{scope}/{family}" if scope else family
     choices = _checked_choices(argument, choices, allowed)
     given = {name: value for name, value in given.items() if value is not None}
