@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.images import channels_last, last, resolve
+from kdl.layers.images import channels_last, from_channels_last, last, resolve
 from kdl.layers.pyramid_pooling import (
     check_normalization,
     convolution_and_normalization,
@@ -116,9 +116,7 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
         image = ops.broadcast_to(image, ops.shape(branches[0]))
         outputs = ops.concatenate([*branches, image], axis=-1)
         outputs = self._branch(-1, outputs, training)
-        if self.data_format == "channels_first":
-            outputs = ops.transpose(outputs, (0, 3, 1, 2))
-        return outputs
+        return from_channels_last(outputs, self.data_format)
 
     def _branch(self, i, inputs, training):
         outputs = self.convolutions[i](inputs)

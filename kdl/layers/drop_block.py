@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.images import check_size, last, resolve
+from kdl.layers.images import check_size, from_channels_last, last, resolve
 from kdl.schedules import now, number
 
 
@@ -78,9 +78,7 @@ class DropBlock2D(keras.layers.Layer):
         # Where all is dropped, nothing is left to be scaled.
         left = ops.mean(kept)
         kept = ops.cast(ops.divide_no_nan(kept, left), inputs.dtype)
-        if self.data_format == "channels_first":
-            kept = ops.transpose(kept, (0, 3, 1, 2))
-        return inputs * kept
+        return inputs * from_channels_last(kept, self.data_format)
 
     def _kept(self, rate, shape):
         """Ones, and zeros in the squares, with the channels last."""

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_number
-from kdl.layers.images import channels_last, resolve
+from kdl.layers.images import channels_last, from_channels_last, resolve
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -101,9 +101,7 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         for axis in (1, 2):
             edges = self.edges(ops.shape(outputs)[axis], training)
             outputs = self.pool(outputs, edges, axis)
-        if self.data_format == "channels_first":
-            outputs = ops.transpose(outputs, (0, 3, 1, 2))
-        return outputs
+        return from_channels_last(outputs, self.data_format)
 
     def edges(self, size, training=False):
         """Returns where the regions of `size` rows begin, and where the last one ends.

@@ -32,6 +32,13 @@ def channels_last(inputs, data_format):
     return ops.transpose(inputs, (0, 2, 3, 1))
 
 
+def from_channels_last(images, data_format):
+    """Returns images in a format, of those with their channels last."""
+    if data_format == "channels_last":
+        return images
+    return ops.transpose(images, (0, 3, 1, 2))
+
+
 def last(shape, data_format):
     """Returns the shape of images with their channels last, all of them known."""
     if data_format == "channels_first":

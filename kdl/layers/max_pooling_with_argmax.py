@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice
-from kdl.layers.images import channels_last
+from kdl.layers.images import channels_last, from_channels_last
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -86,11 +86,7 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
             y = indices // ops.shape(inputs)[2] - rows[0]
             x = indices % ops.shape(inputs)[2] - columns[0]
             indices = ops.clip(y, 0, height - 1) * width + ops.clip(x, 0, width - 1)
-        if self.data_format == "channels_first":
-            values, indices = (
-                ops.transpose(x, (0, 3, 1, 2)) for x in (values, indices)
-            )
-        return values, indices
+        return tuple(from_channels_last(x, self.data_format) for x in (values, indices))
 
     def compute_output_shape(self, input_shape):
         try:

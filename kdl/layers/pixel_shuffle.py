@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.images import channels_last, resolve
+from kdl.layers.images import channels_last, from_channels_last, resolve
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -64,12 +64,10 @@ class PixelShuffle2D(keras.layers.Layer):
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)
-        if self.data_format == "channels_last":
-            return ops.depth_to_space(inputs, self.scale, "channels_last")
-        # With the channels first, Keras's backends take them in different orders.
+        # With the channels first, Keras's backends would take them in different orders.
         inputs = channels_last(inputs, self.data_format)
         outputs = ops.depth_to_space(inputs, self.scale, "channels_last")
-        return ops.transpose(outputs, (0, 3, 1, 2))
+        return from_channels_last(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)

@@ -6,7 +6,13 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
-from kdl.layers.images import channels_last, check_size, last, resolve
+from kdl.layers.images import (
+    channels_last,
+    check_size,
+    from_channels_last,
+    last,
+    resolve,
+)
 from kdl.layers.spatial_pyramid_pooling import adaptive_pool, check_bins
 
 
@@ -110,9 +116,7 @@ class PyramidPooling(keras.layers.Layer):
             context = ops.relu(normalization(context, training=training))
             outputs.append(_upsample(context, size))
         outputs = ops.concatenate(outputs, axis=-1)
-        if self.data_format == "channels_first":
-            outputs = ops.transpose(outputs, (0, 3, 1, 2))
-        return outputs
+        return from_channels_last(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape):
         *image, channels = last(input_shape, self.data_format)

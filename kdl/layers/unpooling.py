@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
-from kdl.layers.images import channels_last, resolve
+from kdl.layers.images import channels_last, from_channels_last, resolve
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -63,9 +63,7 @@ class Unpooling2D(keras.layers.Layer):
         outputs = ops.pad(outputs, ((0, 0), (0, 0), square, (0, 0), square, (0, 0)))
         size = height * self.scale, width * self.scale
         outputs = ops.reshape(outputs, (batch, *size, channels))
-        if self.data_format == "channels_first":
-            outputs = ops.transpose(outputs, (0, 3, 1, 2))
-        return outputs
+        return from_channels_last(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape):
         first = 1 if self.data_format == "channels_last" else 2
