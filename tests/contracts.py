@@ -563,14 +563,16 @@ class LayerContract(SavedContract):
             eager = layer(self.inputs(), training=training).shape
             assert tuple(eager) == (self.input_shape[0], *symbolic[1:])
 
-    def test_mixed_precision(self):
-        layer = self.make(dtype="mixed_bfloat16")
+    @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+    def test_mixed_precision(self, dtype):
+        layer = self.make(dtype=f"mixed_{dtype}")
         for training in (False, True):
             outputs = layer(self.inputs(), training=training)
-            assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+            assert keras.backend.standardize_dtype(outputs.dtype) == dtype
+            assert np.isfinite(array(keras.ops.cast(outputs, "float32"))).all()
         assert {weight.dtype for weight in layer.trainable_weights} <= {"float32"}
         revived = self.component.from_config(layer.get_config())
-        assert revived.dtype_policy.name == "mixed_bfloat16"
+        assert revived.dtype_policy.name == f"mixed_{dtype}"
 
     def test_inference_is_deterministic(self):
         layer, inputs = self.make(), self.inputs()
@@ -593,6 +595,27 @@ class LayerContract(SavedContract):
         model.save(tmp_path / "model.keras")
         revived = keras.saving.load_model(tmp_path / "model.keras")
         assert_close(revived(inputs), model(inputs))
+
+    def test_gradient_is_finite_at_zero(self):
+        inputs, layers = np.zeros_like(array(self.inputs())), [self.make()]
+        if np.issubdtype(inputs.dtype, np.floating):
+            # Its gradient is the sum of those of the inputs.
+            layers.insert(0, Shift())
+        model = keras.Sequential(layers)
+        model.compile("sgd", "mse")
+        model.fit(inputs, np.ones_like(array(model(inputs))), verbose=0)
+        for weight in model.trainable_weights:
+            assert np.isfinite(array(weight)).all()
+
+
+class Shift(keras.layers.Layer):
+    """Adds a number that is learned to its inputs."""
+
+    def build(self, _):
+        self.shift = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, inputs):
+        return inputs + self.shift
 
 
 class CallbackContract(Contract):

@@ -72,6 +72,9 @@ class TestBilinear(LayerContract):
         revived = keras.saving.load_model(tmp_path / "model.keras")
         assert_close(revived(data), model(data))
 
+    def test_gradient_is_finite_at_zero(self):
+        InAModel().test_gradient_is_finite_at_zero()
+
     @pytest.mark.parametrize("shape", [(2,), (2, 3)])
     def test_is_that_of_torch_with_its_weights(self, shape):
         torch.manual_seed(0)

@@ -87,6 +87,9 @@ class TestMaxPoolingWithArgmax2D(LayerContract):
         for a, b in zip(revived(data), model(data), strict=True):
             assert_close(a, b)
 
+    def test_gradient_is_finite_at_zero(self):
+        InAModel().test_gradient_is_finite_at_zero()
+
     @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
     @pytest.mark.parametrize(("pool", "stride"), [(2, 2), (3, 2), (2, 3), (3, 1)])
     def test_is_that_of_torch(self, pool, stride, data_format):

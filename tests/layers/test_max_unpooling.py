@@ -97,6 +97,9 @@ class TestMaxUnpooling2D(LayerContract):
         revived = keras.saving.load_model(tmp_path / "model.keras")
         assert_close(revived(data), model(data))
 
+    def test_gradient_is_finite_at_zero(self):
+        InAModel().test_gradient_is_finite_at_zero()
+
     @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
     @pytest.mark.parametrize(
         ("pool", "stride", "image", "size"),

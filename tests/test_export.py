@@ -1,0 +1,38 @@
+"""Layers are exported for inference without kdl, as far as Keras can."""
+
+import keras
+import numpy as np
+import pytest
+from contracts import array, assert_close
+from test_reload import model_with, saved
+
+LAYERS = {
+    name: test
+    for name, test in saved().items()
+    if issubclass(test.component, keras.layers.Layer)
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer_is_exported(name, tmp_path):
+    if (keras.backend.backend(), name) == ("jax", "EmbeddingBag"):
+        pytest.skip("JAX compares the sizes of constants of a loop, not knowing them")
+    model, inputs = model_with(LAYERS[name], LAYERS[name]().make())
+    assert_close(exported(model, tmp_path)(inputs), array(model(inputs)))
+
+
+def exported(model, folder):
+    """What a model does after it has been exported and loaded again."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        options = {"format": "torch", "dynamic_shapes": {0: torch.export.Dim.AUTO}}
+        model.export(folder / "model.pt2", verbose=False, **options)
+        program = torch.export.load(folder / "model.pt2").module()
+        return lambda inputs: program(torch.tensor(inputs))
+    import tensorflow as tf
+
+    model.export(folder / "model", verbose=False)
+    # TensorFlow forgets the variables of what is not held.
+    model = tf.saved_model.load(folder / "model")
+    return lambda inputs: np.asarray(model.serve(inputs))
