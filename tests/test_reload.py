@@ -49,7 +49,7 @@ def model_with(test, part):
     compiled = {"optimizer": "sgd", "loss": "mse"}
     match part:
         case keras.layers.Layer():
-            shape, layers = test.input_shape[1:], [part]
+            shape, layers = test.input_shape[1:], [test().wrap(part)]
         case keras.regularizers.Regularizer():
             options["kernel_regularizer"] = part
         case keras.initializers.Initializer():

@@ -4,15 +4,12 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.images import channels_last, from_channels_last, last, resolve
-from kdl.layers.pyramid_pooling import (
-    check_normalization,
-    convolution_and_normalization,
-)
+from kdl.layers.conv_block import ConvBlock
+from kdl.layers.image_block import ImageBlock
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class AtrousSpatialPyramidPooling(keras.layers.Layer):
+class AtrousSpatialPyramidPooling(ImageBlock):
     """Looks at each pixel through convolutions of several dilations side by side.
 
     One convolution of 1 by 1, one of 3 by 3 for each of `rates`, whose taps are so
@@ -34,14 +31,11 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
         rates: Sequence of integers in `[1, inf)`. Dilations, in pixels of the inputs.
             Defaults to `(6, 12, 18)`, those of the paper for features at a sixteenth
             of the size of the image; at an eighth it doubles them.
-        normalization: `"batch"`, `"layer"` (of each pixel over its channels),
-            `"instance"`, `"group"` (of 32 groups, or fewer, so that they divide the
-            channels and have four each) or `None`. As a single pixel has no instance
-            statistics, the convolution of the mean gets a bias instead of
-            `"instance"`. Defaults to the paper's `"batch"`.
-        data_format: `"channels_last"` or `"channels_first"`. Defaults to `None`, that
-            of `keras.config.image_data_format()`.
-        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+        **kwargs: `normalization`, `activation`, `kernel_initializer`,
+            `kernel_regularizer` and `data_format`, as of `kdl.layers.ConvBlock`, and
+            arguments of `keras.layers.Layer`, such as `name`. As a single pixel has no
+            instance statistics, the convolution of the mean gets a bias instead of
+            `"instance"`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, height, width, channels)`, or with the
@@ -64,14 +58,7 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
         - [Chen et al., 2017](https://arxiv.org/abs/1706.05587)
     """
 
-    def __init__(
-        self,
-        filters=256,
-        rates=(6, 12, 18),
-        normalization="batch",
-        data_format=None,
-        **kwargs,
-    ):
+    def __init__(self, filters=256, rates=(6, 12, 18), **kwargs):
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         if not isinstance(rates, (list, tuple)):
@@ -80,58 +67,30 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
                 f"rates={rates!r}"
             )
         self.rates = tuple(check_integer("rates", rate, "[1, inf)") for rate in rates)
-        self.normalization = check_normalization(normalization)
-        self.data_format = resolve(data_format)
-        self.input_spec = keras.InputSpec(ndim=4)
 
-    def build(self, input_shape):
-        shape = last(input_shape, self.data_format)
-        branches = len(self.rates) + 2
-        parts = [
-            convolution_and_normalization(self, self.filters),
-            *(
-                convolution_and_normalization(
-                    self, self.filters, kernel_size=3, dilation_rate=rate
-                )
-                for rate in self.rates
-            ),
-            convolution_and_normalization(self, self.filters, is_pixel=True),
-            convolution_and_normalization(self, self.filters),
+    def prepare(self, shape):
+        filters, shared = self.filters, self.shared
+        self.branches = [ConvBlock(filters, 1, **shared)] + [
+            ConvBlock(filters, dilation_rate=rate, **shared) for rate in self.rates
         ]
-        self.convolutions, self.normalizations = map(list, zip(*parts, strict=True))
-        for convolution in self.convolutions[:-1]:
-            convolution.build(shape)
-        self.convolutions[-1].build((*shape[:-1], branches * self.filters))
-        for normalization in self.normalizations:
-            normalization.build((*shape[:-1], self.filters))
+        self.image = ConvBlock(filters, 1, **self.shared_by_pixels)
+        for branch in (*self.branches, self.image):
+            branch.build(shape)
+        self.projection = ConvBlock(filters, 1, **shared)
+        self.projection.build((*shape[:-1], (len(self.branches) + 1) * filters))
 
-    def call(self, inputs, training=None):
-        inputs = channels_last(inputs, self.data_format)
-        mean = ops.mean(ops.cast(inputs, "float32"), axis=(1, 2), keepdims=True)
-        branches = [
-            self._branch(i, inputs, training) for i in range(len(self.rates) + 1)
-        ]
+    def transform(self, images, training):
+        branches = [branch(images, training=training) for branch in self.branches]
+        mean = ops.mean(ops.cast(images, "float32"), axis=(1, 2), keepdims=True)
+        image = self.image(ops.cast(mean, images.dtype), training=training)
         # Of one pixel, bilinear upsampling makes copies.
-        image = self._branch(-2, ops.cast(mean, inputs.dtype), training)
         image = ops.broadcast_to(image, ops.shape(branches[0]))
         outputs = ops.concatenate([*branches, image], axis=-1)
-        outputs = self._branch(-1, outputs, training)
-        return from_channels_last(outputs, self.data_format)
+        return self.projection(outputs, training=training)
 
-    def _branch(self, i, inputs, training):
-        outputs = self.convolutions[i](inputs)
-        return ops.relu(self.normalizations[i](outputs, training=training))
-
-    def compute_output_shape(self, input_shape):
-        if self.data_format == "channels_first":
-            return input_shape[0], self.filters, *input_shape[2:]
-        return *input_shape[:3], self.filters
+    def transformed(self, shape):
+        return *shape[:-1], self.filters
 
     def get_config(self):
-        own = {
-            "filters": self.filters,
-            "rates": list(self.rates),
-            "normalization": self.normalization,
-            "data_format": self.data_format,
-        }
+        own = {"filters": self.filters, "rates": list(self.rates)}
         return {**super().get_config(), **own}

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
-from kdl.layers.max_unpooling import is_concrete
+from kdl.layers.concrete import is_concrete
 
 
 @keras.saving.register_keras_serializable(package="kdl")

@@ -44,3 +44,15 @@ def last(shape, data_format):
     if data_format == "channels_first":
         shape = (shape[0], *shape[2:], shape[1])
     return tuple(shape)
+
+
+def first(shape, data_format):
+    """Returns the shape of images in a format, of those with their channels last."""
+    if data_format == "channels_first":
+        shape = (shape[0], shape[-1], *shape[1:-1])
+    return tuple(shape)
+
+
+def strided(side, strides):
+    """Returns the height or width after a stride over all of it, or `None`."""
+    return None if side is None else -(-side // strides)

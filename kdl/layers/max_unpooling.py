@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
+from kdl.layers.concrete import is_concrete
 from kdl.layers.max_pooling_with_argmax import check_windows
 
 
@@ -195,20 +196,3 @@ def _scatter(values, indices, pixels, axis, add=False):
         ops.reshape(values, (-1,)),
         reduction="add" if add else None,
     )
-
-
-def is_concrete(tensor):
-    """Whether the values of a tensor can be read, which is not so in a graph."""
-    match keras.backend.backend():
-        case "jax":
-            import jax
-
-            return not isinstance(tensor, jax.core.Tracer)
-        case "tensorflow":
-            import tensorflow as tf
-
-            return tf.executing_eagerly()
-        case "torch":
-            import torch
-
-            return not torch.compiler.is_compiling() and not tensor.is_meta

@@ -1,23 +1,17 @@
 """The pyramid pooling module of PSPNet."""
 
-import math
-
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer
-from kdl.layers.images import (
-    channels_last,
-    check_size,
-    from_channels_last,
-    last,
-    resolve,
-)
+from kdl.checks import check_integer
+from kdl.layers.conv_block import ConvBlock
+from kdl.layers.image_block import ImageBlock
+from kdl.layers.images import check_size
 from kdl.layers.spatial_pyramid_pooling import adaptive_pool, check_bins
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class PyramidPooling(keras.layers.Layer):
+class PyramidPooling(ImageBlock):
     """Adds to each pixel what the image is like around it, at several scales.
 
     For each `n` of `bins`, the image is averaged over `n` by `n` regions, as by
@@ -39,14 +33,11 @@ class PyramidPooling(keras.layers.Layer):
             Defaults to the paper's `(1, 2, 3, 6)`.
         filters: Optional integer in `[1, inf)`. Channels of each context. Defaults to
             `None`, the channels of the inputs over `len(bins)`, as in the paper.
-        normalization: `"batch"`, `"layer"` (of each pixel over its channels),
-            `"instance"`, `"group"` (of 32 groups, or fewer, so that they divide the
-            channels and have four each) or `None`. As a single pixel has no instance
-            statistics, the convolution of `n = 1` gets a bias instead of
-            `"instance"`. Defaults to the paper's `"batch"`.
-        data_format: `"channels_last"` or `"channels_first"`. Defaults to `None`, that
-            of `keras.config.image_data_format()`.
-        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+        **kwargs: `normalization`, `activation`, `kernel_initializer`,
+            `kernel_regularizer` and `data_format`, as of `kdl.layers.ConvBlock`, and
+            arguments of `keras.layers.Layer`, such as `name`. As a single pixel has no
+            instance statistics, the convolution of `n = 1` gets a bias instead of
+            `"instance"`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, height, width, channels)`, or with the
@@ -74,56 +65,40 @@ class PyramidPooling(keras.layers.Layer):
         - [Zhao et al., 2017](https://arxiv.org/abs/1612.01105)
     """
 
-    def __init__(
-        self,
-        bins=(1, 2, 3, 6),
-        filters=None,
-        normalization="batch",
-        data_format=None,
-        **kwargs,
-    ):
+    def __init__(self, bins=(1, 2, 3, 6), filters=None, **kwargs):
         super().__init__(**kwargs)
         self.bins = check_bins(bins)
         self.filters = filters
         if filters is not None:
             self.filters = check_integer("filters", filters, "[1, inf)")
-        self.normalization = check_normalization(normalization)
-        self.data_format = resolve(data_format)
-        self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape):
         check_size(self, input_shape, max(self.bins), "the largest of `bins`")
-        batch, *image = last(input_shape, self.data_format)
-        channels, filters = image[-1], self._filters(image[-1])
-        self.convolutions, self.normalizations = [], []
-        for n in self.bins:
-            convolution, normalization = convolution_and_normalization(
-                self, filters, is_pixel=n == 1
-            )
-            convolution.build((batch, n, n, channels))
-            normalization.build((batch, n, n, filters))
-            self.convolutions.append(convolution)
-            self.normalizations.append(normalization)
+        super().build(input_shape)
 
     def call(self, inputs, training=None):
         check_size(self, inputs.shape, max(self.bins), "the largest of `bins`")
-        images = channels_last(inputs, self.data_format)
-        size, outputs = ops.shape(images)[1:3], [images]
-        for n, convolution, normalization in zip(
-            self.bins, self.convolutions, self.normalizations, strict=True
-        ):
-            context = convolution(adaptive_pool(images, n, "average"))
-            context = ops.relu(normalization(context, training=training))
-            outputs.append(_upsample(context, size))
-        outputs = ops.concatenate(outputs, axis=-1)
-        return from_channels_last(outputs, self.data_format)
+        return super().call(inputs, training)
 
-    def compute_output_shape(self, input_shape):
-        *image, channels = last(input_shape, self.data_format)
-        channels += len(self.bins) * self._filters(channels)
-        if self.data_format == "channels_first":
-            return image[0], channels, *image[1:]
-        return *image, channels
+    def prepare(self, shape):
+        batch, *_, channels = shape
+        self.contexts = []
+        for n in self.bins:
+            options = self.shared if n > 1 else self.shared_by_pixels
+            context = ConvBlock(self._filters(channels), 1, **options)
+            context.build((batch, n, n, channels))
+            self.contexts.append(context)
+
+    def transform(self, images, training):
+        size, outputs = ops.shape(images)[1:3], [images]
+        for n, context in zip(self.bins, self.contexts, strict=True):
+            pooled = adaptive_pool(images, n, "average")
+            outputs.append(_upsample(context(pooled, training=training), size))
+        return ops.concatenate(outputs, axis=-1)
+
+    def transformed(self, shape):
+        *image, channels = shape
+        return *image, channels + len(self.bins) * self._filters(channels)
 
     def _filters(self, channels):
         filters = self.filters or channels // len(self.bins)
@@ -135,55 +110,8 @@ class PyramidPooling(keras.layers.Layer):
         return filters
 
     def get_config(self):
-        own = {
-            "bins": list(self.bins),
-            "filters": self.filters,
-            "normalization": self.normalization,
-            "data_format": self.data_format,
-        }
+        own = {"bins": list(self.bins), "filters": self.filters}
         return {**super().get_config(), **own}
-
-
-def check_normalization(normalization):
-    """Returns `normalization`, provided there is such a one."""
-    choices = "batch", "layer", "instance", "group", None
-    return check_choice("normalization", normalization, choices)
-
-
-def convolution_and_normalization(layer, filters, is_pixel=False, **options):
-    """Returns a convolution, by default 1 by 1, and the normalization after it.
-
-    Args:
-        layer: Layer that they are a part of, with a `normalization`.
-        filters: Integer. Channels of the outputs.
-        is_pixel: Boolean. Whether images are of one pixel. Defaults to `False`.
-        **options: Arguments of `keras.layers.Conv2D`.
-    """
-    dtype, kind = layer.dtype_policy, layer.normalization
-    if is_pixel and kind == "instance":
-        kind = None
-    match kind:
-        case "batch":
-            normalization = keras.layers.BatchNormalization(dtype=dtype)
-        case "layer":
-            normalization = keras.layers.LayerNormalization(dtype=dtype)
-        case "instance":
-            normalization = keras.layers.GroupNormalization(-1, dtype=dtype)
-        case "group":
-            groups = math.gcd(filters, 32)
-            while groups > 1 and filters < 4 * groups:
-                groups //= 2
-            normalization = keras.layers.GroupNormalization(groups, dtype=dtype)
-        case None:
-            normalization = keras.layers.Identity(dtype=dtype)
-    convolution = keras.layers.Conv2D(
-        filters,
-        **{"kernel_size": 1, "padding": "same", **options},
-        use_bias=kind is None,
-        data_format="channels_last",
-        dtype=dtype,
-    )
-    return convolution, normalization
 
 
 def _upsample(images, size):

@@ -16,6 +16,7 @@ class TestAtrousSpatialPyramidPooling(LayerContract):
         "data_format": "channels_first",
     }
     input_shape = (2, 4, 7, 5)
+    is_composed = True
     refused = [
         (
             {"filters": 0},
@@ -29,7 +30,7 @@ class TestAtrousSpatialPyramidPooling(LayerContract):
         (
             {"normalization": "weight"},
             "`normalization` must be one of 'batch', 'layer', 'instance', 'group', "
-            "None. Received: normalization='weight'",
+            "None or a keras.layers.Layer. Received: normalization='weight'",
         ),
     ]
 
@@ -45,15 +46,15 @@ class TestAtrousSpatialPyramidPooling(LayerContract):
             torch.nn.Conv2d(6, 4, 1, bias=False),
             torch.nn.Conv2d(16, 4, 1, bias=False),
         ]
-        units = []
-        for i, convolution in enumerate(convolutions):
+        units, blocks = [], [*layer.branches, layer.image, layer.projection]
+        for block, convolution in zip(blocks, convolutions, strict=True):
             norm = torch.nn.BatchNorm2d(4, eps=1e-3).eval()
             state = norm.weight, norm.bias, norm.running_mean, norm.running_var
             for part in state:
                 torch.nn.init.uniform_(part, 0.5, 2)
             kernel = convolution.weight.detach().numpy().transpose(2, 3, 1, 0)
-            layer.convolutions[i].set_weights([kernel])
-            layer.normalizations[i].set_weights([t.detach().numpy() for t in state])
+            block.convolutions[0].set_weights([kernel])
+            block.normalizations[0].set_weights([t.detach().numpy() for t in state])
             units.append(torch.nn.Sequential(convolution, norm, torch.nn.ReLU()))
         inputs = array(normal((2, 6, 8, 7)))
         tensor = torch.tensor(inputs)
@@ -76,7 +77,8 @@ class TestAtrousSpatialPyramidPooling(LayerContract):
     def test_single_pixel_has_a_bias_rather_than_instance_statistics(self):
         layer = self.make(normalization="instance")
         layer.build(self.input_shape)
-        uses_bias = [c.use_bias for c in layer.convolutions]
+        blocks = [*layer.branches, layer.image, layer.projection]
+        uses_bias = [block.convolutions[0].use_bias for block in blocks]
         assert uses_bias == [False, False, True, False]
 
     def test_takes_images_of_any_size(self):

@@ -16,6 +16,7 @@ class TestPyramidPooling(LayerContract):
         "data_format": "channels_first",
     }
     input_shape = (2, 4, 7, 5)
+    is_composed = True
     refused = [
         (
             {"bins": []},
@@ -28,7 +29,7 @@ class TestPyramidPooling(LayerContract):
         (
             {"normalization": "weight"},
             "`normalization` must be one of 'batch', 'layer', 'instance', 'group', "
-            "None. Received: normalization='weight'",
+            "None or a keras.layers.Layer. Received: normalization='weight'",
         ),
     ]
 
@@ -50,9 +51,10 @@ class TestPyramidPooling(LayerContract):
                 torch.nn.functional.interpolate(context, (8, 7), mode="bilinear")
             )
             kernel = convolution.weight.detach().numpy().transpose(2, 3, 1, 0)
-            layer.convolutions[i].set_weights([kernel])
+            context = layer.contexts[i]
+            context.convolutions[0].set_weights([kernel])
             state = norm.weight, norm.bias, norm.running_mean, norm.running_var
-            layer.normalizations[i].set_weights([t.detach().numpy() for t in state])
+            context.normalizations[0].set_weights([t.detach().numpy() for t in state])
         desired = torch.cat(joined, dim=1).detach().numpy()
         if data_format == "channels_last":
             inputs, desired = np.moveaxis(inputs, 1, 3), np.moveaxis(desired, 1, 3)
@@ -78,7 +80,8 @@ class TestPyramidPooling(LayerContract):
     def test_single_pixel_has_a_bias_rather_than_instance_statistics(self):
         layer = self.make(bins=(1, 2), normalization="instance")
         layer.build(self.input_shape)
-        assert [c.use_bias for c in layer.convolutions] == [True, False]
+        uses_bias = [block.convolutions[0].use_bias for block in layer.contexts]
+        assert uses_bias == [True, False]
         _, context = np.split(array(layer(self.inputs())), [4], axis=1)
         assert (context[:, :8].std(axis=(2, 3)) < 1e-6).all()
         assert context[:, :8].std() > 0.01

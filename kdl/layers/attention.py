@@ -1,0 +1,111 @@
+"""Attention by several heads."""
+
+import keras
+from keras import ops
+
+# Score of what must not be seen: far below any other, and finite, as a row of nothing
+# but minus infinity would become NaN.
+_UNSEEN = -1e30
+
+
+class Attention(keras.layers.Layer):
+    """Attention of a sequence to another, or to itself, in two steps.
+
+    A call makes keys and values of what is attended to, which can be kept; `attend`
+    makes queries and looks these up. Keras's `MultiHeadAttention` does both at once,
+    and its rate of dropout is fixed when it is compiled.
+
+    Args:
+        num_heads: Integer that divides the features of the queries.
+        kernel_initializer: Initializer of each of the four kernels.
+        bias_initializer: Initializer of the biases.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, keys, …)`.
+        mask: Optional boolean tensor of shape `(batch, keys)`: what may be seen.
+
+    Returns:
+        Dict of `"key"` and `"value"`, of shape `(batch, keys, num_heads, size)`, and of
+        the `"mask"`.
+    """
+
+    def __init__(self, num_heads, kernel_initializer, bias_initializer, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
+        self.supports_masking = True
+
+    def build(self, query_shape, inputs_shape):
+        size = query_shape[-1]
+        self.query = dense(self, size, "query", query_shape)
+        # A bias would add the same to all scores of a query, and change no weight.
+        self.key = dense(self, size, "key", inputs_shape, use_bias=False)
+        self.value = dense(self, size, "value", inputs_shape)
+        self.projection = dense(self, size, "projection", query_shape)
+
+    def call(self, inputs, mask=None):
+        key, value = (self._heads(part(inputs)) for part in (self.key, self.value))
+        return {"key": key, "value": value, "mask": mask}
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def attend(self, inputs, memory, drop, start=None):
+        """Looks up what the inputs ask for.
+
+        Args:
+            inputs: Float tensor of shape `(batch, length, features)`.
+            memory: What a call returned.
+            drop: Function that drops weights of the attention.
+            start: Optional integer or scalar tensor. Place of the first input among the
+                keys, where an input may not see later ones than itself.
+
+        Returns:
+            Tensor of the shape of the inputs. Where there is nothing to be seen, the
+            values are taken to be zero.
+        """
+        key, value = memory["key"], memory["value"]
+        query = self._heads(self.query(inputs)) * key.shape[-1] ** -0.5
+        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+        # In float32: half precision would lose small weights, and their sum.
+        scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
+        seen = _seen(scores, memory["mask"], start)
+        if seen is not None:
+            scores = ops.where(seen, scores, _UNSEEN)
+        weights = ops.softmax(scores, axis=-1)
+        if seen is not None:
+            weights = ops.where(seen, weights, 0)
+        weights = drop(ops.cast(weights, value.dtype))
+        outputs = ops.einsum("bhqk,bkhd->bqhd", weights, value)
+        return self.projection(ops.reshape(outputs, ops.shape(inputs)))
+
+    def _heads(self, inputs):
+        *rest, size = ops.shape(inputs)
+        shape = (*rest, self.num_heads, size // self.num_heads)
+        return ops.reshape(inputs, shape)
+
+
+def dense(layer, units, name, input_shape, use_bias=True):
+    """Returns a `Dense` with the initializers of a layer that it is a part of."""
+    # A copy each, since an initializer draws the same whenever it is asked.
+    initializers = {
+        key: keras.saving.serialize_keras_object(getattr(layer, key))
+        for key in ("kernel_initializer", "bias_initializer")
+    }
+    part = keras.layers.Dense(
+        units, use_bias=use_bias, name=name, dtype=layer.dtype_policy, **initializers
+    )
+    part.build(input_shape)
+    return part
+
+
+def _seen(scores, mask, start):
+    """Which keys each query may see, or `None` for all."""
+    seen = None if mask is None else ops.cast(mask, "bool")[:, None, None, :]
+    if start is None:
+        return seen
+    queries, keys = (ops.arange(n, dtype="int32") for n in ops.shape(scores)[2:])
+    earlier = keys <= queries[:, None] + start
+    return earlier if seen is None else ops.logical_and(seen, earlier)

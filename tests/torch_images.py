@@ -1,0 +1,118 @@
+"""Blocks of convolutions as PyTorch computes them at inference.
+
+Images are tensors with their channels first. Strides are over images that are padded as
+TensorFlow does it.
+"""
+
+import keras
+import numpy as np
+import torch
+from contracts import array
+
+
+def randomize(layer):
+    """Gives the weights of a layer values that all matter."""
+    rng = np.random.default_rng(0)
+    for weight in layer.weights:
+        values = rng.normal(size=weight.shape) / 2
+        if "variance" in weight.path or "gamma" in weight.path:
+            values = rng.uniform(0.5, 1.5, size=weight.shape)
+        weight.assign(values)
+
+
+def images_of(data_format, shape):
+    """Random images in a format, and the same for PyTorch, of a shape for PyTorch."""
+    images = np.random.default_rng(1).normal(size=shape).astype("float32")
+    tensor = torch.tensor(images)
+    return to_format(images, data_format), tensor
+
+
+def to_format(images, data_format):
+    """Images with their channels first, as an array in a format."""
+    images = np.asarray(images)
+    return images if data_format == "channels_first" else np.moveaxis(images, 1, 3)
+
+
+def trainable(layer):
+    """Number of parameters, without the moving averages of batch normalization."""
+    return sum(np.prod(weight.shape) for weight in layer.trainable_weights)
+
+
+@torch.no_grad()
+def conv_block(block, images):
+    """What a `ConvBlock` is to return."""
+    convolutions = iter(block.convolutions)
+    normalizations = iter(block.normalizations)
+    strides = block.strides
+    for letter in block.order:
+        if letter == "C":
+            images = convolution(next(convolutions), images, strides)
+            strides = 1
+        elif letter == "R":
+            images = activation(block.activation)(images)
+        elif block.normalizations:
+            images = normalization(next(normalizations), images)
+    return images
+
+
+@torch.no_grad()
+def residual(layer, tensor):
+    """What a `ResidualBlock` or `BottleneckBlock` is to return."""
+    branch = getattr(layer.branch, "branch", layer.branch)
+    outputs, shortcut = tensor, tensor
+    for block in branch.layers:
+        outputs = conv_block(block, outputs)
+    if layer.projection is not None:
+        shortcut = conv_block(layer.projection, tensor)
+    outputs = shortcut + outputs
+    return outputs if layer.preactivation else activation(layer.activation)(outputs)
+
+
+@torch.no_grad()
+def convolution(layer, images, strides):
+    kernel, *bias = (torch.tensor(array(weight)) for weight in layer.weights)
+    # Height, width, inputs, outputs; a depthwise kernel has 1 output for each input.
+    is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    kernel = kernel.permute((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1))
+    padding = []
+    for size, reach in zip(images.shape[2:], kernel.shape[2:], strict=True):
+        steps = -(-size // strides) - 1
+        reach = (reach - 1) * layer.dilation_rate[0] + 1
+        total = max(steps * strides + reach - size, 0)
+        padding = [total // 2, total - total // 2, *padding]
+    return torch.nn.functional.conv2d(
+        torch.nn.functional.pad(images, padding),
+        kernel,
+        *bias,
+        stride=strides,
+        dilation=layer.dilation_rate,
+        groups=images.shape[1] if is_depthwise else 1,
+    )
+
+
+@torch.no_grad()
+def normalization(layer, images):
+    weights = [torch.tensor(array(weight)) for weight in layer.weights]
+    match layer:
+        case keras.layers.BatchNormalization():
+            gamma, beta, mean, variance = weights
+            return torch.nn.functional.batch_norm(
+                images, mean, variance, gamma, beta, eps=1e-3
+            )
+        case keras.layers.LayerNormalization():
+            images = images.permute(0, 2, 3, 1)
+            images = torch.nn.functional.layer_norm(
+                images, images.shape[-1:], *weights, eps=1e-3
+            )
+            return images.permute(0, 3, 1, 2)
+        case keras.layers.GroupNormalization():
+            groups = images.shape[1] if layer.groups == -1 else layer.groups
+            return torch.nn.functional.group_norm(images, groups, *weights, eps=1e-3)
+
+
+def activation(function):
+    """PyTorch's activation of the name of Keras's."""
+    names = {"linear": lambda images: images, "swish": torch.nn.functional.silu}
+    names |= {"silu": torch.nn.functional.silu, "tanh": torch.tanh}
+    name = function.__name__
+    return names.get(name) or getattr(torch.nn.functional, name)
