@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from contracts import array
 
+# Arguments of a block whose weights are only counted, and so need not be drawn.
+COUNTED = {"kernel_initializer": "zeros", "data_format": "channels_last"}
+
 
 def randomize(layer):
     """Gives the weights of a layer values that all matter."""

@@ -139,11 +139,13 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         else:
             # One output is of fewer than two ratios, and more are narrower each.
             widest = math.ceil(2 * self.ratio) + self.overlapping
-        outputs = ops.take(inputs, starts, axis)
-        for tap in range(1, widest):
-            values = ops.take(inputs, ops.minimum(starts + tap, ends), axis)
-            outputs = ops.maximum(outputs, values)
-        return outputs
+        # Those of a narrower region repeat its last one.
+        taps = ops.arange(widest, dtype="int32")
+        places = ops.minimum(starts[:, None] + taps, ends[:, None])
+        shape = [*ops.shape(inputs)]
+        shape[axis : axis + 1] = ops.shape(starts)[0], widest
+        values = ops.take(inputs, ops.reshape(places, (-1,)), axis)
+        return ops.amax(ops.reshape(values, shape), axis=axis + 1)
 
     def compute_output_shape(self, input_shape):
         first = 1 if self.data_format == "channels_last" else 2

@@ -20,8 +20,7 @@ class InvertedResidualBlock(Residual):
     which would lose what few channels hold. Keras has the networks, not the block.
 
     With a `rate`, the branch is dropped at random in training, as by
-    `StochasticDepth`, where there is a shortcut. EfficientNet does so in the mode
-    `"row"`.
+    `StochasticDepth`, where there is a shortcut.
 
     Args:
         filters: Integer in `[1, inf)`. Channels of the outputs.
@@ -37,7 +36,8 @@ class InvertedResidualBlock(Residual):
         rate: Float in `[0, 1)`, or a schedule of it. Probability that the branch is
             dropped. Usually it grows with depth: see `StochasticDepth.linear_rates`.
             Defaults to `0.0`.
-        mode: `"batch"` or `"row"`, as of `StochasticDepth`. Defaults to `"batch"`.
+        mode: `"batch"` or `"row"`, as of `StochasticDepth`, where it is said when the
+            first one saves time. Defaults to EfficientNet's `"row"`.
         seed: Optional integer. Makes the sequence of draws reproducible on a given
             backend. Defaults to `None`.
         activation: Function, or its name in `keras.activations`. Defaults to
@@ -77,7 +77,7 @@ class InvertedResidualBlock(Residual):
         expansion=6,
         squeeze_ratio=0.25,
         rate=0.0,
-        mode="batch",
+        mode="row",
         seed=None,
         activation="swish",
         **kwargs,

@@ -94,7 +94,8 @@ class ResidualBlock(Residual):
         rate: Float in `[0, 1)`, or a schedule of it. Probability that the convolutions
             are dropped. Usually it grows with depth: see
             `StochasticDepth.linear_rates`. Defaults to `0.0`.
-        mode: `"batch"` or `"row"`, as of `StochasticDepth`. Defaults to `"batch"`.
+        mode: `"batch"` or `"row"`, as of `StochasticDepth`, where it is said when the
+            first one saves time. Defaults to `"row"`.
         seed: Optional integer. Makes the sequence of draws reproducible on a given
             backend. Defaults to `None`.
         **kwargs: `normalization`, `activation`, `kernel_initializer`,
@@ -131,7 +132,7 @@ class ResidualBlock(Residual):
         strides=1,
         preactivation=False,
         rate=0.0,
-        mode="batch",
+        mode="row",
         seed=None,
         **kwargs,
     ):

@@ -111,11 +111,13 @@ def adaptive_pool(inputs, n, mode):
         inputs = ops.cast(inputs, "float32")
     match keras.backend.backend():
         case "torch":
-            # PyTorch has kernels for any size; slices would each be padded with zeros
-            # to the size of the image in the gradient.
-            name = "max" if mode == "max" else "average"
-            pool = getattr(ops, f"adaptive_{name}_pool")
-            outputs = pool(inputs, n, "channels_last")
+            import torch
+
+            # Slices would each be padded with zeros to the size of the image in the
+            # gradient, and Keras's pooling copies the image to another format.
+            name = "max" if mode == "max" else "avg"
+            pool = getattr(torch.nn.functional, f"adaptive_{name}_pool2d")
+            outputs = pool(inputs.permute(0, 3, 1, 2), n).permute(0, 2, 3, 1)
         case _:
             reduce = ops.max if mode == "max" else ops.mean
             outputs = _pool_rows(_pool_rows(inputs, n, reduce, 1), n, reduce, 2)

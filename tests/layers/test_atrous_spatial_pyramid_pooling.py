@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import LayerContract, array, assert_close, normal
+from torch_images import COUNTED
 
 from kdl.layers import AtrousSpatialPyramidPooling
 
@@ -68,7 +69,7 @@ class TestAtrousSpatialPyramidPooling(LayerContract):
         assert_close(layer(inputs, training=False), desired)
 
     def test_has_the_parameters_of_the_paper(self):
-        layer = AtrousSpatialPyramidPooling(data_format="channels_last")
+        layer = AtrousSpatialPyramidPooling(**COUNTED)
         layer.build((None, 33, 33, 2048))
         kernels = 2048 * (1 + 3 * 9 + 1) * 256 + 5 * 256 * 256
         # And as many gammas, betas, means and variances.

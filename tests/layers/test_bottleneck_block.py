@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from contracts import LayerContract, array
-from torch_images import images_of, randomize, residual, to_format, trainable
+from torch_images import COUNTED, images_of, randomize, residual, to_format, trainable
 
 from kdl.layers import BottleneckBlock
 
@@ -54,9 +54,8 @@ class TestBottleneckBlock(LayerContract):
             (512, 2, 3),
         ):
             for block in range(depth):
-                layer = BottleneckBlock(
-                    filters, 1 if block else strides, data_format="channels_last"
-                )
+                step = 1 if block else strides
+                layer = BottleneckBlock(filters, step, **COUNTED)
                 layer.build((None, None, None, channels))
                 total, channels = total + trainable(layer), 4 * filters
         stem, dense = 3 * 64 * 7 * 7 + 2 * 64, 2048 * 1000 + 1000

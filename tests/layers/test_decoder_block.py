@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import LayerContract, array, normal
-from torch_images import conv_block, images_of, randomize, to_format
+from torch_images import COUNTED, conv_block, images_of, randomize, to_format
 
 from kdl.layers import ConvBlock, DecoderBlock, EncoderBlock
 
@@ -72,7 +72,7 @@ class TestDecoderBlock(LayerContract):
 
     def test_has_the_parameters_of_u_net(self):
         """Those of its figure 1, without the last convolution, of 1 by 1."""
-        options = {"normalization": None, "data_format": "channels_last"}
+        options = {"normalization": None, **COUNTED}
         total, desired, channels = 0, 0, 1
         for filters in (64, 128, 256, 512):
             block = EncoderBlock(filters, **options)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import LayerContract, array
-from torch_images import conv_block, images_of, randomize, to_format
+from torch_images import COUNTED, conv_block, images_of, randomize, to_format
 
 from kdl.layers import InceptionBlock
 
@@ -68,8 +68,7 @@ class TestInceptionBlock(LayerContract):
             (256, 160, 320, 32, 128, 128),
             (384, 192, 384, 48, 128, 128),
         ):
-            options = {"normalization": None, "data_format": "channels_last"}
-            layer = InceptionBlock(filters, **options)
+            layer = InceptionBlock(filters, normalization=None, **COUNTED)
             layer.build((None, None, None, channels))
             counts.append(layer.count_params())
             channels = layer.compute_output_shape((None, None, None, channels))[-1]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import LayerContract, array, assert_close
-from torch_images import conv_block, images_of, randomize, to_format, trainable
+from torch_images import COUNTED, conv_block, images_of, randomize, to_format, trainable
 
 from kdl.layers import InvertedResidualBlock, SqueezeExcitation2D
 
@@ -19,7 +19,7 @@ class TestInvertedResidualBlock(LayerContract):
         "expansion": 3,
         "squeeze_ratio": 0.5,
         "rate": 0.25,
-        "mode": "row",
+        "mode": "batch",
         "seed": 1,
         "activation": keras.activations.tanh,
         "normalization": None,
@@ -101,13 +101,8 @@ class TestInvertedResidualBlock(LayerContract):
             start=1,
         ):
             for block in range(depth):
-                layer = InvertedResidualBlock(
-                    filters,
-                    size,
-                    1 if block else strides,
-                    expansion,
-                    data_format="channels_last",
-                )
+                step = 1 if block else strides
+                layer = InvertedResidualBlock(filters, size, step, expansion, **COUNTED)
                 layer.build((None, None, None, channels))
                 name = f"block{stage}{'abcd'[block]}_"
                 theirs = [la for la in network.layers if la.name.startswith(name)]

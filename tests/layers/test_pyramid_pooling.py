@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import LayerContract, array, assert_close, normal
+from torch_images import COUNTED
 
 from kdl.layers import PyramidPooling
 
@@ -61,7 +62,7 @@ class TestPyramidPooling(LayerContract):
         assert_close(layer(inputs, training=False), desired)
 
     def test_filters_default_to_those_of_the_paper(self):
-        layer = PyramidPooling(data_format="channels_last")
+        layer = PyramidPooling(**COUNTED)
         layer.build((None, 60, 60, 2048))
         # 512 for each of four grids, and as many gammas, betas, means and variances.
         assert layer.count_params() == 4 * (2048 * 512 + 4 * 512)

@@ -2,7 +2,7 @@ import keras
 import pytest
 import torch
 from contracts import LayerContract, array, assert_close
-from torch_images import conv_block, images_of, randomize, to_format
+from torch_images import COUNTED, conv_block, images_of, randomize, to_format
 
 from kdl.layers import VGGBlock
 
@@ -44,9 +44,7 @@ class TestVGGBlock(LayerContract):
         for stage, (filters, depth) in enumerate(
             [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], start=1
         ):
-            layer = VGGBlock(
-                filters, depth, normalization=None, data_format="channels_last"
-            )
+            layer = VGGBlock(filters, depth, normalization=None, **COUNTED)
             layer.build((None, None, None, channels))
             theirs = [la for la in network.layers if f"block{stage}_" in la.name]
             assert layer.count_params() == sum(la.count_params() for la in theirs)
