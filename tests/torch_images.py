@@ -42,37 +42,36 @@ def trainable(layer):
 
 
 @torch.no_grad()
-def conv_block(block, images):
-    """What a `ConvBlock` is to return."""
+def conv_block(block, images, order="CBR", strides=1, activation=torch.relu, **options):
+    """What a `ConvBlock` of these arguments is to return, with its weights."""
     convolutions = iter(block.convolutions)
     normalizations = iter(block.normalizations)
-    strides = block.strides
-    for letter in block.order:
+    for letter in order:
         if letter == "C":
-            images = convolution(next(convolutions), images, strides)
+            images = convolution(next(convolutions), images, strides, **options)
             strides = 1
         elif letter == "R":
-            images = activation(block.activation)(images)
+            images = activation(images)
         elif block.normalizations:
             images = normalization(next(normalizations), images)
     return images
 
 
 @torch.no_grad()
-def residual(layer, tensor):
-    """What a `ResidualBlock` or `BottleneckBlock` is to return."""
-    branch = getattr(layer.branch, "branch", layer.branch)
-    outputs, shortcut = tensor, tensor
-    for block in branch.layers:
-        outputs = conv_block(block, outputs)
+def residual(layer, images, strides, orders, projected="CB"):
+    """The sum in a residual block whose convolutions have these strides and orders."""
+    outputs = images
+    blocks = getattr(layer.branch, "branch", layer.branch).layers
+    for block, order, step in zip(blocks, orders, strides, strict=True):
+        outputs = conv_block(block, outputs, order, step)
     if layer.projection is not None:
-        shortcut = conv_block(layer.projection, tensor)
-    outputs = shortcut + outputs
-    return outputs if layer.preactivation else activation(layer.activation)(outputs)
+        step = int(np.prod(strides))
+        images = conv_block(layer.projection, images, projected, step)
+    return images + outputs
 
 
 @torch.no_grad()
-def convolution(layer, images, strides):
+def convolution(layer, images, strides, dilation_rate=1):
     kernel, *bias = (torch.tensor(array(weight)) for weight in layer.weights)
     # Height, width, inputs, outputs; a depthwise kernel has 1 output for each input.
     is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
@@ -80,7 +79,7 @@ def convolution(layer, images, strides):
     padding = []
     for size, reach in zip(images.shape[2:], kernel.shape[2:], strict=True):
         steps = -(-size // strides) - 1
-        reach = (reach - 1) * layer.dilation_rate[0] + 1
+        reach = (reach - 1) * dilation_rate + 1
         total = max(steps * strides + reach - size, 0)
         padding = [total // 2, total - total // 2, *padding]
     return torch.nn.functional.conv2d(
@@ -88,7 +87,7 @@ def convolution(layer, images, strides):
         kernel,
         *bias,
         stride=strides,
-        dilation=layer.dilation_rate,
+        dilation=dilation_rate,
         groups=images.shape[1] if is_depthwise else 1,
     )
 
@@ -111,11 +110,3 @@ def normalization(layer, images):
         case keras.layers.GroupNormalization():
             groups = images.shape[1] if layer.groups == -1 else layer.groups
             return torch.nn.functional.group_norm(images, groups, *weights, eps=1e-3)
-
-
-def activation(function):
-    """PyTorch's activation of the name of Keras's."""
-    names = {"linear": lambda images: images, "swish": torch.nn.functional.silu}
-    names |= {"silu": torch.nn.functional.silu, "tanh": torch.tanh}
-    name = function.__name__
-    return names.get(name) or getattr(torch.nn.functional, name)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kdl.layers.copies import copy_of
+
 # Score of what must not be seen: far below any other, and finite, as a row of nothing
 # but minus infinity would become NaN.
 _UNSEEN = -1e30
@@ -46,7 +48,11 @@ class Attention(keras.layers.Layer):
         self.projection = dense(self, size, "projection", query_shape)
 
     def call(self, inputs, mask=None):
-        key, value = (self._heads(part(inputs)) for part in (self.key, self.value))
+        # On PyTorch, Keras's Dense without a bias knows no float64.
+        key, value = (
+            self._heads(ops.cast(part(inputs), self.compute_dtype))
+            for part in (self.key, self.value)
+        )
         return {"key": key, "value": value, "mask": mask}
 
     def compute_mask(self, inputs, mask=None):
@@ -89,9 +95,8 @@ class Attention(keras.layers.Layer):
 
 def dense(layer, units, name, input_shape, use_bias=True):
     """Returns a `Dense` with the initializers of a layer that it is a part of."""
-    # A copy each, since an initializer draws the same whenever it is asked.
     initializers = {
-        key: keras.saving.serialize_keras_object(getattr(layer, key))
+        key: copy_of(getattr(layer, key))
         for key in ("kernel_initializer", "bias_initializer")
     }
     part = keras.layers.Dense(

@@ -13,8 +13,8 @@ class BottleneckBlock(ResidualBlock):
         outputs = relu(inputs + CB_1x1(CBR_3x3(CBR_1x1(inputs))))
 
     The first reduces the channels to `filters`, for the convolution of 3 by 3 between,
-    and the last expands them again. It has the weights of a `ResidualBlock` of as many
-    `filters`, and four times the channels outside.
+    and the last expands them again. It has about the weights of a `ResidualBlock` of as
+    many `filters`, and four times the channels outside.
 
     The strides are those of the convolution of 3 by 3, as in PyTorch's networks (v1.5);
     the paper has them in the first one, which passes over three pixels in four.

@@ -3,6 +3,7 @@
 import keras
 
 from kdl.checks import check_integer
+from kdl.layers.copies import copy_of
 from kdl.layers.image_block import ImageBlock, make_normalization
 from kdl.layers.images import strided
 
@@ -40,13 +41,14 @@ class ConvBlock(ImageBlock):
             `"CBR"`.
         normalization: `"batch"`, `"layer"` (of each pixel over its channels),
             `"instance"`, `"group"` (of 32 groups, or fewer, so that they divide the
-            channels and have four each), a `keras.layers.Layer`, of which each place
-            gets a copy, or `None`. Defaults to `"batch"`.
+            channels and have four or more each), a `keras.layers.Layer` along the last
+            axis, of which each place gets a copy, or `None`. Defaults to `"batch"`.
         activation: Function, or its name in `keras.activations`. Defaults to
             `"relu"`.
         kernel_initializer: `keras.initializers.Initializer`, or its name, of which
-            each kernel gets a copy. Defaults to `"he_normal"`, which keeps the
-            variance of a signal through `"relu"`. (Of a depthwise kernel, Keras
+            each kernel gets a copy; one with a seed draws the same for kernels of one
+            shape. Defaults to `"he_normal"`, which keeps the variance of a signal
+            through `"relu"`. (Of a depthwise kernel, Keras
             counts the inputs of all channels, and makes it smaller.)
         kernel_regularizer: Optional `keras.regularizers.Regularizer`, or its name, of
             every kernel. Defaults to `None`.
@@ -115,7 +117,7 @@ class ConvBlock(ImageBlock):
                 layer = self._convolution(use_bias=use_bias)
                 self.convolutions.append(layer)
             elif letter == "B" and normalization is not None:
-                layer = make_normalization(normalization, shape[-1], self.dtype_policy)
+                layer = make_normalization(normalization, shape[-1], **self.options)
                 self.normalizations.append(layer)
             else:
                 continue
@@ -146,19 +148,19 @@ class ConvBlock(ImageBlock):
             "dilation_rate": self.dilation_rate,
             "padding": "same",
             "data_format": "channels_last",
-            "dtype": self.dtype_policy,
+            **self.options,
         }
         if self.filters is None:
             return keras.layers.DepthwiseConv2D(
                 self.kernel_size,
-                depthwise_initializer=self.initializer(),
+                depthwise_initializer=copy_of(self.kernel_initializer),
                 depthwise_regularizer=self.kernel_regularizer,
                 **options,
             )
         return keras.layers.Conv2D(
             self.filters,
             self.kernel_size,
-            kernel_initializer=self.initializer(),
+            kernel_initializer=copy_of(self.kernel_initializer),
             kernel_regularizer=self.kernel_regularizer,
             **options,
         )

@@ -5,6 +5,7 @@ from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.conv_block import ConvBlock
+from kdl.layers.copies import copy_of
 from kdl.layers.image_block import Chain, ImageBlock
 from kdl.layers.images import strided
 
@@ -69,14 +70,14 @@ class DecoderBlock(ImageBlock):
             self.filters,
             2,
             strides=2,
-            kernel_initializer=self.initializer(),
+            kernel_initializer=copy_of(self.kernel_initializer),
             kernel_regularizer=self.kernel_regularizer,
             data_format="channels_last",
-            dtype=self.dtype_policy,
+            **self.options,
         )
         self.enlargement.build(below)
         blocks = [ConvBlock(self.filters, **self.shared) for _ in range(self.depth)]
-        self.convolutions = Chain(blocks, dtype=self.dtype_policy)
+        self.convolutions = Chain(blocks, **self.options)
         self.convolutions.build((*skip[:-1], skip[-1] + self.filters))
 
     def transform(self, images, training):

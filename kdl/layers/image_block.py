@@ -24,8 +24,8 @@ class ImageBlock(keras.layers.Layer):
     Args:
         normalization: `"batch"`, `"layer"` (of each pixel over its channels),
             `"instance"`, `"group"` (of 32 groups, or fewer, so that they divide the
-            channels and have four each), a `keras.layers.Layer`, of which each place
-            gets a copy, or `None`. Defaults to `"batch"`.
+            channels and have four or more each), a `keras.layers.Layer` along the last
+            axis, of which each place gets a copy, or `None`. Defaults to `"batch"`.
         activation: Function, or its name in `keras.activations`. Defaults to
             `"relu"`.
         kernel_initializer: `keras.initializers.Initializer`, or its name, of which
@@ -57,6 +57,12 @@ class ImageBlock(keras.layers.Layer):
                 f"`normalization` must be one of {allowed} or a keras.layers.Layer. "
                 f"Received: {normalization=}"
             )
+        if is_layer and getattr(normalization, "axis", -1) not in (-1, 3):
+            raise ValueError(
+                "`normalization` must be along the last axis, whatever the data "
+                f"format is. Received: {type(normalization).__name__} with "
+                f"axis={normalization.axis}"
+            )
         # As a config, since a layer that is only copied is no part of this one.
         self._normalization = keras.saving.serialize_keras_object(normalization)
         self.activation = keras.activations.get(activation)
@@ -79,15 +85,13 @@ class ImageBlock(keras.layers.Layer):
             "kernel_initializer": self.kernel_initializer,
             "kernel_regularizer": self.kernel_regularizer,
             "data_format": "channels_last",
-            "dtype": self.dtype_policy,
+            **self.options,
         }
 
-    def initializer(self):
-        """What one kernel is initialized by: two calls of one draw the same."""
-        initializer = self.kernel_initializer
-        if isinstance(initializer, keras.initializers.Initializer):
-            return initializer.clone()
-        return initializer
+    @property
+    def options(self):
+        """Arguments of any layer within, which is frozen if this one is."""
+        return {"dtype": self.dtype_policy, "trainable": self.trainable}
 
     @property
     def shared_by_pixels(self):
@@ -96,7 +100,9 @@ class ImageBlock(keras.layers.Layer):
         return {**self.shared, **({"normalization": None} if is_instance else {})}
 
     def build(self, input_shape):
-        self.prepare(self._each_shape(last, input_shape))
+        shape = self._each_shape(last, input_shape)
+        self._each_shape(self._check_channels, input_shape)
+        self.prepare(shape)
 
     def call(self, inputs, training=None):
         images = self._each(channels_last, inputs)
@@ -105,6 +111,13 @@ class ImageBlock(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         shape = self.transformed(self._each_shape(last, input_shape))
         return self._each_shape(first, shape)
+
+    def _check_channels(self, shape, data_format):
+        if last(shape, data_format)[-1] is None:
+            raise ValueError(
+                f"The layer {self.name!r} has to know the channels of its inputs. "
+                f"Received: inputs of shape {tuple(shape)}, {data_format=}"
+            )
 
     def _each(self, function, images):
         convert = functools.partial(function, data_format=self.data_format)
@@ -126,21 +139,21 @@ class ImageBlock(keras.layers.Layer):
         }
 
 
-def make_normalization(normalization, channels, dtype):
+def make_normalization(normalization, channels, **options):
     """Returns the layer for an argument `normalization` that is not `None`."""
     match normalization:
         case "batch":
-            return keras.layers.BatchNormalization(dtype=dtype)
+            return keras.layers.BatchNormalization(**options)
         case "layer":
-            return keras.layers.LayerNormalization(dtype=dtype)
+            return keras.layers.LayerNormalization(**options)
         case "instance":
-            return keras.layers.GroupNormalization(-1, dtype=dtype)
+            return keras.layers.GroupNormalization(-1, **options)
         case "group":
             groups = math.gcd(channels, 32)
             while groups > 1 and channels < 4 * groups:
                 groups //= 2
-            return keras.layers.GroupNormalization(groups, dtype=dtype)
-    config = {**normalization.get_config(), "dtype": dtype}
+            return keras.layers.GroupNormalization(groups, **options)
+    config = {**normalization.get_config(), **options}
     del config["name"]
     return type(normalization).from_config(config)
 

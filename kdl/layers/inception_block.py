@@ -77,10 +77,10 @@ class InceptionBlock(ImageBlock):
             [(pooled, 1)],
         ):
             blocks = [ConvBlock(*size, **self.shared) for size in sizes]
-            self.branches.append(Chain(blocks, dtype=self.dtype_policy))
+            self.branches.append(Chain(blocks, **self.options))
             self.branches[-1].build(shape)
         self.pooling = keras.layers.MaxPooling2D(
-            3, 1, "same", data_format="channels_last", dtype=self.dtype_policy
+            3, 1, "same", data_format="channels_last", **self.options
         )
 
     def transform(self, images, training):

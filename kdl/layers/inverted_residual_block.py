@@ -99,9 +99,7 @@ class InvertedResidualBlock(Residual):
         if self.squeeze_ratio is not None:
             excitation = SqueezeExcitation2D(
                 max(1, int(channels * self.squeeze_ratio)),
-                self.activation,
-                "channels_last",
-                dtype=self.dtype_policy,
+                **{key: shared[key] for key in shared if key != "normalization"},
             )
             layers.append(excitation)
         return [*layers, ConvBlock(self.filters, 1, order="CB", **shared)]

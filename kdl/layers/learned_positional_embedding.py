@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.concrete import is_concrete
+from kdl.layers.positions import as_position, is_within
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -81,9 +81,9 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=3, axes={-1: input_shape[-1]})
 
     def call(self, inputs, start_index=0):
-        length = ops.shape(inputs)[1]
-        fits = is_within(self.length, start_index, length, self, "table")
-        positions = ops.arange(length, dtype="int32") + start_index
+        length, start = ops.shape(inputs)[1], as_position(start_index)
+        fits = is_within(self.length, start, length, self, "table")
+        positions = ops.arange(length, dtype="int32") + start
         rows = ops.take(self.embeddings, ops.clip(positions, 0, self.length - 1), 0)
         rows = ops.cast(rows, self.compute_dtype)
         return inputs + ops.where(fits, rows, float("nan"))
@@ -99,35 +99,3 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
             part = getattr(self, name := f"embeddings_{kind}")
             own[name] = part and keras.saving.serialize_keras_object(part)
         return {**super().get_config(), **own}
-
-
-def is_within(size, start, length, layer, what):
-    """Whether tokens are at positions that a layer has.
-
-    Args:
-        size: Integer. Number of these positions.
-        start: Integer or scalar tensor. Position of the first token.
-        length: Integer or scalar tensor. Number of tokens.
-        layer: Layer that the error names.
-        what: String. What has the positions, such as `"table"`.
-
-    Returns:
-        `True`, or a scalar tensor within a graph that does not know it.
-
-    Raises:
-        ValueError: If a token is known to be elsewhere.
-    """
-    if not all(_is_known(x) for x in (start, length)):
-        start, length = (ops.convert_to_tensor(x, "int32") for x in (start, length))
-        return ops.logical_and(start >= 0, start + length <= size)
-    if start < 0 or start + length > size:
-        raise ValueError(
-            f"The layer {layer.name!r} was given a token outside its {what} of {size} "
-            f"positions. Received: {int(length)} tokens from position {int(start)} on"
-        )
-    return True
-
-
-def _is_known(x):
-    # A length that `keras.Model.export` leaves open on JAX is neither.
-    return isinstance(x, int) or (ops.is_tensor(x) and is_concrete(x))

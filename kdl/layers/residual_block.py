@@ -43,12 +43,12 @@ class Residual(ImageBlock):
         return self.strides == 1 and channels == self.width
 
     def prepare(self, shape):
-        branch, dtype = self.branch_of(shape[-1]), self.dtype_policy
-        self.branch = Chain(branch, dtype=dtype)
+        self.branch = Chain(self.branch_of(shape[-1]), **self.options)
         if self.keeps_shape(shape[-1]) and self.rate != 0:
-            self.branch = StochasticDepth(
-                self.branch, self.rate, self.mode, self.seed, dtype=dtype
-            )
+            options = {"mode": self.mode, "seed": self.seed, **self.options}
+            self.branch = StochasticDepth(self.branch, **options)
+            # One number for both, which a callback sees once.
+            self.branch.rate = self.rate
         self.branch.build(shape)
 
     def transformed(self, shape):

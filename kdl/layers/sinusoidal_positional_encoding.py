@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kdl.checks import check_number
+from kdl.layers.positions import as_position
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -65,6 +66,7 @@ class SinusoidalPositionalEncoding(keras.layers.Layer):
                 f"The layer {self.name!r} takes an even number of features, a sine and "
                 f"a cosine each. Received: inputs of shape {tuple(input_shape)}"
             )
+        self.input_spec = keras.InputSpec(ndim=3, axes={-1: size})
         # In turns rather than radians, of which whole ones can be left out.
         exponents = np.arange(0, size, 2) / size
         turns = self.max_wavelength**-exponents / (2 * np.pi)
@@ -75,7 +77,8 @@ class SinusoidalPositionalEncoding(keras.layers.Layer):
         self._turns = np.stack([high, middle, turns - high - middle]).astype("float32")
 
     def call(self, inputs, start_index=0):
-        positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
+        start = as_position(start_index)
+        positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start
         positions = ops.cast(positions, "float32")[:, None, None]
         turns = ops.mod(positions * _constant(self._turns, positions), 1)
         angles = 2 * np.pi * ops.sum(turns, axis=1)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
+from kdl.layers.copies import copy_of
 from kdl.layers.images import channels_last, from_channels_last, last, resolve
 
 
@@ -25,6 +26,10 @@ class SqueezeExcitation2D(keras.layers.Layer):
             the expansion in EfficientNet.
         activation: Function of the bottleneck, or its name in `keras.activations`.
             Defaults to `"relu"`.
+        kernel_initializer: `keras.initializers.Initializer`, or its name, of which
+            both kernels get a copy. Defaults to `"glorot_uniform"`.
+        kernel_regularizer: Optional `keras.regularizers.Regularizer`, or its name, of
+            both kernels. Defaults to `None`.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to `None`, that
             of `keras.config.image_data_format()`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
@@ -48,18 +53,28 @@ class SqueezeExcitation2D(keras.layers.Layer):
         - [Hu et al., 2018](https://arxiv.org/abs/1709.01507)
     """
 
-    def __init__(self, units, activation="relu", data_format=None, **kwargs):
+    def __init__(
+        self,
+        units,
+        activation="relu",
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        data_format=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.units = check_integer("units", units, "[1, inf)")
         self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape):
-        channels, dtype = last(input_shape, self.data_format)[-1], self.dtype_policy
-        self.squeeze = keras.layers.Dense(self.units, self.activation, dtype=dtype)
+        channels = last(input_shape, self.data_format)[-1]
+        self.squeeze = self._dense(self.units, self.activation)
         self.squeeze.build((None, channels))
-        self.excite = keras.layers.Dense(channels, "sigmoid", dtype=dtype)
+        self.excite = self._dense(channels, "sigmoid")
         self.excite.build((None, self.units))
 
     def call(self, inputs):
@@ -68,13 +83,25 @@ class SqueezeExcitation2D(keras.layers.Layer):
         scale = self.excite(self.squeeze(ops.cast(mean, images.dtype)))
         return from_channels_last(images * scale, self.data_format)
 
+    def _dense(self, units, activation):
+        return keras.layers.Dense(
+            units,
+            activation,
+            kernel_initializer=copy_of(self.kernel_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            dtype=self.dtype_policy,
+        )
+
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
+        serialize = keras.saving.serialize_keras_object
         own = {
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "kernel_regularizer": serialize(self.kernel_regularizer),
             "data_format": self.data_format,
         }
         return {**super().get_config(), **own}

@@ -6,7 +6,7 @@ from keras import ops
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.layers.attention import Attention, dense
 from kdl.layers.dropout import drop
-from kdl.layers.learned_positional_embedding import is_within
+from kdl.layers.positions import as_position, is_within
 from kdl.schedules import now, number
 
 
@@ -165,12 +165,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         """
         batch_size = check_integer("batch_size", batch_size, "[1, inf)")
         max_length = check_integer("max_length", max_length, "[1, inf)")
-        if not (self.causal and self.built):
-            raise ValueError(
-                f"The layer {self.name!r} must have causal=True, and have been called "
-                f"or built, to have a cache. Received: causal={self.causal}, "
-                f"built={self.built}"
-            )
+        self._check_causal()
         features = self.input_spec.axes[-1]
         shape = (batch_size, max_length)
         heads = (*shape, self.num_heads, features // self.num_heads)
@@ -234,6 +229,14 @@ class TransformerEncoderBlock(keras.layers.Layer):
         norm.build(shape)
         return norm
 
+    def _check_causal(self):
+        if not (self.causal and self.built):
+            raise ValueError(
+                f"The layer {self.name!r} must have causal=True, and have been called "
+                f"or built, to have a cache. Received: causal={self.causal}, "
+                f"built={self.built}"
+            )
+
     def _dropper(self, training):
         """Function that drops entries of a tensor, at one rate for the whole call."""
         rate = now(self.dropout, training)
@@ -247,6 +250,9 @@ class TransformerEncoderBlock(keras.layers.Layer):
             raise ValueError(
                 f"The layer {self.name!r} takes `cache` and `index` together."
             )
+        if cache is not None:
+            self._check_causal()
+            index = as_position(index)
         x = self._before(self.attention_norm, inputs)
         # Without a mask, it takes that which Keras has for the inputs.
         memory = self.attention(x, mask=mask)

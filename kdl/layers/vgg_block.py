@@ -56,10 +56,10 @@ class VGGBlock(ImageBlock):
 
     def prepare(self, shape):
         blocks = [ConvBlock(self.filters, **self.shared) for _ in range(self.depth)]
-        self.convolutions = Chain(blocks, dtype=self.dtype_policy)
+        self.convolutions = Chain(blocks, **self.options)
         self.convolutions.build(shape)
         self.pooling = keras.layers.MaxPooling2D(
-            padding="same", data_format="channels_last", dtype=self.dtype_policy
+            padding="same", data_format="channels_last", **self.options
         )
 
     def transform(self, images, training):

@@ -48,9 +48,6 @@ def number(name, value, interval):
     if isinstance(value, dict):
         value = keras.saving.deserialize_keras_object(value)
     if isinstance(value, Number):
-        if (value.name, value.interval) == (name, interval):
-            # Of a part that hands it on to a part within it.
-            return value
         value = value.schedule
     value = check_number_or_schedule(name, value, interval)
     return value if isinstance(value, float) else Number(name, value, interval)

@@ -1,5 +1,7 @@
+import keras
 import numpy as np
 import pytest
+import torch
 from contracts import LayerContract, array
 from torch_images import COUNTED, images_of, randomize, residual, to_format, trainable
 
@@ -12,7 +14,6 @@ class TestBottleneckBlock(LayerContract):
         "filters": 2,
         "strides": 2,
         "expansion": 3,
-        "normalization": None,
     }
     input_shape = (2, 6, 5, 4)
     is_composed = True
@@ -27,6 +28,14 @@ class TestBottleneckBlock(LayerContract):
         ),
     ]
 
+    def wrap(self, layer):
+        """Another follows, which keeps the shape and may be dropped."""
+        inputs = keras.Input(self.input_shape[1:])
+        options = {"rate": 0.05, "seed": 1, "dtype": layer.dtype_policy}
+        return keras.Model(
+            inputs, BottleneckBlock(2, expansion=3, **options)(layer(inputs))
+        )
+
     @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
     @pytest.mark.parametrize("preactivation", [False, True])
     @pytest.mark.parametrize(("channels", "strides"), [(6, 1), (4, 1), (6, 2)])
@@ -39,7 +48,12 @@ class TestBottleneckBlock(LayerContract):
         layer.build(images.shape)
         assert (layer.projection is None) == (channels == 6 and strides == 1)
         randomize(layer)
-        desired = to_format(residual(layer, tensor), data_format)
+        orders, projected = (("CBR", "CBR", "CB"), "CB")
+        if preactivation:
+            orders, projected = (("BRC", "BRC", "BRC"), "C")
+        desired = residual(layer, tensor, (1, strides, 1), orders, projected)
+        desired = desired if preactivation else torch.relu(desired)
+        desired = to_format(desired, data_format)
         actual = array(layer(images))
         np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=1e-5)
         assert layer.compute_output_shape(images.shape) == actual.shape

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import torch
 from contracts import LayerContract, array, assert_close
 from torch_images import conv_block, images_of, randomize, to_format
 
@@ -52,6 +53,11 @@ class TestConvBlock(LayerContract):
             "None or a keras.layers.Layer. Received: normalization='weight'",
         ),
         (
+            {"normalization": keras.layers.BatchNormalization(axis=1)},
+            "`normalization` must be along the last axis, whatever the data format "
+            "is. Received: BatchNormalization with axis=1",
+        ),
+        (
             {"data_format": "NHWC"},
             "`data_format` must be one of 'channels_last', 'channels_first'. "
             "Received: data_format='NHWC'",
@@ -85,11 +91,15 @@ class TestConvBlock(LayerContract):
         ids=str,
     )
     def test_is_that_of_torch_with_its_weights(self, options, data_format):
+        seen = ("order", "strides", "dilation_rate")
+        desired = {name: options[name] for name in seen if name in options}
+        functions = {"tanh": torch.tanh, "swish": torch.nn.functional.silu}
+        desired["activation"] = functions.get(options.get("activation"), torch.relu)
         layer = ConvBlock(**{"filters": 8, **options, "data_format": data_format})
         images, tensor = images_of(data_format, (2, 8, 9, 6))
         layer.build(images.shape)
         randomize(layer)
-        desired = to_format(conv_block(layer, tensor), data_format)
+        desired = to_format(conv_block(layer, tensor, **desired), data_format)
         actual = array(layer(images))
         np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=1e-4)
         assert layer.compute_output_shape(images.shape) == actual.shape
@@ -125,6 +135,29 @@ class TestConvBlock(LayerContract):
         assert revived.normalizations[1].momentum == 0.5
         assert isinstance(revived.normalization, keras.layers.BatchNormalization)
 
+    @pytest.mark.parametrize("is_reloaded", [False, True])
+    def test_statistics_of_a_frozen_block_stay(self, is_reloaded, tmp_path):
+        layer = ConvBlock(4, trainable=False, name="block")
+        model = keras.Sequential([keras.Input((6, 6, 3)), layer])
+        model.compile("sgd", "mse")
+        if is_reloaded:
+            model.save(tmp_path / "model.keras")
+            model = keras.saving.load_model(tmp_path / "model.keras")
+        images, _ = images_of("channels_last", (8, 3, 6, 6))
+        model.fit(images, np.zeros((8, 6, 6, 4)), verbose=0)
+        (norm,) = model.get_layer("block").normalizations
+        assert_close(norm.moving_mean, np.zeros(4))
+
+    def test_refuses_unknown_channels(self):
+        with pytest.raises(ValueError) as error:
+            ConvBlock(4, name="block", data_format="channels_last").build(
+                (None, 6, 6, None)
+            )
+        assert str(error.value) == (
+            "The layer 'block' has to know the channels of its inputs. Received: "
+            "inputs of shape (None, 6, 6, None), data_format='channels_last'"
+        )
+
     def test_learns_the_statistics_of_a_batch(self):
         layer = ConvBlock(4, data_format="channels_last")
         images, _ = images_of("channels_last", (8, 3, 6, 6))
@@ -158,6 +191,6 @@ class TestConvBlock(LayerContract):
         model = keras.Sequential([keras.Input(shape), layer])
         for size in ((5, 4), (2, 7)):
             images, tensor = images_of(data_format, (2, 3, *size))
-            desired = to_format(conv_block(layer, tensor), data_format)
+            desired = to_format(conv_block(layer, tensor, strides=2), data_format)
             actual = model.predict(images, verbose=0)
             np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=1e-5)

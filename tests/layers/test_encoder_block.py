@@ -12,7 +12,6 @@ class TestEncoderBlock(LayerContract):
     arguments = {
         "filters": 4,
         "depth": 1,
-        "normalization": None,
     }
     input_shape = (2, 5, 6, 3)
     is_composed = True

@@ -11,7 +11,6 @@ class TestInceptionBlock(LayerContract):
     component = InceptionBlock
     arguments = {
         "filters": [3, 2, 4, 1, 2, 5],
-        "normalization": None,
     }
     input_shape = (2, 6, 5, 3)
     is_composed = True

@@ -1,11 +1,12 @@
 import keras
 import numpy as np
 import pytest
+import torch
 from contracts import LayerContract, array, assert_close
 from torch_images import COUNTED, images_of, randomize, residual, to_format, trainable
 
 from kdl.layers import Clock, ResidualBlock
-from kdl.schedules import Adjustable, Warmup
+from kdl.schedules import Adjustable
 from kdl.schedules.number import find_numbers
 
 FORMATS = ["channels_first", "channels_last"]
@@ -20,9 +21,9 @@ class TestResidualBlock(LayerContract):
         "rate": 0.25,
         "mode": "batch",
         "seed": 1,
-        "normalization": None,
     }
     input_shape = (2, 6, 5, 3)
+    is_composed = True
     refused = [
         (
             {"filters": 0},
@@ -43,6 +44,12 @@ class TestResidualBlock(LayerContract):
         ),
     ]
 
+    def wrap(self, layer):
+        """Another follows, which keeps the shape and may be dropped."""
+        inputs = keras.Input(self.input_shape[1:])
+        options = {"rate": 0.05, "seed": 1, "dtype": layer.dtype_policy}
+        return keras.Model(inputs, ResidualBlock(3, **options)(layer(inputs)))
+
     @pytest.mark.parametrize("data_format", FORMATS)
     @pytest.mark.parametrize("preactivation", [False, True])
     @pytest.mark.parametrize(("filters", "strides"), [(3, 1), (4, 1), (3, 2)])
@@ -54,7 +61,12 @@ class TestResidualBlock(LayerContract):
         images, tensor = images_of(data_format, (2, 3, 6, 7))
         layer.build(images.shape)
         randomize(layer)
-        desired = to_format(residual(layer, tensor), data_format)
+        orders, projected = (("CBR", "CB"), "CB")
+        if preactivation:
+            orders, projected = (("BRC", "BRC"), "C")
+        desired = residual(layer, tensor, (strides, 1), orders, projected)
+        desired = desired if preactivation else torch.relu(desired)
+        desired = to_format(desired, data_format)
         actual = array(layer(images))
         np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=1e-5)
         assert layer.compute_output_shape(images.shape) == actual.shape
@@ -93,11 +105,14 @@ class TestResidualBlock(LayerContract):
 
     @pytest.mark.parametrize("mode", ["batch", "row"])
     def test_rate_follows_a_schedule(self, mode):
-        block = ResidualBlock(3, rate=Warmup(0.5, 10), mode=mode)
+        """From none to almost one, at which nothing is added."""
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.0, 0.999999])
+        block = ResidualBlock(3, rate=rate, mode=mode, preactivation=True)
         model = keras.Sequential([keras.Input((5, 5, 3)), Clock(), block])
-        model.compile("sgd", "mse")
-        images = np.ones((4, 5, 5, 3))
-        model.fit(images, images, batch_size=2, verbose=0)
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        images = np.random.default_rng(0).normal(size=(4, 5, 5, 3)).astype("float32")
+        losses = [float(model.train_on_batch(images, images)) for _ in range(2)]
+        assert losses[0] > 1e-6 and losses[1] == 0
 
     def test_has_one_rate_to_adjust(self):
         block = ResidualBlock(3, rate=Adjustable(0.5))

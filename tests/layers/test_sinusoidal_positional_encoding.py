@@ -84,3 +84,19 @@ class TestSinusoidalPositionalEncoding(LayerContract):
             "The layer 'positions' takes an even number of features, a sine and a "
             "cosine each. Received: inputs of shape (2, 4, 5)"
         )
+
+    def test_takes_positions_of_any_integer_type(self):
+        layer, zeros = self.make(), np.zeros((1, 3, 4))
+        desired = layer(zeros, start_index=5)
+        for dtype in ("int32", "int64"):
+            assert_close(layer(zeros, start_index=np.array(5, dtype)[()]), desired)
+            tensor = keras.ops.convert_to_tensor(5, dtype)
+            assert_close(layer(zeros, start_index=tensor), desired)
+        with pytest.raises(ValueError, match="must be an integer"):
+            layer(zeros, start_index=1.5)
+
+    def test_refuses_other_features_than_it_was_built_for(self):
+        layer = self.make()
+        layer(np.zeros((1, 3, 4)))
+        with pytest.raises(ValueError, match="expected axis -1"):
+            layer(np.zeros((1, 3, 6)))

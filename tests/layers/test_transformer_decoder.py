@@ -5,7 +5,6 @@ import torch
 from contracts import LayerContract, array, assert_close, compiled, normal
 
 from kdl.layers import Clock, TransformerDecoderBlock, TransformerEncoderBlock
-from kdl.schedules import Warmup
 
 ARGUMENTS = {
     "num_heads": 2,
@@ -181,13 +180,17 @@ class TestTransformerDecoderBlock(LayerContract):
             weight.assign(np.zeros(weight.shape))
         assert_close(decoder(inputs, context), encoder(inputs))
 
-    def test_dropout_may_follow_a_schedule(self):
+    def test_dropout_follows_a_schedule(self):
+        """From none to almost one, at which nothing is added."""
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.0, 0.999999])
         inputs = keras.Input((5, 4))
         x = Clock()(inputs)
-        model = keras.Model(inputs, self.make(dropout=Warmup(0.5, 4))(x, x))
-        model.compile("sgd", "mse")
-        x = np.ones((8, 5, 4))
-        model.fit(x, x, batch_size=4, verbose=0)
+        block = self.make(dropout=rate, norm_first=True)
+        model = keras.Model(inputs, block(x, x))
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        x = array(normal((8, 5, 4)))
+        losses = [float(model.train_on_batch(x, x)) for _ in range(2)]
+        assert losses[0] > 1e-6 and losses[1] == 0
 
     @pytest.mark.parametrize("lengths", [[1] * 5, [3, 2]])
     @pytest.mark.parametrize("context_mask", [None, CONTEXT_MASK])

@@ -15,7 +15,6 @@ from kdl.layers import (
     SinusoidalPositionalEncoding,
     TransformerEncoderBlock,
 )
-from kdl.schedules import Warmup
 
 # Of two sequences of five tokens, those that are no padding.
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "bool")
@@ -243,12 +242,17 @@ class TestTransformerEncoderBlock(LayerContract):
         np.testing.assert_array_equal(draws[0], draws[1])
         assert (draws[0] != draws[2]).any()
 
-    def test_dropout_may_follow_a_schedule(self):
-        block = self.make(dropout=Warmup(0.5, 4))
-        model = keras.Sequential([keras.Input((5, 4)), Clock(), block])
-        model.compile("sgd", "mse")
-        x = np.ones((8, 5, 4))
-        model.fit(x, x, batch_size=4, verbose=0)
+    def test_dropout_follows_a_schedule(self):
+        """From none to almost one, at which nothing is added."""
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.0, 0.999999])
+        inputs = keras.Input((5, 4))
+        x = Clock()(inputs)
+        block = self.make(dropout=rate, norm_first=True)
+        model = keras.Model(inputs, block(x))
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        x = array(normal((8, 5, 4)))
+        losses = [float(model.train_on_batch(x, x)) for _ in range(2)]
+        assert losses[0] > 1e-6 and losses[1] == 0
 
     @pytest.mark.parametrize("lengths", [[1] * 5, [3, 2]])
     @pytest.mark.parametrize("mask", [None, MASK, MASK[:, ::-1]])
@@ -355,3 +359,9 @@ class TestTransformerEncoderBlock(LayerContract):
             "`num_heads` of the layer 'block' must divide the features of its inputs. "
             "Received: num_heads=3, inputs of shape (2, 5, 4)"
         )
+
+    def test_refuses_a_cache_of_another_block(self):
+        block, inputs = self.built(causal=False), self.inputs()
+        cache = self.built().make_cache(2, 5)
+        with pytest.raises(ValueError, match="must have causal=True"):
+            block(inputs, cache=cache, index=0)
