@@ -33,17 +33,11 @@ class InvertedResidualBlock(Residual):
         squeeze_ratio: Float in `(0, 1]`. Size of the bottleneck of
             `SqueezeExcitation2D` over the channels of the inputs, or `None` for none,
             as in MobileNetV2. Defaults to EfficientNet's `0.25`.
-        rate: Float in `[0, 1)`, or a schedule of it. Probability that the branch is
-            dropped. Usually it grows with depth: see `StochasticDepth.linear_rates`.
-            Defaults to `0.0`.
-        mode: `"batch"` or `"row"`, as of `StochasticDepth`, where it is said when the
-            first one saves time. Defaults to EfficientNet's `"row"`.
-        seed: Optional integer. Makes the sequence of draws reproducible on a given
-            backend. Defaults to `None`.
         activation: Function, or its name in `keras.activations`. Defaults to
             EfficientNet's `"swish"`; MobileNetV2 has `"relu6"`.
-        **kwargs: `normalization`, `kernel_initializer`, `kernel_regularizer` and
-            `data_format`, as of `kdl.layers.ConvBlock`, and arguments of
+        **kwargs: `rate`, `mode` and `seed` as of `kdl.layers.ResidualBlock`;
+            `normalization`, `kernel_initializer`, `kernel_regularizer` and
+            `data_format`, as of `kdl.layers.ConvBlock`; and arguments of
             `keras.layers.Layer`, such as `name`.
 
     Call arguments:
@@ -76,15 +70,10 @@ class InvertedResidualBlock(Residual):
         strides=1,
         expansion=6,
         squeeze_ratio=0.25,
-        rate=0.0,
-        mode="row",
-        seed=None,
         activation="swish",
         **kwargs,
     ):
-        super().__init__(
-            filters, strides, rate, mode, seed, activation=activation, **kwargs
-        )
+        super().__init__(filters, strides, activation=activation, **kwargs)
         self.kernel_size = check_integer("kernel_size", kernel_size, "[1, inf)")
         self.expansion = check_integer("expansion", expansion, "[1, inf)")
         self.squeeze_ratio = squeeze_ratio

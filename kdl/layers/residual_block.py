@@ -19,14 +19,14 @@ class Residual(ImageBlock):
     Args:
         filters: Integer in `[1, inf)`. Channels.
         strides: Integer in `[1, inf)`. Factor by which height and width shrink.
-        rate: Float in `[0, 1)`, or a schedule of it. Probability that the blocks are
-            dropped.
-        mode: `"batch"` or `"row"`, as of `kdl.layers.StochasticDepth`.
-        seed: Optional integer.
+        rate: Float in `[0, 1)`, or a schedule of it. Probability that the layers are
+            dropped. Defaults to `0.0`.
+        mode: `"batch"` or `"row"`, as of `StochasticDepth`. Defaults to `"row"`.
+        seed: Optional integer. Defaults to `None`.
         **kwargs: Arguments of `ImageBlock`.
     """
 
-    def __init__(self, filters, strides, rate, mode, seed, **kwargs):
+    def __init__(self, filters, strides, rate=0.0, mode="row", seed=None, **kwargs):
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         self.strides = check_integer("strides", strides, "[1, inf)")
@@ -113,7 +113,8 @@ class ResidualBlock(Residual):
         filters)`, or with the channels first.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If an argument is not as described, or if in the mode `"batch"` the
+            penalty of the kernels follows a schedule.
 
     Example:
 
