@@ -71,6 +71,7 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=3)
 
     def build(self, input_shape):
+        self.compute_output_shape(input_shape)
         self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.length, input_shape[-1]),
