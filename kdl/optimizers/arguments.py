@@ -10,7 +10,12 @@ from kdl.regularizers import ElasticNet
 from kdl.schedules.number import check_values
 
 # Of hyperparameters that may follow a schedule.
-INTERVALS = {"beta_1": "[0, 1)", "beta_2": "[0, 1)", "weight_decay": "[0, inf)"}
+INTERVALS = {
+    "beta_1": "[0, 1)",
+    "beta_2": "[0, 1)",
+    "momentum": "[0, 1)",
+    "weight_decay": "[0, inf)",
+}
 
 
 def check_inner_optimizer(inner_optimizer):
@@ -70,11 +75,14 @@ def check_proximal(proximal, inner_optimizer):
 
 def check_hyperparameters(hyperparameters, inner_optimizer):
     """Returns hyperparameters by name, provided the optimizer would use them."""
-    # Those that Keras computes with. Others, such as the momentum of SGD, it also asks
-    # for in an `if`, which no tensor can answer while a graph is made.
+    # Others Keras reads in Python alone. One that is 0 has no place in its state.
     allowed = []
-    if type(inner_optimizer).update_step is keras.optimizers.Adam.update_step:
+    step, optimizers = type(inner_optimizer).update_step, keras.optimizers
+    if step is optimizers.Adam.update_step:
         allowed += ["beta_1", "beta_2"]
+    moving = step in (optimizers.SGD.update_step, optimizers.RMSprop.update_step)
+    if moving and inner_optimizer.momentum:
+        allowed.append("momentum")
     if inner_optimizer.weight_decay is not None:
         allowed.append("weight_decay")
     for name in hyperparameters or {}:

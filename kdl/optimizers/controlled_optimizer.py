@@ -16,6 +16,7 @@ from kdl.optimizers.arguments import (
     paths_of,
 )
 from kdl.optimizers.freezing import freezing
+from kdl.optimizers.momentum import as_momentum
 from kdl.optimizers.proximal import shrink, step_sizes
 from kdl.optimizers.tensors import assign, lerp, read, snapshot, untaped
 from kdl.optimizers.watching import watching
@@ -74,8 +75,10 @@ class ControlledOptimizer(Wrapper):
             `kdl.regularizers.ElasticNet` of numbers. The inner optimizer must be one
             of Keras's SGD, Adam, AdamW, RMSprop and Adagrad.
         hyperparameters: Optional dict. Keys are among `"beta_1"` and `"beta_2"`, of
-            Adam and AdamW, and `"weight_decay"`, of any optimizer that has one.
-            Values are schedules or floats, in place of what the inner optimizer has.
+            Adam and AdamW, `"momentum"`, of SGD and RMSprop, and `"weight_decay"`, of
+            any optimizer that has one already. Values are schedules, such as
+            `kdl.schedules.OneCycleMomentum`, or floats, in place of what the inner
+            optimizer has.
         watch: Boolean. Whether to keep, for each variable, the norm of the gradient,
             before it is clipped, and the ratio of the norm of the last update to that
             of the variable. Both are vectors in the order of the variables,
@@ -216,6 +219,8 @@ class ControlledOptimizer(Wrapper):
     def _replacements(self, old, numbers):
         """Attributes of the inner optimizer during an update."""
         attributes = {name: numbers[name] for name in self.hyperparameters}
+        if not isinstance(attributes.get("momentum", 0.0), float):
+            attributes["momentum"] = as_momentum(attributes["momentum"])
         if "learning_rate" in self.adjustable:
             rate = self.learning_rate
             attributes["_learning_rate"] = lambda: rate

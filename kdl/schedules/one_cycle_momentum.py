@@ -18,7 +18,9 @@ class OneCycleMomentum(keras.optimizers.schedules.LearningRateSchedule):
     to 0, where it stays.
 
     While the rate is large, a smaller momentum keeps the steps short and lets them
-    turn sooner. Keras has no schedule of momentum.
+    turn sooner. Keras has no schedule of momentum: a
+    `kdl.optimizers.ControlledOptimizer` takes it for that of SGD and RMSprop, and for
+    `beta_1` of Adam and AdamW.
 
     The defaults, the phases and the step on which each one ends are those of
     PyTorch's `OneCycleLR(cycle_momentum=True)`, which however refuses steps beyond

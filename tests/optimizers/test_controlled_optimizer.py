@@ -1,12 +1,14 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
-from contracts import OptimizerContract, array, same
+from contracts import OptimizerContract, array, compile_without_a_compiler, same
 from keras import ops
 
 from kdl.optimizers import ControlledOptimizer
 from kdl.regularizers import ElasticNet
-from kdl.schedules import Adjustable
+from kdl.schedules import Adjustable, OneCycle, OneCycleMomentum
 
 Steps = keras.optimizers.schedules.PiecewiseConstantDecay
 ADAM = keras.optimizers.Adam(0.01)
@@ -68,7 +70,7 @@ class TestControlledOptimizer(OptimizerContract):
         ),
         (
             {
-                "inner_optimizer": keras.optimizers.SGD(momentum=0.9),
+                "inner_optimizer": keras.optimizers.SGD(),
                 "hyperparameters": {"momentum": 0.5},
             },
             "`hyperparameters` must be among those that the inner optimizer can take "
@@ -333,6 +335,12 @@ def flat_fit(model, batches, **options):
         ("beta_1", keras.optimizers.Adam),
         ("beta_2", keras.optimizers.Adam),
         ("weight_decay", keras.optimizers.AdamW),
+        ("momentum", functools.partial(keras.optimizers.SGD, momentum=0.1)),
+        (
+            "momentum",
+            functools.partial(keras.optimizers.SGD, momentum=0.1, nesterov=True),
+        ),
+        ("momentum", functools.partial(keras.optimizers.RMSprop, momentum=0.1)),
     ],
 )
 def test_hyperparameters_are_in_force(name, inner):
@@ -347,6 +355,24 @@ def test_hyperparameters_are_in_force(name, inner):
         reference.apply([ops.ones(2)], weights)
     np.testing.assert_allclose(actual, array(weights[0]), rtol=1e-5)
     assert optimizer.values()[name] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_momentum_cycles_with_the_rate(jit_compile, monkeypatch):
+    compile_without_a_compiler(monkeypatch)
+    rate = OneCycle(0.5, 6, pct_start=0.5)
+    momentum = OneCycleMomentum(6, pct_start=0.5, base_momentum=0.0)
+    inner = keras.optimizers.SGD(rate, momentum=0.9)
+    optimizer = ControlledOptimizer(inner, hyperparameters={"momentum": momentum})
+    actual = flat_fit(flat_model(optimizer, jit_compile=jit_compile), 6)
+    weight, velocity = 1.0, 0.0
+    for step in range(6):
+        velocity = float(momentum(step)) * velocity - float(rate(step))
+        weight += velocity
+    np.testing.assert_allclose(actual, [weight, weight - 2], rtol=1e-5)
+    # At the peak of the rate there is none.
+    assert float(momentum(2)) == pytest.approx(0, abs=1e-6)
+    assert optimizer.values()["momentum"] == pytest.approx(0.95)
 
 
 def test_thaws_by_a_schedule_without_a_second_trace():
