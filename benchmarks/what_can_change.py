@@ -873,7 +873,7 @@ BY_HAND = {
     "`SGD.momentum = x` each epoch": (
         PLAIN_MOMENTUM,
         of_optimizer("momentum"),
-        "none: `beta_1` of Adam",
+        HYPERPARAMETERS,
     ),
     "`layer.trainable = False` after an epoch": (
         FROZEN,

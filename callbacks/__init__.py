@@ -1,8 +1,19 @@
 """Callbacks for `model.fit`."""
 
 from kdl.callbacks.adjust import Adjust
+from kdl.callbacks.early_stopping import EarlyStopping
+from kdl.callbacks.gradual_unfreezing import GradualUnfreezing
 from kdl.callbacks.log_numbers import LogNumbers
 from kdl.callbacks.reduce_on_plateau import ReduceOnPlateau
+from kdl.callbacks.resume import Resume
 from kdl.callbacks.wandb_logger import WandbLogger
 
-__all__ = ["Adjust", "LogNumbers", "ReduceOnPlateau", "WandbLogger"]
+__all__ = [
+    "Adjust",
+    "EarlyStopping",
+    "GradualUnfreezing",
+    "LogNumbers",
+    "ReduceOnPlateau",
+    "Resume",
+    "WandbLogger",
+]

@@ -146,6 +146,12 @@ def _refusal(model, name, numbers, found):
             "The learning rate follows a schedule alone: wrap the optimizer in "
             "`kdl.optimizers.ControlledOptimizer`."
         )
+    elif name.startswith("multiplier/"):
+        pattern = name.removeprefix("multiplier/")
+        advice = (
+            "Compile it with `kdl.optimizers.ControlledOptimizer(optimizer, "
+            f"multipliers={{{pattern!r}: kdl.schedules.Adjustable()}})`."
+        )
     else:
         advice = (
             "Keras compiles a Python number, such as the rate of its own Dropout, into "

@@ -1,11 +1,11 @@
 """Reduction on a plateau."""
 
 import math
-import warnings
 
 import keras
 
 from kdl.callbacks.adjust import AdjustableNumber
+from kdl.callbacks.monitoring import LoggedMetric
 from kdl.checks import check_choice, check_integer, check_number
 
 
@@ -80,15 +80,16 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._number = AdjustableNumber(self.model, self.name)
+        self._metric = LoggedMetric(self.monitor, f"reduce {self.name!r} by")
         self._best = math.inf
         self._bad = self._cooling = 0
-        self._warned = False
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.monitor not in logs:
-            self._miss(logs)
+        value = self._metric.value(logs)
+        if value is None:
             return
-        value = logs[self.monitor] if self.mode == "min" else -logs[self.monitor]
+        if self.mode == "max":
+            value = -value
         if value < self._best - self.min_delta:
             self._best, self._bad = value, 0
         else:
@@ -103,15 +104,11 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._number = None
 
-    def _miss(self, logs):
-        names = ", ".join(map(repr, logs))
-        message = (
-            f"The logs have no metric {self.monitor!r} to reduce {self.name!r} by. "
-            f"They have: {names}."
-        )
-        # By `validation_freq`, an epoch may be without validation.
-        if not self.monitor.startswith("val_") or "'val_" in names:
-            raise ValueError(message)
-        if not self._warned:
-            self._warned = True
-            warnings.warn(message, stacklevel=3)
+    def get_state(self):
+        """Returns what has been seen, for `kdl.callbacks.Resume`."""
+        return {"best": self._best, "bad": self._bad, "cooling": self._cooling}
+
+    def set_state(self, state):
+        """Goes on from what `get_state` returned."""
+        self._best, self._bad = state["best"], state["bad"]
+        self._cooling = state["cooling"]

@@ -636,51 +636,138 @@ class CallbackContract(Contract):
     Attributes:
         seen: List. What the compiled steps of three epochs of three batches see of
             the number `"probe/value"`, which is 8 unless the callback adjusts it.
+        alone: Boolean. Whether `fit` takes it alone as well, rather than in a list.
     """
 
     seen = [8] * 9
+    alone = True
 
-    def trained(self, *callbacks):
-        """History, weights and what the steps saw, of the same small fit each time."""
+    def optimizer(self, **options):
+        return keras.optimizers.SGD(0.1, **options)
+
+    def small_model(self, optimizer=None, **options):
         keras.utils.set_random_seed(0)
         probe = Probe(Adjustable(8), 9, name="probe")
         model = keras.Sequential(
             [keras.Input((4,)), Clock(), probe, keras.layers.Dense(3)], name="model"
         )
-        model.compile(keras.optimizers.SGD(0.1), "mse")
-        before = model.to_json()
+        model.compile(optimizer or self.optimizer(), "mse", **options)
+        return model
+
+    def train(self, model, callbacks, epochs=3, **options):
+        before = model.get_config()
         x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
         history = model.fit(
             x,
             x[:, :3],
             batch_size=8,
-            epochs=3,
+            epochs=epochs,
             validation_split=0.25,
-            callbacks=list(callbacks),
+            shuffle=False,
+            callbacks=callbacks,
             verbose=0,
+            **options,
         )
         # A callback changes numbers, not what the model is made of.
-        assert model.to_json() == before
-        return history.history, [array(weight) for weight in model.weights]
+        assert model.get_config() == before
+        return history.history
+
+    def state(self, model):
+        """Weights, and what the steps saw among them."""
+        return [array(weight) for weight in model.weights]
+
+    def trained(self, callbacks):
+        """History and state of the same small fit each time."""
+        model = self.small_model()
+        return self.train(model, callbacks), self.state(model)
+
+    @property
+    def expected(self):
+        """What an uninterrupted fit comes to, found once for all tests."""
+        if "_expected" not in vars(type(self)):
+            type(self)._expected = self.trained([self.make()])
+        return self._expected
+
+    def assert_sees(self, model, seen):
+        probe = model.get_layer("probe")
+        assert_close(probe.calls, len(seen))
+        assert_close(probe.seen, seen)
 
     def test_compiled_step_sees_what_it_sets(self):
-        _, weights = self.trained(self.make())
-        # Those of the probe: how many calls it has recorded, and the record.
-        assert_close(weights[1], 9)
-        assert_close(weights[2], self.seen)
+        model = self.small_model()
+        self.train(model, [self.make()])
+        self.assert_sees(model, self.seen)
+
+    def test_compiled_step_sees_it_in_every_setting(self):
+        # On PyTorch tracing takes half a minute: benchmarks/what_can_change.py does it.
+        jit_compile = keras.backend.backend() != "torch"
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            optimizer = self.optimizer(gradient_accumulation_steps=2)
+            model = self.small_model(optimizer=optimizer, jit_compile=jit_compile)
+            self.train(model, [self.make()])
+        finally:
+            keras.config.set_dtype_policy(policy)
+        self.assert_sees(model, self.seen)
+
+    def test_compiled_step_sees_it_where_keras_runs_several_at_once(self):
+        if keras.backend.backend() == "torch":
+            pytest.skip("Keras has no steps_per_execution on PyTorch")
+        model = self.small_model(steps_per_execution=3)
+        self.train(model, [self.make()])
+        self.assert_sees(model, self.seen)
 
     def test_a_second_fit_is_like_a_first(self):
         callback = self.make()
-        first, second = self.trained(callback), self.trained(callback)
-        assert same(first, self.trained(self.make()))
+        first, second = self.trained([callback]), self.trained([callback])
+        assert same(first, self.expected)
         assert same(second, first)
+
+    def test_a_fit_after_an_interrupted_one_is_like_a_first(self):
+        def interrupt(epoch, logs):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+        callback = self.make()
+        interruption = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            self.trained([callback, interruption])
+        assert same(self.trained([callback]), self.expected)
 
     def test_survives_copies(self):
         original = self.make()
         pickled = pickle.loads(pickle.dumps(original))
-        expected = self.trained(self.make())
         for clone in (copy.deepcopy(original), pickled):
-            assert same(self.trained(clone), expected)
+            assert same(self.trained([clone]), self.expected)
+        # Of one that has been used, too.
+        assert same(self.trained([copy.deepcopy(clone)]), self.expected)
+        pickle.dumps(clone)
+
+    def test_goes_on_where_it_was(self):
+        model, first = self.small_model(), self.make()
+        before = self.train(model, [first], epochs=1)
+        second = self.make()
+        callbacks = [second]
+        if hasattr(first, "get_state"):
+            # As after a file.
+            state = pickle.loads(pickle.dumps(first.get_state()))
+            json.dumps(keras.tree.map_structure(_plain, state))
+            restore = keras.callbacks.LambdaCallback(
+                on_train_begin=lambda logs: second.set_state(state)
+            )
+            callbacks.append(restore)
+        after = self.train(model, callbacks, initial_epoch=1)
+        history = {name: before[name] + after[name] for name in before}
+        assert same((history, self.state(model)), self.expected)
+
+    def test_works_alone_or_refuses(self):
+        if self.alone or keras.backend.backend() == "tensorflow":
+            assert same(self.trained(self.make()), self.expected)
+        else:
+            with pytest.raises(RuntimeError) as error:
+                self.trained(self.make())
+            assert str(error.value) == "`fit` must get its callbacks in a list"
 
 
 class SpaceContract:
@@ -904,6 +991,11 @@ def normal(shape, dtype="float32"):
 def array(tensor):
     """Returns a tensor of any backend as a NumPy array."""
     return keras.ops.convert_to_numpy(tensor)
+
+
+def _plain(value):
+    """An array of a state, which need not be JSON, as something that is."""
+    return None if isinstance(value, np.ndarray) else value
 
 
 def assert_close(actual, desired):

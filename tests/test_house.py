@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "metrics": SIMPLE,
     "optimizers": SIMPLE | {"regularizers"},
     "layers": SIMPLE | {"initializers", "losses", "regularizers"},
-    "callbacks": COMPONENTS,
+    "callbacks": COMPONENTS | {"files"},
     "spaces": COMPONENTS,
     "data": {"checks"},
     "recipes": COMPONENTS | {"callbacks", "data", "spaces"},

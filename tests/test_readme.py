@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = PAGES[0].read_text(encoding="utf-8")
 
 
@@ -30,7 +30,7 @@ SCRIPTS = [
 
 
 def test_there_are_scripts():
-    assert len(SCRIPTS) == 10
+    assert len(SCRIPTS) >= 10
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

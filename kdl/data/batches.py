@@ -18,7 +18,8 @@ class Batches(keras.utils.PyDataset):
 
     Pass it to `fit` with `shuffle=False`; `fit` would shuffle the batches again,
     with Python's `random`. A training that goes on at `initial_epoch` sees what it
-    would have seen, if it is given batches that begin with that `epoch`.
+    would have seen, if it is given batches that begin with that `epoch`;
+    `kdl.callbacks.Resume` sees to it.
 
     Args:
         x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes.
@@ -100,6 +101,15 @@ class Batches(keras.utils.PyDataset):
             for function in self.augment:
                 x, y = function(x, y, rng)
         return x, y
+
+    def begin_at(self, epoch):
+        """Has a `fit` that has not yet asked for a batch begin with an epoch.
+
+        Args:
+            epoch: Integer in `[0, inf)`.
+        """
+        epoch = check_integer("epoch", epoch, "[0, inf)")
+        self.epoch = epoch - max(0, self._ends - 1)
 
     def on_epoch_end(self):
         self._ends += 1

@@ -58,6 +58,9 @@ class TestWandbLogger(CallbackContract):
         yield
         wandb.teardown()  # W&B reads its environment once.
 
+    def test_works_alone_or_refuses(self):
+        """It warns: see `test_refuses_to_log_batches_from_a_thread`."""
+
     def fit(self, *callbacks, model=None, **arguments):
         arguments = {"epochs": 2, "callbacks": list(callbacks), **arguments}
         model = model or shared()
