@@ -3,6 +3,7 @@
 from kdl.callbacks.adjust import Adjust
 from kdl.callbacks.early_stopping import EarlyStopping
 from kdl.callbacks.gradual_unfreezing import GradualUnfreezing
+from kdl.callbacks.learning_rate_finder import LearningRateFinder
 from kdl.callbacks.log_numbers import LogNumbers
 from kdl.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kdl.callbacks.resume import Resume
@@ -12,6 +13,7 @@ __all__ = [
     "Adjust",
     "EarlyStopping",
     "GradualUnfreezing",
+    "LearningRateFinder",
     "LogNumbers",
     "ReduceOnPlateau",
     "Resume",

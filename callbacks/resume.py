@@ -5,7 +5,12 @@ from pathlib import Path
 import keras
 
 from kdl.callbacks import checkpoint
-from kdl.callbacks.states import random_states, set_random_states, variables_of
+from kdl.callbacks.states import (
+    check_built,
+    random_states,
+    set_random_states,
+    variables_of,
+)
 from kdl.checks import check_boolean, check_integer
 
 
@@ -88,12 +93,7 @@ class Resume(keras.callbacks.Callback):
             return
         values, notes = checkpoint.read(self.path)
         model, problem = self.model, self._problem(notes)
-        if not model.built:
-            raise ValueError(
-                f"The model {model.name!r} has no weights yet, into which those of "
-                f"{self.path} could go. Begin it with a `keras.Input`, or call it on a "
-                "batch before `fit`."
-            )
+        check_built(model)
         try:
             if problem:
                 raise ValueError(problem)

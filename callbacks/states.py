@@ -3,12 +3,25 @@
 import keras
 import numpy as np
 
+from kdl.layers.clock import numbers_of
+
+
+def check_built(model):
+    """Refuses a model of which there is no state yet."""
+    if not model.built:
+        raise ValueError(
+            f"The model {model.name!r} has no weights yet that could be restored. "
+            "Begin it with a `keras.Input`, or call it on a batch before `fit`."
+        )
+
 
 def variables_of(model):
     """Returns the variables of a compiled model and of its optimizer.
 
     With those of a model comes the random state of its layers.
     """
+    # Those of its adjustable numbers are made when its clock looks for them.
+    numbers_of(model)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

@@ -1,4 +1,4 @@
-"""Folders of runs and searches, as they are written."""
+"""Folders of runs, searches and sweeps, as they are written."""
 
 import contextlib
 import csv
@@ -16,7 +16,7 @@ from kdl_cli.reports import HYPERPARAMETERS, SETTINGS
 
 
 class Folder:
-    """Folder of a run or a search that this process writes.
+    """Folder of a run, a search or a sweep that this process writes.
 
     Args:
         path: `Path`.
@@ -70,6 +70,12 @@ class Folder:
     def write_model(self, model):
         with atomic(self.path / "model.keras") as draft:
             model.save(draft)
+
+    def listing(self):
+        """A line that names its files."""
+        # Not what is hidden, such as the lock of a search.
+        files = sorted(file.name for file in self.path.glob("[!.]*") if file.is_file())
+        return f"In {self.path}: {', '.join(files)}"
 
 
 @contextlib.contextmanager

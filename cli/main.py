@@ -31,6 +31,21 @@ Data = Annotated[
         "tfds:NAME. Defaults to the recipe's own data."
     ),
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A hyperparameter, as `kdl describe` names it. Repeatable.",
+    ),
+]
+Hp = Annotated[
+    Path | None,
+    typer.Option(
+        help="hyperparameters.json of a run or a search, or the folder it is in. "
+        "--set overrides it."
+    ),
+]
 Epochs = Annotated[
     int | None, typer.Option(min=1, help="Defaults to the recipe's own number.")
 ]
@@ -73,21 +88,8 @@ def describe(
 @app.command()
 def run(
     recipe: Recipe,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A hyperparameter, as `kdl describe` names it. Repeatable.",
-        ),
-    ] = None,
-    hp: Annotated[
-        Path | None,
-        typer.Option(
-            help="hyperparameters.json of a run or a search, or the folder it is in. "
-            "--set overrides it."
-        ),
-    ] = None,
+    set_: Set = None,
+    hp: Hp = None,
     data: Data = None,
     epochs: Epochs = None,
     seed: Seed = 0,
@@ -110,6 +112,34 @@ def run(
 
         training = Training(recipe, data, epochs, seed, out, hp, set_ or [], wandb)
     training.perform(console)
+
+
+@app.command()
+def lr(
+    recipe: Recipe,
+    set_: Set = None,
+    hp: Hp = None,
+    steps: Annotated[
+        int, typer.Option(min=20, help="Number of training batches to try them in.")
+    ] = 100,
+    data: Data = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="New folder for the results. Defaults to runs/RECIPE-lr-N."),
+    ] = None,
+    backend: Backend = None,
+):
+    """Tries learning rates on a recipe, and suggests some.
+
+    The rate grows from batch to batch until the loss explodes.
+    """
+    with refusals():
+        start(backend)
+        from kdl_cli.sweep import Sweep
+
+        sweep = Sweep(recipe, data, steps, seed, out, hp, set_ or [])
+    sweep.perform(console)
 
 
 @app.command()
@@ -145,9 +175,11 @@ def tune(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run or a search.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run, a search or a sweep.")
+    ],
 ):
-    """Shows what a run or a search has left in its folder, finished or not."""
+    """Shows what a run, a search or a sweep has left in its folder, finished or not."""
     with refusals():
         for part in reports.parts(folder):
             console.print(part)

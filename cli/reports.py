@@ -1,21 +1,24 @@
-"""Folders of runs and searches, as they are read; this needs no Keras."""
+"""Folders of runs, searches and sweeps, as they are read; this needs no Keras."""
 
 import csv
 import json
 
 from rich.table import Table
 
+KINDS = ("run", "search", "sweep")
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
 TRIALS = "trials.csv"
 RESULTS = "results.json"
+SWEEP = "learning_rate.csv"
+_TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 
 
 def parts(folder):
     """What a folder holds, as tables and lines to print.
 
     Raises:
-        ValueError: If the folder is not that of a run or a search.
+        ValueError: If the folder is not that of a run, a search or a sweep.
     """
     settings = read_settings(folder)
     yield values_table(
@@ -33,8 +36,9 @@ def parts(folder):
         _, values = read_hyperparameters(folder / HYPERPARAMETERS)
         yield values_table(values)
     if (folder / RESULTS).exists():
-        yield "\nTest set:"
-        yield values_table(dict(read_json(folder / RESULTS)).get("test", {}))
+        for name, values in dict(read_json(folder / RESULTS)).items():
+            yield f"\n{_TITLES[name]}:"
+            yield values_table(values)
 
 
 def trials(folder, settings, most=5):
@@ -98,11 +102,11 @@ def read_settings(folder):
     Raises:
         ValueError: If the folder is of something else.
     """
-    foreign = f"{folder} is not the folder of a run or a search of kdl"
+    foreign = f"{folder} is not the folder of a run, a search or a sweep of kdl"
     if not (folder / SETTINGS).exists():
         raise ValueError(f"{foreign}: it has no {SETTINGS}.")
     settings = read_json(folder / SETTINGS)
-    if not isinstance(settings, dict) or settings.get("kind") not in ("run", "search"):
+    if not isinstance(settings, dict) or settings.get("kind") not in KINDS:
         raise ValueError(f"{foreign}: its {SETTINGS} is of something else.")
     missing = {"recipe", "objective", "direction", "status"} - settings.keys()
     if missing:

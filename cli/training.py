@@ -31,9 +31,7 @@ class Training:
 
     def __init__(self, recipe, data, epochs, seed, out, hp, changes, wandb):
         self.recipe = make(recipe, data)
-        values = read_hyperparameters(hp, recipe) if hp else {}
-        values |= dict(map(parse, changes))
-        self.hp = recipes.hyperparameters(self.recipe, values)
+        self.hp = hyperparameters(self.recipe, recipe, hp, changes)
         # Refuses a mode that there is not before anything is written.
         logger = WandbLogger("kdl", mode=wandb) if wandb else None
         self.settings = {
@@ -94,6 +92,16 @@ def settings(recipe, name, epochs, seed):
     }
 
 
+def hyperparameters(recipe, name, path, changes):
+    """Returns hyperparameters of a recipe: its own, those of a file, and changes.
+
+    Raises:
+        ValueError: If the recipe does not have one, or not with this value.
+    """
+    values = read_hyperparameters(path, name) if path else {}
+    return recipes.hyperparameters(recipe, values | dict(map(parse, changes)))
+
+
 def read_hyperparameters(path, recipe):
     """Returns the values in a file, or folder, of hyperparameters of this recipe.
 
@@ -133,6 +141,4 @@ def test(recipe, model, folder, console):
     folder.write_figure("confusion_matrix.png", figure)
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
     console.print(f"Test set, {len(data['y'])} examples: {line}")
-    # Not what is hidden, such as the lock of a search.
-    files = sorted(file.name for file in folder.path.glob("[!.]*") if file.is_file())
-    console.print(f"In {folder.path}: {', '.join(files)}")
+    console.print(folder.listing())

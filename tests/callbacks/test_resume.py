@@ -12,6 +12,7 @@ from contracts import CallbackContract, array, same
 
 import kdl
 from kdl.callbacks import ReduceOnPlateau, Resume
+from kdl.callbacks.states import variables_of
 from kdl.data import Batches, RandomAffine
 
 X = np.random.default_rng(0).normal(size=(26, 4, 4, 1)).astype("float32")
@@ -209,10 +210,9 @@ class TestResume(CallbackContract):
             pytest.skip("Keras builds it before callbacks are called")
         with pytest.raises(ValueError) as error:
             model.fit(np.ones((24, 4)), np.ones((24, 3)), 8, callbacks=[self.make()])
-        path = self.arguments["directory"] / "checkpoint.npz"
         assert str(error.value) == (
-            f"The model 'm' has no weights yet, into which those of {path} could go. "
-            "Begin it with a `keras.Input`, or call it on a batch before `fit`."
+            "The model 'm' has no weights yet that could be restored. Begin it with a "
+            "`keras.Input`, or call it on a batch before `fit`."
         )
 
     def test_refuses_a_file_that_is_no_checkpoint(self):
@@ -273,9 +273,7 @@ def network():
         inner, hyperparameters={"beta_1": kdl.schedules.OneCycleMomentum(6)}
     )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    kdl.layers.clock.numbers_of(model)
-    optimizer.build(model.trainable_variables)
-    variables = model.variables + optimizer.variables
+    variables = variables_of(model)
     values = [array(variable) for variable in variables]
     # On PyTorch, Keras draws random numbers when it makes the metrics.
     model.train_on_batch(X[:7], Y[:7])

@@ -242,6 +242,34 @@ class TestRun:
         assert sorted(folder.rglob("*")) == before
 
 
+class TestLr:
+    def test_leaves_a_folder_with_the_results(self, folder):
+        output = kdl(
+            *("lr", "digits", "--steps", 20, "--set", "batch_size=16"),
+            *("--set", "filters=16", "--seed", 3, "--out", "sweep"),
+        ).output
+        sweep = folder / "sweep"
+        settings = read(sweep / "settings.json")
+        assert (settings["kind"], settings["steps"]) == ("sweep", 20)
+        assert settings["status"] == "finished"
+        tried = rows(sweep / "learning_rate.csv")
+        assert list(tried[0]) == ["rate", "loss", "smoothed"]
+        assert is_png(sweep / "learning_rate.png")
+        found = read(sweep / "results.json")["learning_rate"]
+        rates = [float(row["rate"]) for row in tried]
+        assert found["valley"] in rates and found["steepest"] in rates
+        assert f"{found['valley']:.4g}" in output
+        shown = kdl("report", sweep).output
+        assert "Suggested learning rates" in shown
+        assert f"{found['steepest']:.4g}" in shown
+
+    def test_refuses_in_a_sentence_and_writes_nothing(self, folder):
+        assert refusal("lr", "digit") == (
+            "There is no recipe 'digit'. The recipes: digits."
+        )
+        assert not list(folder.iterdir())
+
+
 class TestTune:
     options = ("digits", "--epochs", 1, "--out", "search")
 
@@ -310,12 +338,12 @@ class TestTune:
         (folder / "search").mkdir()
         (folder / "search" / "mine.txt").write_text("mine")
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run or a search of kdl: it has no "
+            "search is not the folder of a run, a search or a sweep of kdl: it has no "
             "settings.json."
         )
         (folder / "search" / "settings.json").write_text('{"kind": "other"}')
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run or a search of kdl: its settings.json "
+            "search is not the folder of a run, a search or a sweep of kdl: its settings.json "
             "is of something else."
         )
         settings = {"recipe": 0, "objective": 0, "direction": 0, "status": 0}
@@ -335,7 +363,7 @@ class TestReport:
 
     def test_refuses_a_foreign_folder(self, folder):
         assert refusal("report", "nowhere") == (
-            "nowhere is not the folder of a run or a search of kdl: it has no "
+            "nowhere is not the folder of a run, a search or a sweep of kdl: it has no "
             "settings.json."
         )
 

@@ -1,0 +1,280 @@
+"""Finding a learning rate."""
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kdl.callbacks.log_numbers import optimizers_of
+from kdl.callbacks.states import (
+    check_built,
+    random_states,
+    set_random_states,
+    variables_of,
+)
+from kdl.checks import check_integer, check_number
+from kdl.files import atomic
+from kdl.schedules import JoinedSchedules
+
+_LEAST = 10  # Losses that a suggestion needs.
+
+
+class LearningRateFinder(keras.callbacks.Callback):
+    """Finds a learning rate by trying all of them, and leaves the model as it was.
+
+    In `steps` training batches, the rate of batch i goes from `min_rate` to `max_rate`,
+
+        rate(i) = min_rate * (max_rate / min_rate) ** (i / (steps - 1))
+
+    or less far, if the loss diverges before. The loss stays, falls, and explodes; the
+    rates at which it falls are those to train with. Two of them are suggested:
+
+        steepest    where the smoothed loss falls fastest by log(rate)
+        valley      half the length of its longest decline before the end of it
+
+    `valley` is the safer one to start with, also as the peak of a one-cycle schedule.
+
+    Keras has nothing of the kind. The loss that a callback of Keras sees is the mean
+    over the batches of the epoch so far; here it is that of each batch. The rate is a
+    schedule within the compiled step, on every backend, whatever the rate of the
+    optimizer followed before.
+
+    After the sweep, all variables of model and optimizer are as they were before, bit
+    by bit, as are random states and the learning rate. `find` sees to it also if the
+    sweep is interrupted. In a `fit` of your own, `callbacks=[finder]` does the
+    same at its end; after an exception, `finder.restore()` does. The training step
+    is compiled before the sweep and after it.
+
+    Args:
+        min_rate: Float in `(0, inf)`. Defaults to `1e-7`.
+        max_rate: Float in `(min_rate, inf)`. Defaults to `10.0`.
+        steps: Integer in `[20, inf)`. Number of training batches. Defaults to `100`;
+            more for a loss with much noise.
+        smoothing: Float in `[0, 1)`. How much the moving average of the loss keeps from
+            batch to batch. Defaults to `0.9`.
+        divergence: Float in `(1, inf)`. The sweep ends when the smoothed loss is so
+            many times its least value. Defaults to `4.0`.
+
+    Attributes:
+        rates: Array of shape `(batches,)`. Rates that were tried, once they were.
+        losses: Array of shape `(batches,)`. The loss of each batch, before its update.
+        smoothed: Array of shape `(batches,)`. Their moving average.
+
+    Raises:
+        ValueError: If an argument is outside its interval, if the model has several
+            learning rates or no weights yet, or if the `fit` is shorter than the sweep.
+
+    Example:
+
+    >>> finder = kdl.callbacks.LearningRateFinder(steps=40)
+    >>> rate = finder.find(model, x, y, batch_size=32)
+    >>> figure = finder.plot(folder / "rates.png")
+    >>> model.optimizer.learning_rate = rate
+
+    References:
+        - [Smith, 2015](https://arxiv.org/abs/1506.01186), the range test
+        - [Gugger and Howard, fastai](https://docs.fast.ai/callback.schedule.html), the
+          suggestions
+    """
+
+    def __init__(
+        self, min_rate=1e-7, max_rate=10.0, steps=100, smoothing=0.9, divergence=4.0
+    ):
+        super().__init__()
+        self.min_rate = check_number("min_rate", min_rate, "(0, inf)")
+        self.max_rate = check_number("max_rate", max_rate, f"({self.min_rate}, inf)")
+        self.steps = check_integer("steps", steps, "[20, inf)")
+        self.smoothing = check_number("smoothing", smoothing, "[0, 1)")
+        self.divergence = check_number("divergence", divergence, "(1, inf)")
+        self._before = None  # What is to be put back.
+        self._clear()
+
+    def find(self, model, *args, **kwargs):
+        """Sweeps over the rates, and returns the suggestion `valley`.
+
+        Args:
+            model: Compiled `keras.Model` with weights.
+            *args: Positional arguments of `model.fit`, such as `x` and `y`.
+            **kwargs: Keyword arguments of `model.fit`, such as `batch_size`, but not
+                `epochs`.
+        """
+        callbacks = [self, *kwargs.pop("callbacks", [])]
+        # An epoch has a batch or more.
+        kwargs = {"verbose": 0, **kwargs, "epochs": self.steps}
+        try:
+            model.fit(*args, callbacks=callbacks, **kwargs)
+        finally:
+            self.restore()
+        return self.valley
+
+    def on_train_begin(self, logs=None):
+        self.restore()
+        self._clear()
+        model = self.model
+        check_built(model)
+        *_, optimizer = optimizers_of(model)
+        self._check(optimizer)
+        values = [(v, keras.ops.convert_to_numpy(v)) for v in variables_of(model)]
+        rate = vars(optimizer)["_learning_rate"]
+        self._before = model, values, random_states(), optimizer, rate
+        for outer in optimizers_of(model):
+            adjustable = getattr(outer, "adjustable", {})
+            if "learning_rate" in adjustable:
+                adjustable["learning_rate"].assign(1.0)
+        _replace_rate(model, optimizer, self._schedule(int(optimizer._iterations)))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # On JAX, this brings the live state into the variables.
+        model = self.model
+        if self._is_under_way:
+            self._record(model.get_metrics_result())
+        # From here on, the mean of the epoch is that of the next batches alone.
+        model.reset_metrics()
+        self._is_under_way = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._record(logs)
+        self._is_under_way = False
+
+    def on_train_end(self, logs=None):
+        self.restore()
+
+    def restore(self):
+        """Puts back what the sweep has changed, unless that has been done."""
+        if self._before is not None:
+            model, values, states, optimizer, rate = self._before
+            self._before = None
+            for variable, value in values:
+                variable.assign(value)
+            set_random_states(states)
+            _replace_rate(model, optimizer, rate)
+
+    @property
+    def steepest(self):
+        """Rate at which the smoothed loss falls fastest, a float."""
+        rates, losses = self._decline()
+        return float(rates[np.argmin(np.gradient(losses, np.log(rates)))])
+
+    @property
+    def valley(self):
+        """Rate half the longest decline before the end of it, a float."""
+        rates, losses = self._decline()
+        length, last = _longest_decline(losses)
+        return float(rates[last - length // 2])
+
+    def plot(self, path=None):
+        """Draws the losses against the rates.
+
+        Args:
+            path: String or `Path` of a PNG file to write, in an existing folder.
+                Defaults to `None`, no file.
+
+        Returns:
+            A `matplotlib.figure.Figure`, which a notebook displays.
+        """
+        # Here, since matplotlib takes longer to import than the rest of kdl.
+        from matplotlib.figure import Figure
+
+        if path is not None and Path(path).suffix != ".png":
+            raise ValueError(f"`path` must end in '.png'. Received: path={path!r}")
+        suggestions = [("valley", self.valley, "-"), ("steepest", self.steepest, "--")]
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(self.rates, self.losses, color="C0", alpha=0.3, label="loss")
+        axes.plot(self.rates, self.smoothed, color="C0", label="smoothed loss")
+        for name, rate, style in suggestions:
+            label = f"{name}, {rate:.2g}"
+            axes.axvline(rate, color="C1", linestyle=style, label=label)
+        # The explosion at the end would flatten what comes before.
+        _, losses = self._decline()
+        margin = 0.3 * (losses.max() - losses.min())
+        axes.set_ylim(losses.min() - margin, losses.max() + margin)
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss of a batch")
+        axes.grid(alpha=0.3)
+        figure.legend(loc="outside right upper")
+        if path is not None:
+            with atomic(path) as draft:
+                figure.savefig(draft, dpi=120)
+        return figure
+
+    def __getstate__(self):
+        return {**self.__dict__, "_before": None, "_model": None}
+
+    def _clear(self):
+        self.rates = self.losses = self.smoothed = np.zeros(0)
+        self._batches, self._average, self._is_under_way = 0, 0.0, False
+
+    def _check(self, optimizer):
+        if getattr(optimizer, "learning_rate", None) is None:
+            raise ValueError(
+                "The model must have an optimizer with one learning rate. "
+                f"Received: {type(optimizer).__name__}"
+            )
+        params = self.params or {}
+        batches = (params.get("epochs") or 1) * (params.get("steps") or math.inf)
+        if self.steps > batches:
+            raise ValueError(
+                f"`steps` must be at most {batches}, the batches of the fit: give it "
+                f"more epochs. Received: steps={self.steps}"
+            )
+
+    def _schedule(self, start):
+        """The rate by Keras's count of batches, of which there were some before."""
+        sweep = keras.optimizers.schedules.ExponentialDecay(
+            self.min_rate, self.steps - 1, self.max_rate / self.min_rate
+        )
+        pairs = [(start, self.min_rate), (None, sweep)]
+        return JoinedSchedules(pairs) if start else sweep
+
+    def _record(self, logs):
+        """Notes the loss of the batches since the last call, and whether it explodes.
+
+        There are several if Keras runs several at once: theirs is the rate in between.
+        """
+        first = self._batches
+        self._batches += self.model.steps_per_execution
+        if first >= self.steps or self.model.stop_training:
+            return
+        loss = float(logs["loss"])
+        position = (first + min(self._batches, self.steps) - 1) / 2 / (self.steps - 1)
+        rate = self.min_rate * (self.max_rate / self.min_rate) ** position
+        self._average += (1 - self.smoothing) * (loss - self._average)
+        smoothed = self._average / (1 - self.smoothing ** (len(self.losses) + 1))
+        self.rates = np.append(self.rates, rate)
+        self.losses = np.append(self.losses, loss)
+        self.smoothed = np.append(self.smoothed, smoothed)
+        least = np.min(self.smoothed)
+        # Not finite, it is not within.
+        within = smoothed <= least + (self.divergence - 1) * abs(least)
+        if not within or self._batches >= self.steps:
+            self.model.stop_training = True
+
+    def _decline(self):
+        """Rates and smoothed losses up to the least one."""
+        count = 1 + np.argmin(self.smoothed) if len(self.smoothed) else 0
+        if count < _LEAST:
+            raise ValueError(
+                f"The loss fell over {count} of {len(self.losses)} batches, too few to "
+                f"suggest a rate by. Sweep from a smaller `min_rate` than "
+                f"{self.min_rate:g}, or in more `steps` than {self.steps}."
+            )
+        return self.rates[:count], self.smoothed[:count]
+
+
+def _replace_rate(model, optimizer, rate):
+    """Gives an optimizer another learning rate, in the compiled step as well."""
+    # Past its setter, which would take a variable out of the optimizer's state.
+    vars(optimizer)["_learning_rate"] = rate
+    model.make_train_function(force=True)
+
+
+def _longest_decline(losses):
+    """Length and last index of the longest strictly decreasing subsequence."""
+    lengths = np.ones(len(losses), "int64")
+    for i, loss in enumerate(losses):
+        lengths[i] += np.max(lengths[:i][losses[:i] > loss], initial=0)
+    last = np.argmax(lengths)
+    return lengths[last], last

@@ -1,0 +1,69 @@
+"""`kdl lr`: a sweep over learning rates, and the folder that it leaves."""
+
+import keras
+
+from kdl import recipes
+from kdl.callbacks import LearningRateFinder
+from kdl.files import write_json
+from kdl_cli import folders, reports, training
+
+
+class Sweep:
+    """A sweep that has been found possible, in a folder of its own.
+
+    Args:
+        recipe: String. Name of a recipe.
+        data: Optional string. Source of data, as the recipe takes it.
+        steps: Integer. Number of training batches.
+        seed: Integer.
+        out: Optional `Path` of the folder.
+        hp: Optional `Path` of a file of hyperparameters, or of the folder it is in.
+        changes: List of strings `name=value`.
+
+    Raises:
+        ValueError: If one of these cannot be. Nothing is written then.
+    """
+
+    def __init__(self, recipe, data, steps, seed, out, hp, changes):
+        self.recipe = training.make(recipe, data)
+        self.hp = training.hyperparameters(self.recipe, recipe, hp, changes)
+        self.finder = LearningRateFinder(steps=steps)
+        settings = training.settings(self.recipe, recipe, None, seed)
+        del settings["epochs"]
+        self.settings = {"kind": "sweep", **settings, "steps": steps}
+        folders.check_free(out)
+        # Loads them, perhaps over a network; all else has been checked.
+        self.data = self.recipe.data()
+        path = folders.create(out, f"{recipe}-lr")
+        self.folder = folders.Folder(path, self.settings)
+        self.folder.begin()
+        self.folder.write_hyperparameters(recipe, self.hp.values)
+
+    def perform(self, console):
+        """Sweeps, and writes and prints what came of it."""
+        path, finder, steps = self.folder.path, self.finder, self.settings["steps"]
+        console.print(f"Trying learning rates in {steps} batches, into {path}.")
+        keras.utils.set_random_seed(self.settings["seed"])
+        # What the validation would cost tells nothing here.
+        data = {k: v for k, v in self.data.items() if k != "validation_data"}
+        hint = "There is nothing to go on with: begin anew."
+        with folders.ending(self.folder, console, hint):
+            recipes.run(
+                self.recipe,
+                **data,
+                hp=self.hp,
+                # More than enough: the sweep ends the training.
+                epochs=steps,
+                seed=self.settings["seed"],
+                callbacks=[finder],
+                verbose=0,
+            )
+            rows = zip(finder.rates, finder.losses, finder.smoothed, strict=True)
+            names = "rate", "loss", "smoothed"
+            rows = [dict(zip(names, row, strict=True)) for row in rows]
+            self.folder.write_rows(reports.SWEEP, rows)
+            suggested = {"valley": finder.valley, "steepest": finder.steepest}
+            write_json(path / reports.RESULTS, {"learning_rate": suggested})
+            self.folder.write_figure("learning_rate.png", finder.plot())
+        console.print(reports.values_table(suggested))
+        console.print(self.folder.listing())
