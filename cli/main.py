@@ -140,6 +140,8 @@ def lr(
 
         sweep = Sweep(recipe, data, steps, seed, out, hp, set_ or [])
     sweep.perform(console)
+    with refusals():
+        sweep.suggest(console)
 
 
 @app.command()

@@ -40,7 +40,7 @@ class Sweep:
         self.folder.write_hyperparameters(recipe, self.hp.values)
 
     def perform(self, console):
-        """Sweeps, and writes and prints what came of it."""
+        """Sweeps, and writes the losses."""
         path, finder, steps = self.folder.path, self.finder, self.settings["steps"]
         console.print(f"Trying learning rates in {steps} batches, into {path}.")
         keras.utils.set_random_seed(self.settings["seed"])
@@ -62,8 +62,17 @@ class Sweep:
             names = "rate", "loss", "smoothed"
             rows = [dict(zip(names, row, strict=True)) for row in rows]
             self.folder.write_rows(reports.SWEEP, rows)
-            suggested = {"valley": finder.valley, "steepest": finder.steepest}
-            write_json(path / reports.RESULTS, {"learning_rate": suggested})
-            self.folder.write_figure("learning_rate.png", finder.plot())
+
+    def suggest(self, console):
+        """Writes and prints the rates to start with.
+
+        Raises:
+            ValueError: If the losses tell of none.
+        """
+        finder = self.finder
+        suggested = {"valley": finder.valley, "steepest": finder.steepest}
+        results = {"learning_rate": suggested}
+        write_json(self.folder.path / reports.RESULTS, results)
+        self.folder.write_figure("learning_rate.png", finder.plot())
         console.print(reports.values_table(suggested))
         console.print(self.folder.listing())

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kdl import spaces
+from kdl.callbacks import LearningRateFinder
 from kdl.recipes import Digits
 from kdl_cli.main import app
 
@@ -245,12 +246,12 @@ class TestRun:
 class TestLr:
     def test_leaves_a_folder_with_the_results(self, folder):
         output = kdl(
-            *("lr", "digits", "--steps", 20, "--set", "batch_size=16"),
+            *("lr", "digits", "--steps", 60, "--set", "batch_size=16"),
             *("--set", "filters=16", "--seed", 3, "--out", "sweep"),
         ).output
         sweep = folder / "sweep"
         settings = read(sweep / "settings.json")
-        assert (settings["kind"], settings["steps"]) == ("sweep", 20)
+        assert (settings["kind"], settings["steps"]) == ("sweep", 60)
         assert settings["status"] == "finished"
         tried = rows(sweep / "learning_rate.csv")
         assert list(tried[0]) == ["rate", "loss", "smoothed"]
@@ -268,6 +269,17 @@ class TestLr:
             "There is no recipe 'digit'. The recipes: digits."
         )
         assert not list(folder.iterdir())
+
+    def test_says_in_a_sentence_when_there_is_nothing_to_suggest(self, monkeypatch):
+        def explode(finder, logs):
+            finder.rates, finder.losses = np.ones(3), np.ones(3)
+            finder.smoothed = np.ones(3)
+
+        monkeypatch.setattr(LearningRateFinder, "on_train_end", explode)
+        assert refusal("lr", "digits", "--steps", 20) == (
+            "The loss fell over 1 of 3 batches, too few to suggest a rate by. Sweep "
+            "from a smaller `min_rate` than 1e-07, or in more `steps` than 20."
+        )
 
 
 class TestTune:
@@ -343,8 +355,8 @@ class TestTune:
         )
         (folder / "search" / "settings.json").write_text('{"kind": "other"}')
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run, a search or a sweep of kdl: its settings.json "
-            "is of something else."
+            "search is not the folder of a run, a search or a sweep of kdl: its "
+            "settings.json is of something else."
         )
         settings = {"recipe": 0, "objective": 0, "direction": 0, "status": 0}
         text = json.dumps({"kind": "run", **settings})
