@@ -1,21 +1,25 @@
 """Callbacks for `model.fit`."""
 
 from kdl.callbacks.adjust import Adjust
+from kdl.callbacks.curriculum import Curriculum
 from kdl.callbacks.early_stopping import EarlyStopping
 from kdl.callbacks.gradual_unfreezing import GradualUnfreezing
 from kdl.callbacks.learning_rate_finder import LearningRateFinder
 from kdl.callbacks.log_numbers import LogNumbers
 from kdl.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kdl.callbacks.resume import Resume
+from kdl.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
 from kdl.callbacks.wandb_logger import WandbLogger
 
 __all__ = [
     "Adjust",
+    "Curriculum",
     "EarlyStopping",
     "GradualUnfreezing",
     "LearningRateFinder",
     "LogNumbers",
     "ReduceOnPlateau",
     "Resume",
+    "StochasticWeightAveraging",
     "WandbLogger",
 ]

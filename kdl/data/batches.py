@@ -91,9 +91,7 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(
                 f"`index` must be below {self.num_batches}. Received: index={index}"
             )
-        # `fit` once calls `on_epoch_end` before its first epoch.
-        epoch = self.epoch + max(0, self._ends - 1)
-        start = index * self.batch_size
+        epoch, start = self._epoch, index * self.batch_size
         rows = self._rows(epoch)[start : start + self.batch_size]
         x, y = self.x[rows], self.y[rows]
         if self.augment:
@@ -101,6 +99,25 @@ class Batches(keras.utils.PyDataset):
             for function in self.augment:
                 x, y = function(x, y, rng)
         return x, y
+
+    def use_rows(self, rows):
+        """Has the current epoch consist of other rows than those it would draw.
+
+        Args:
+            rows: Integer array of shape `(examples,)`. Indices of examples, in order.
+                An example may be there several times or not at all.
+
+        Raises:
+            ValueError: If there are not as many rows as examples, or not such ones.
+        """
+        count = len(self.x)
+        rows = np.asarray(rows)
+        if rows.shape != (count,) or rows.min() < 0 or rows.max() >= count:
+            raise ValueError(
+                f"`rows` must be {count} integers from 0 to {count - 1}, as many as "
+                f"there are examples. Received: rows={rows!r}"
+            )
+        self._order = self._epoch, rows
 
     def begin_at(self, epoch):
         """Has a `fit` that has not yet asked for a batch begin with an epoch.
@@ -116,11 +133,16 @@ class Batches(keras.utils.PyDataset):
 
     def _rows(self, epoch):
         """The order of the examples in an epoch."""
-        if not self.shuffle:
-            return np.arange(len(self.x))
         # Kept for the epoch, as one pair: TensorFlow draws from threads of its own.
         drawn, order = self._order
         if drawn != epoch:
-            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.x))
+            order = np.arange(len(self.x))
+            if self.shuffle:
+                order = np.random.default_rng((self.seed, epoch)).permutation(order)
             self._order = epoch, order
         return order
+
+    @property
+    def _epoch(self):
+        # `fit` once calls `on_epoch_end` before its first epoch.
+        return self.epoch + max(0, self._ends - 1)

@@ -115,6 +115,29 @@ class TestBatches(Contract):
         shown = self.shown(self.batches(drop_remainder=True), epochs=1, fits=2)
         np.testing.assert_array_equal(shown, self.rows(0, 2))
 
+    def test_consists_of_given_rows_for_an_epoch(self):
+        batches = self.batches()
+        rows = np.array([3, 3, 1, 0, 9, 3, 1, 1, 0, 0])
+        batches.use_rows(rows)
+        assert same(np.concatenate([y for _, y in batches]), rows)
+        batches.on_epoch_end()
+        batches.on_epoch_end()
+        _, y = zip(*batches, strict=True)
+        assert sorted(np.concatenate(y)) == list(range(10))
+        with pytest.raises(ValueError) as error:
+            batches.use_rows(rows + 1)
+        assert str(error.value) == (
+            "`rows` must be 10 integers from 0 to 9, as many as there are examples. "
+            f"Received: rows={rows + 1!r}"
+        )
+
+    def test_begins_at_an_epoch_wherever_it_was(self):
+        batches, other = self.batches(), self.batches(epoch=5)
+        for ends in range(3):
+            batches.begin_at(5)
+            assert same(batches[1], other[1]), ends
+            batches.on_epoch_end()
+
     def test_refuses_an_index_past_the_end(self):
         with pytest.raises(IndexError, match="`index` must be below 3"):
             self.batches()[3]

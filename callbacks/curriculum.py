@@ -1,0 +1,183 @@
+"""Examples from easy to hard."""
+
+import copy
+
+import keras
+import numpy as np
+from keras import ops
+
+from kdl.checks import check_boolean, check_choice, check_integer, check_number
+
+
+class Curriculum(keras.callbacks.Callback):
+    """Trains on easy examples first, within an epoch, over the epochs, or both.
+
+    Before each epoch, the examples are ranked by difficulty, and the easiest
+
+        max(1, round(share(epoch) * examples))
+
+    of them make up the epoch. It stays as long as it was: those few come several times,
+    each equally often but for one. Their order is random, or from the easiest to the
+    hardest.
+
+    Keras has no way to choose examples while a fit runs, but takes what a data set
+    gives: here the batches are a `kdl.data.Batches`, whose rows are set epoch by epoch.
+    Under the same seed, the rows are the same on every backend.
+
+    Args:
+        batches: `kdl.data.Batches` that `fit` trains on.
+        difficulty: Array of shape `(examples,)`, larger for harder ones; a function of
+            the model, `batches.x` and `batches.y` that returns one; or `"loss"`, for
+            the loss of each example under the model as it is. Defaults to `"loss"`.
+            Lengths of sentences, or losses of a model that has been trained, are usual
+            for the first two.
+        share: Float in `(0, 1]`, or a function of the epoch, counted from zero, that
+            returns one, such as a schedule: `PiecewiseConstantDecay([1], [0.5, 1.0])`
+            of Keras begins with two epochs of the easier half. Defaults to `1.0`.
+        order: `"random"` or `"ascending"`. Defaults to `"random"`.
+        reverse: Boolean. Whether to begin with the hardest instead. Defaults to
+            `False`.
+        every: Integer in `[1, inf)`. After how many epochs a function, or the loss, is
+            asked for again, for which the model sees all examples once. Defaults to
+            `1`.
+
+    Attributes:
+        rows: Integer array of shape `(examples,)`. Those of the current epoch.
+
+    Raises:
+        ValueError: If an argument is not as described, if there is no difficulty for
+            each example or it is not finite, or, with difficulty="loss", if the model
+            has several losses.
+
+    Example:
+
+    >>> batches = kdl.data.Batches(x, y)
+    >>> stages = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.5, 1.0])
+    >>> curriculum = kdl.callbacks.Curriculum(batches, share=stages)
+    >>> history = model.fit(batches, shuffle=False, epochs=3, callbacks=[curriculum])
+
+    References:
+        - [Bengio et al., 2009](https://doi.org/10.1145/1553374.1553380)
+        - [Hacohen and Weinshall, 2019](https://arxiv.org/abs/1904.03626), pacing
+    """
+
+    def __init__(
+        self,
+        batches,
+        difficulty="loss",
+        share=1.0,
+        order="random",
+        reverse=False,
+        every=1,
+    ):
+        super().__init__()
+        if not callable(getattr(batches, "use_rows", None)):
+            raise ValueError(
+                "`batches` must be the kdl.data.Batches that are trained on. "
+                f"Received: batches={batches!r}"
+            )
+        self.batches = batches
+        self.difficulty = _check_difficulty(difficulty, len(batches.x))
+        self.share = share
+        if not callable(share):
+            self.share = check_number("share", share, "(0, 1]")
+        self.order = check_choice("order", order, ("random", "ascending"))
+        self.reverse = check_boolean("reverse", reverse)
+        self.every = check_integer("every", every, "[1, inf)")
+        self.rows = None
+
+    def on_train_begin(self, logs=None):
+        self.rows = self._scores = self._epoch = None
+        self._asked = 0  # Epochs since the model was asked.
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # The rows of an epoch that was interrupted have been drawn.
+        if epoch != self._epoch:
+            self._rank()
+            self.rows, self._epoch = self._draw(epoch), epoch
+        self.batches.use_rows(self.rows)
+
+    def get_state(self):
+        """Returns ranks and rows, for `kdl.callbacks.Resume`."""
+        return {
+            "rows": self.rows,
+            "scores": self._scores,
+            "epoch": self._epoch,
+            "asked": self._asked,
+        }
+
+    def set_state(self, state):
+        """Goes on from what `get_state` returned."""
+        self.rows, self._scores = state["rows"], state["scores"]
+        self._epoch, self._asked = state["epoch"], state["asked"]
+
+    def _rank(self):
+        """Scores the examples, unless that was done lately."""
+        batches, difficulty = self.batches, self.difficulty
+        if self._scores is not None and self._asked < self.every:
+            self._asked += 1
+            return
+        if isinstance(difficulty, str):
+            scores = _losses(self.model, batches)
+        elif callable(difficulty):
+            scores = difficulty(self.model, batches.x, batches.y)
+        else:
+            scores = difficulty
+        scores = _check_scores(scores, len(batches.x))
+        self._scores, self._asked = -scores if self.reverse else scores, 1
+
+    def _draw(self, epoch):
+        examples = len(self.batches.x)
+        share = self.share
+        if callable(share):
+            share = check_number("share", float(share(epoch)), "(0, 1]")
+        # Of equal scores, those that come first are the easier.
+        chosen = np.argsort(self._scores, kind="stable")
+        chosen = chosen[: max(1, round(share * examples))]
+        rng = np.random.default_rng((self.batches.seed, epoch))
+        rounds = -(-examples // len(chosen))
+        rows = np.concatenate([rng.permutation(chosen) for _ in range(rounds)])[
+            :examples
+        ]
+        if self.order == "ascending":
+            rows = rows[np.argsort(self._scores[rows], kind="stable")]
+        return rows
+
+
+def _losses(model, batches):
+    """The loss of each example under a model."""
+    loss = keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
+    predictions = model.predict(batches.x, batch_size=batches.batch_size, verbose=0)
+    targets = batches.y
+    if not callable(loss) or not hasattr(predictions, "shape"):
+        raise ValueError(
+            "`difficulty` must be an array or a function where a model has several "
+            "losses or outputs. Received: difficulty='loss'"
+        )
+    if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
+        targets = targets[..., None]
+    if isinstance(loss, keras.losses.Loss):
+        loss = copy.copy(loss)
+        loss.reduction = None
+    losses = loss(ops.convert_to_tensor(targets), ops.convert_to_tensor(predictions))
+    losses = ops.convert_to_numpy(losses).astype("float64")
+    return losses.reshape(len(losses), -1).mean(axis=1)
+
+
+def _check_difficulty(difficulty, examples):
+    if callable(difficulty) or (isinstance(difficulty, str) and difficulty == "loss"):
+        return difficulty
+    return _check_scores(difficulty, examples)
+
+
+def _check_scores(scores, examples):
+    try:
+        array = np.asarray(scores, "float64")
+    except (TypeError, ValueError):
+        array = np.zeros(())
+    if array.shape != (examples,) or not np.isfinite(array).all():
+        raise ValueError(
+            f"`difficulty` must be 'loss', a function, or {examples} finite numbers, "
+            f"one for each example. Received: difficulty={scores!r}"
+        )
+    return array

@@ -1,0 +1,163 @@
+import keras
+import numpy as np
+import pytest
+from contracts import CallbackContract, same
+
+from kdl.callbacks import Curriculum
+from kdl.data import Batches
+
+Stages = keras.optimizers.schedules.PiecewiseConstantDecay
+X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+SCORES = np.random.default_rng(1).permutation(20) * 1.0
+
+
+def by_label(model, x, y):
+    return y
+
+
+class TestCurriculum(CallbackContract):
+    component = Curriculum
+    arguments = {
+        "batches": Batches(X, X, 4),
+        "difficulty": SCORES,
+        "share": 0.5,
+        "order": "ascending",
+        "reverse": True,
+        "every": 2,
+    }
+    refused = [
+        (
+            {"batches": 3},
+            "`batches` must be the kdl.data.Batches that are trained on. "
+            "Received: batches=3",
+        ),
+        (
+            {"difficulty": [1, 2]},
+            "`difficulty` must be 'loss', a function, or 20 finite numbers, one for "
+            "each example. Received: difficulty=[1, 2]",
+        ),
+        (
+            {"difficulty": "length"},
+            "`difficulty` must be 'loss', a function, or 20 finite numbers, one for "
+            "each example. Received: difficulty='length'",
+        ),
+        ({"share": 0}, "`share` must be a number in (0, 1]. Received: share=0"),
+        (
+            {"order": "easy"},
+            "`order` must be one of 'random', 'ascending'. Received: order='easy'",
+        ),
+        (
+            {"reverse": 1},
+            "`reverse` must be one of True, False. Received: reverse=1",
+        ),
+        ({"every": 0}, "`every` must be an integer in [1, inf). Received: every=0"),
+    ]
+
+    def test_trains_on_the_easiest_in_stages(self):
+        seen = rows_of_a_fit(
+            {"difficulty": SCORES, "share": Stages([0, 1], [0.2, 0.6, 1.0])}
+        )
+        easiest = np.argsort(SCORES)
+        for rows, count in zip(seen, (4, 12, 20), strict=True):
+            names, times = np.unique(rows, return_counts=True)
+            assert set(names) == set(easiest[:count])
+            assert len(rows) == 20
+            # In turns, so that none comes twice as often.
+            assert times.max() - times.min() <= 1
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_orders_an_epoch(self, reverse):
+        options = {"difficulty": SCORES, "order": "ascending", "reverse": reverse}
+        order = np.argsort(-SCORES if reverse else SCORES)
+        for rows in rows_of_a_fit(options):
+            assert same(rows, order)
+
+    def test_each_epoch_has_an_order_of_its_own(self):
+        first, second, _ = rows_of_a_fit({"difficulty": SCORES})
+        assert sorted(first) == sorted(second) == list(range(20))
+        assert not same(first, second)
+
+    def test_asks_for_difficulties_now_and_then(self):
+        calls = []
+
+        def difficulty(model, x, y):
+            calls.append(len(x))
+            # The ranks turn around each time.
+            return SCORES if len(calls) % 2 else -SCORES
+
+        options = {"difficulty": difficulty, "order": "ascending", "every": 2}
+        first, second, third = rows_of_a_fit(options)
+        assert calls == [20, 20]
+        assert same(first, second)
+        assert same(first[::-1], third)
+
+    @pytest.mark.parametrize(
+        "loss",
+        ["mse", keras.losses.MeanAbsoluteError(), keras.losses.mean_squared_error],
+    )
+    def test_ranks_by_the_loss_of_the_model(self, loss):
+        model, targets = network(loss), X.sum(axis=1)
+        predicted = model.predict(X, verbose=0)[:, 0]
+        order = np.argsort(np.abs(targets - predicted))
+        options = {"order": "ascending"}
+        first, *_ = rows_of_a_fit(options, model, targets, epochs=1)
+        assert same(first, order)
+
+    def test_ranks_by_the_loss_of_classes(self):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+        labels = np.arange(20) % 3
+        logits = model.predict(X, verbose=0).astype("float64")
+        logits = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(20), labels]
+        (rows,) = rows_of_a_fit({"order": "ascending"}, model, labels, epochs=1)
+        assert same(rows, np.argsort(logits))
+
+    def test_refuses_to_rank_by_several_losses(self):
+        inputs = keras.Input((3,))
+        outputs = {n: keras.layers.Dense(1, name=n)(inputs) for n in "ab"}
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", {"a": "mse", "b": "mae"})
+        curriculum = Curriculum(Batches(X, X, 4))
+        curriculum.set_model(model)
+        curriculum.on_train_begin()
+        with pytest.raises(ValueError) as error:
+            curriculum.on_epoch_begin(0)
+        assert str(error.value) == (
+            "`difficulty` must be an array or a function where a model has several "
+            "losses or outputs. Received: difficulty='loss'"
+        )
+
+    def test_refuses_a_share_that_leaves_its_interval(self):
+        with pytest.raises(ValueError) as error:
+            rows_of_a_fit({"share": lambda epoch: 1.5})
+        assert str(error.value) == (
+            "`share` must be a number in (0, 1]. Received: share=1.5"
+        )
+
+
+def network(loss="mse"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss)
+    return model
+
+
+def rows_of_a_fit(options, model=None, targets=None, epochs=3):
+    """Which examples the batches of each epoch were made of."""
+    seen, targets = [], np.zeros(20) if targets is None else targets
+
+    def record(x, y, rng):
+        seen.extend(np.argmax(np.all(row == X, axis=1)) for row in x)
+        return x, y
+
+    batches = Batches(X, targets, 4, augment=[record])
+    curriculum = Curriculum(batches, **options)
+    clear = keras.callbacks.LambdaCallback(
+        # TensorFlow asks for a batch before the first epoch.
+        on_epoch_begin=lambda epoch, logs: seen.clear() if epoch == 0 else None
+    )
+    callbacks = [curriculum, clear]
+    model = model or network()
+    model.fit(batches, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
+    return np.array(seen).reshape(epochs, 20)
