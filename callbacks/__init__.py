@@ -6,6 +6,7 @@ from kdl.callbacks.early_stopping import EarlyStopping
 from kdl.callbacks.gradual_unfreezing import GradualUnfreezing
 from kdl.callbacks.learning_rate_finder import LearningRateFinder
 from kdl.callbacks.log_numbers import LogNumbers
+from kdl.callbacks.prediction_pictures import PredictionPictures
 from kdl.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kdl.callbacks.resume import Resume
 from kdl.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
@@ -18,6 +19,7 @@ __all__ = [
     "GradualUnfreezing",
     "LearningRateFinder",
     "LogNumbers",
+    "PredictionPictures",
     "ReduceOnPlateau",
     "Resume",
     "StochasticWeightAveraging",

@@ -1,7 +1,6 @@
 """Pictures of runs and searches."""
 
 from matplotlib.figure import Figure
-from sklearn.metrics import ConfusionMatrixDisplay
 
 
 def curves(history):
@@ -29,23 +28,6 @@ def curves(history):
         axes.grid(alpha=0.3)
     for axes in panels:
         axes.remove()
-    return figure
-
-
-def confusion_matrix(labels, predicted):
-    """Draws how often each class was taken for each.
-
-    Args:
-        labels: Integer array of shape `(examples,)`. True classes.
-        predicted: Integer array of shape `(examples,)`.
-    """
-    figure = Figure(figsize=(5.5, 5), layout="constrained")
-    axes = figure.subplots()
-    ConfusionMatrixDisplay.from_predictions(
-        labels, predicted, ax=axes, cmap="Blues", colorbar=False
-    )
-    errors = int((labels != predicted).sum())
-    axes.set_title(f"Test set: {errors} of {len(labels)} wrong")
     return figure
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from kdl import recipes
 from kdl.callbacks import LogNumbers, WandbLogger
+from kdl.callbacks.prediction_figures import confusion_figure
 from kdl.files import write_json
 from kdl_cli import catalogue, figures, folders, reports
 from kdl_cli.progress import EpochProgress, Record
@@ -137,7 +138,7 @@ def test(recipe, model, folder, console):
     write_json(folder.path / reports.RESULTS, {"test": scores})
     folder.write_model(model)
     predicted = np.argmax(model.predict(data["x"], verbose=0), axis=-1)
-    figure = figures.confusion_matrix(data["y"], predicted)
+    figure = confusion_figure(data["y"], predicted, title="Test set")
     folder.write_figure("confusion_matrix.png", figure)
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
     console.print(f"Test set, {len(data['y'])} examples: {line}")

@@ -1,0 +1,86 @@
+"""Figures of predictions."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+_NUMBERED = 20  # Classes up to which the cells of a matrix have room for numbers.
+
+
+def confusion_figure(labels, predicted, names=None, title="Confusion matrix"):
+    """Draws how often each class was taken for each.
+
+    Args:
+        labels: Integer array of shape `(examples,)`. True classes.
+        predicted: Integer array of shape `(examples,)`.
+        names: Optional list of strings, one for each class. Defaults to `None`, for the
+            numbers of those that there are.
+        title: String, before the count of errors.
+    """
+    classes = np.unique([labels, predicted]) if names is None else range(len(names))
+    matrix = confusion_matrix(labels, predicted, labels=list(classes))
+    side = min(10.0, max(4.0, 2.0 + 0.35 * len(classes)))
+    figure = Figure(figsize=(side + 0.5, side), layout="constrained")
+    axes = figure.subplots()
+    ConfusionMatrixDisplay(matrix, display_labels=names or classes).plot(
+        ax=axes,
+        cmap="Blues",
+        colorbar=False,
+        include_values=len(classes) <= _NUMBERED,
+        xticks_rotation="horizontal" if names is None else "vertical",
+    )
+    errors = int((labels != predicted).sum())
+    axes.set_title(f"{title}: {errors} of {len(labels)} wrong")
+    return figure
+
+
+def images_figure(images, labels, predicted, names=None, title=None):
+    """Draws images with their classes, and what wrong ones were taken for.
+
+    Args:
+        images: Array of shape `(examples, height, width, channels)`.
+        labels: Integer array of shape `(examples,)`. True classes.
+        predicted: Integer array of shape `(examples,)`.
+        names: Optional list of strings, one for each class.
+        title: Optional string.
+    """
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    size = max(4.0, 1.4 * columns), max(2.5, 1.6 * rows + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, image, *pair in zip(panels, images, labels, predicted, strict=False):
+        # Whatever they were scaled to.
+        low, high = float(image.min()), float(image.max())
+        image = (image - low) / (high - low or 1.0)
+        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray")
+        label, guess = (str(n) if names is None else names[n] for n in pair)
+        right = label == guess
+        text = label if right else f"{label}, not {guess}"
+        axes.set_title(text, color="black" if right else "C3", fontsize=9)
+    for axes in panels:
+        axes.set_axis_off()
+    return figure
+
+
+def regression_figure(targets, predicted, title=None):
+    """Draws predictions against targets.
+
+    Args:
+        targets: Array of shape `(examples,)`.
+        predicted: Array of shape `(examples,)`.
+        title: Optional string.
+    """
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    ends = [min(targets.min(), predicted.min()), max(targets.max(), predicted.max())]
+    axes.plot(ends, ends, color="gray", linewidth=1)
+    axes.plot(targets, predicted, "o", markersize=4, alpha=0.5)
+    axes.set_xlabel("target")
+    axes.set_ylabel("prediction")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return figure
