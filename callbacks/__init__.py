@@ -10,6 +10,7 @@ from kdl.callbacks.prediction_pictures import PredictionPictures
 from kdl.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kdl.callbacks.resume import Resume
 from kdl.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
+from kdl.callbacks.tensorboard_logger import TensorBoardLogger
 from kdl.callbacks.training_doctor import TrainingDoctor
 from kdl.callbacks.wandb_logger import WandbLogger
 
@@ -24,6 +25,7 @@ __all__ = [
     "ReduceOnPlateau",
     "Resume",
     "StochasticWeightAveraging",
+    "TensorBoardLogger",
     "TrainingDoctor",
     "WandbLogger",
 ]

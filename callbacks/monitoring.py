@@ -50,6 +50,7 @@ class MonitoredMetric:
         mode: `"min"`, `"max"` or `"auto"`.
         min_delta: Float. How much of an improvement is none.
         smoothing: Float in `[0, 1)`. How much of the moving average is kept.
+        purpose: String. What the callback does with it.
 
     Attributes:
         mode: `"min"` or `"max"`, as soon as there was a value.
@@ -60,12 +61,12 @@ class MonitoredMetric:
 
     remembered = ("best", "best_epoch", "_average", "_count")
 
-    def __init__(self, name, mode, min_delta, smoothing):
+    def __init__(self, name, mode, min_delta, smoothing, purpose="stop by"):
         self.name = name
         self.mode = mode
         self._min_delta = min_delta
         self._smoothing = smoothing
-        self._logged = LoggedMetric(name, "stop by")
+        self._logged = LoggedMetric(name, purpose)
         self.value = self.best = None
         self.improved = False
         self.best_epoch = 0

@@ -56,7 +56,7 @@ def images_figure(images, labels, predicted, names=None, title=None):
         # Whatever they were scaled to.
         low, high = float(image.min()), float(image.max())
         image = (image - low) / (high - low or 1.0)
-        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray")
+        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
         label, guess = (str(n) if names is None else names[n] for n in pair)
         right = label == guess
         text = label if right else f"{label}, not {guess}"

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kdl.callbacks.class_labels import class_labels
+from kdl.callbacks.samples import class_labels, images_of
 from kdl.checks import check_integer
 from kdl.files import atomic
 
@@ -90,7 +90,7 @@ class PredictionPictures(keras.callbacks.Callback):
             title = f"Confusion matrix {when}"
             figure = confusion_figure(labels, predicted, self.class_names, title)
             self._write("confusion_matrix.png", figure)
-            images = _images(x)
+            images = images_of(x)
             if images is not None:
                 worst = np.argsort(_margins(labels, outputs), kind="stable")
                 worst = worst[: self.examples]
@@ -116,16 +116,6 @@ class PredictionPictures(keras.callbacks.Callback):
     def _write(self, name, figure):
         with atomic(Path(self.directory) / name) as draft:
             figure.savefig(draft, dpi=100)
-
-
-def _images(x):
-    """Inputs that are images, with their channels last, or `None`."""
-    if len(keras.tree.flatten(x)) != 1:
-        return None
-    x = np.asarray(x)
-    if x.ndim == 4 and keras.config.image_data_format() == "channels_first":
-        x = np.moveaxis(x, 1, -1)
-    return x if x.ndim == 4 and x.shape[-1] in (1, 3) else None
 
 
 def _margins(labels, outputs):

@@ -16,6 +16,7 @@ from kdl.callbacks.doctor_picture import draw
 from kdl.callbacks.doctor_records import Records
 from kdl.callbacks.doctor_sample import Sample
 from kdl.callbacks.log_numbers import optimizers_of
+from kdl.callbacks.threads import check_thread
 from kdl.checks import check_boolean, check_choice
 from kdl.files import atomic, write_json
 
@@ -167,9 +168,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self._epoch, self._sum, self._count = 0, 0.0, 0
 
     def _on_batch(self, batch, logs=None):
-        # In a thread, reading the model would make JAX lose steps.
-        if threading.get_ident() != self._thread:
-            raise RuntimeError("`fit` must get its callbacks in a list")
+        check_thread(self._thread)
         mean, records = logs.get("loss"), self._records
         if mean is None or records.lost:
             return

@@ -2,12 +2,17 @@
 
 import contextlib
 import importlib.util
-import threading
-import warnings
+import math
+import tempfile
+import weakref
+from pathlib import Path
 
 import keras
 
 from kdl.callbacks.log_numbers import numbers_in_force
+from kdl.callbacks.logged import BatchCount, Outlive, histograms, is_due
+from kdl.callbacks.monitoring import MonitoredMetric, get_state, set_state
+from kdl.callbacks.wandb_tables import tables
 from kdl.checks import check_choice, check_integer
 
 
@@ -24,7 +29,16 @@ class WandbLogger(keras.callbacks.Callback):
     `epoch/epoch` is Keras's index of the epoch. `batch/batch_step` is how many
     batches this `fit` has trained; W&B's own starts at zero and drifts unless
     `log_batches` divides the steps of an epoch. Beside the learning rate, each row
-    has all that `kdl.callbacks.LogNumbers` would log.
+    has all that `kdl.callbacks.LogNumbers` would log. Further rows over the epochs,
+    each n-th and the last, are there for the asking:
+
+        histogram/weights/<path>     weights of a layer
+        histogram/gradient_norm      over all variables, in the last batch, where a
+        histogram/update_ratio       `ControlledOptimizer(watch=True)` has them
+        predictions/table            inputs, labels and predictions of a sample
+        predictions/confusion_matrix
+
+    Of the gradients, there are norms and no elements: these stay in the compiled step.
 
     The run's config gets `config` and, under `keras`, what the fit knows: backend,
     version, epochs, steps of an epoch, parameters of the model, optimizer. Its
@@ -32,8 +46,10 @@ class WandbLogger(keras.callbacks.Callback):
 
     A run that `wandb.init` began earlier is used and left open. Any other run
     belongs to one `fit` alone: it never becomes `wandb.run`, and one left open by a
-    `fit` that raised is finished as failed when the same logger begins the next. In a
-    search of KerasTuner, which copies its callbacks, it stays open until Python ends.
+    `fit` that raised is finished as failed when the same logger begins the next. A
+    fit that `kdl.callbacks.Resume` takes up goes on in its run, where it was. Offline,
+    these are two folders of one run, which `wandb sync` uploads in their order. In a
+    search of KerasTuner, see `kdl.tuning.WandbTrials`.
 
     A failure of W&B becomes one warning; the training goes on, and nothing more is
     logged until the next `fit`. A missing API key counts as one, where W&B itself
@@ -56,10 +72,27 @@ class WandbLogger(keras.callbacks.Callback):
             with `steps_per_execution` the first one reported from there on. `0` costs
             nothing per batch; otherwise Keras waits for the result of each. Defaults
             to `0`. A tenth of an epoch is plenty for a curve.
+        log_histograms: Integer in `[0, inf)`. After each n-th epoch and the last, logs
+            the histograms. Defaults to `0`, for none.
+        log_model: Integer in `[0, inf)`. After each n-th epoch and the last, logs the
+            model as a version of the artifact `model-<id of the run>`, a `.keras`
+            file. It has the alias `latest`, and `best` if its `monitor` is the best
+            so far. Defaults to `0`, for none.
+        monitor: String. Name of the metric in the logs that `best` goes by. Without
+            any validation, no model is named so. Defaults to `"val_loss"`.
+        monitor_mode: `"auto"`, `"min"` or `"max"`. What the best of it is. Defaults to
+            `"auto"`, for what Keras knows of its metrics.
+        log_predictions: Integer in `[0, inf)`. After each n-th epoch and the last, logs
+            the predictions of `data`. Defaults to `0`, for none.
+        data: Optional tuple `(x, y)` of examples to predict, a hundred or so, by a
+            model of one output. An `x` of shape `(batch, height, width, channels)` is
+            shown as images. The confusion matrix is for outputs of a unit for each
+            class, and a `y` of integers or one-hot vectors. Defaults to `None`.
 
     Raises:
         ImportError: If W&B is not installed.
-        ValueError: If `mode` or `log_batches` is none of its values.
+        ValueError: If an argument is not as described, or, with `log_model`, if the
+            logs of the first epoch have no `monitor`.
 
     Example:
 
@@ -79,6 +112,12 @@ class WandbLogger(keras.callbacks.Callback):
         mode=None,
         directory=None,
         log_batches=0,
+        log_histograms=0,
+        log_model=0,
+        monitor="val_loss",
+        monitor_mode="auto",
+        log_predictions=0,
+        data=None,
     ):
         super().__init__()
         spec = importlib.util.find_spec("wandb")
@@ -92,28 +131,37 @@ class WandbLogger(keras.callbacks.Callback):
         self.mode = check_choice("mode", mode, (None, "online", "offline", "disabled"))
         self.directory = directory
         self.log_batches = check_integer("log_batches", log_batches, "[0, inf)")
-        self._run = None  # The run to log into, or None once W&B failed.
+        self.log_histograms = check_integer(
+            "log_histograms", log_histograms, "[0, inf)"
+        )
+        self.log_model = check_integer("log_model", log_model, "[0, inf)")
+        self.monitor = monitor
+        self.monitor_mode = check_choice(
+            "monitor_mode", monitor_mode, ("auto", "min", "max")
+        )
+        self.log_predictions = check_integer(
+            "log_predictions", log_predictions, "[0, inf)"
+        )
+        self.data = _check_data(data, self.log_predictions)
+        self._run = None  # The run to log into.
         self._own = None  # The run to finish.
-        self._failed = False
+        self._outlive = Outlive("WandbLogger", "W&B")
 
     def on_train_begin(self, logs=None):
         self._finish(exit_code=1)
-        self._failed = False
-        self._epochs = self._step = self._first = 0
-        self._thread = threading.get_ident()
-        with self._outlive("begin a run"):
-            run = self._begin()
-            config = {"keras": self._facts(), **(self.config or {})}
-            # W&B makes JSON of any value, but takes only strings as keys.
-            config = {str(key): value for key, value in config.items()}
-            run.config.update(config, allow_val_change=True)
-            for kind, step in (("epoch", "epoch"), ("batch", "batch_step")):
-                run.define_metric(f"{kind}/{step}")
-                run.define_metric(f"{kind}/*", step_metric=f"{kind}/{step}")
-            self._run = run
+        self._outlive = Outlive("WandbLogger", "W&B")
+        self._batches = BatchCount(self.log_batches)
+        self._best = MonitoredMetric(
+            self.monitor, self.monitor_mode, 0.0, 0.0, "find the best model by"
+        )
+        self._epochs = 0
+        self._id = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._first = self._step
+        # Not before, since a fit that is taken up learns only now of which run it is.
+        if self._run is None and not self._outlive.failed:
+            with self._outlive("begin a run"):
+                self._run = self._begin()
 
     @property
     def on_train_batch_end(self):
@@ -121,14 +169,62 @@ class WandbLogger(keras.callbacks.Callback):
         return self._on_batch if self.log_batches else super().on_train_batch_end
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._run is not None:
+        self._epochs += 1
+        self._batches.end_epoch()
+        if not self._outlive.failed:
             with self._outlive("log an epoch"):
-                self._epochs += 1
-                self._log("epoch", {**logs, "epoch": epoch})
-                self._run.summary["epochs"] = self._epochs
+                self._log_epoch(epoch, logs)
+        if self.log_model:
+            # In each epoch, so that nobody waits to be told of a wrong name.
+            value = self._best.look_up(self.model, logs)
+            if is_due(self.log_model, epoch, self) and not self._outlive.failed:
+                with self._outlive("log a model"):
+                    self._log_model(epoch, value)
 
     def on_train_end(self, logs=None):
-        self._finish(exit_code=int(self._failed))
+        self._finish(exit_code=int(self._outlive.failed))
+
+    def get_state(self):
+        """Returns run and position, for `kdl.callbacks.Resume`."""
+        return {
+            "id": self._id,
+            "epochs": self._epochs,
+            "batches": get_state(self._batches),
+            "best": get_state(self._best),
+        }
+
+    def set_state(self, state):
+        """Goes on from what `get_state` returned."""
+        self._id, self._epochs = state["id"], state["epochs"]
+        set_state(self._batches, state["batches"])
+        set_state(self._best, state["best"])
+
+    def begin_run(self, **options):
+        """Returns a new run of W&B, of this logger's project, group and so forth.
+
+        Args:
+            **options: Arguments of `wandb.init`, also in place of these.
+
+        Raises:
+            wandb.Error: If W&B fails, or has no API key for an online run.
+        """
+        import wandb
+
+        # `wandb.init` asks for a missing key without end, whatever `login_timeout`.
+        if (
+            self.mode in (None, "online")
+            and wandb.setup().settings.mode == "online"
+            and not wandb.login(prompt=False, verify=False)
+        ):
+            raise wandb.UsageError("No API key: use `wandb login` or mode='offline'")
+        arguments = {
+            "project": self.project,
+            "name": self.name,
+            "group": self.group,
+            "mode": self.mode,
+            "dir": self.directory,
+        }
+        return wandb.init(**{**arguments, **options})
 
     def __getstate__(self):
         # A run belongs to one fit; the model, emptied by JAX meanwhile, to the next.
@@ -137,25 +233,28 @@ class WandbLogger(keras.callbacks.Callback):
     def _begin(self):
         import wandb
 
-        if wandb.run is not None:
-            return wandb.run
-        # `wandb.init` asks for a missing key without end, whatever `login_timeout`.
-        if (
-            self.mode in (None, "online")
-            and wandb.setup().settings.mode == "online"
-            and not wandb.login(prompt=False, verify=False)
-        ):
-            raise wandb.UsageError("No API key: use `wandb login` or mode='offline'")
-        # By default, W&B may return a run of another logger, and forbid its own.
-        self._own = wandb.init(
-            project=self.project,
-            name=self.name,
-            group=self.group,
-            mode=self.mode,
-            dir=self.directory,
-            reinit="create_new",
-        )
-        return self._own
+        run = wandb.run
+        if run is None:
+            resume = {"id": self._id, "resume": "allow"} if self._id else {}
+            # A fit that is taken up in the process that was interrupted.
+            if self._id in _OWN:
+                _OWN[self._id].finish(exit_code=1)
+            # By default, W&B may return a run of another logger, and forbid its own.
+            run = self._own = self.begin_run(reinit="create_new", **resume)
+            self._id = run.id
+            _OWN[run.id] = run
+        config = {"keras": self._facts(), **(self.config or {})}
+        # W&B makes JSON of any value, but takes only strings as keys.
+        config = {str(key): value for key, value in config.items()}
+        run.config.update(config, allow_val_change=True)
+        for kind, step in (("epoch", "epoch"), ("batch", "batch_step")):
+            run.define_metric(f"{kind}/{step}")
+            run.define_metric(f"{kind}/*", step_metric=f"{kind}/{step}")
+        if self.log_histograms:
+            run.define_metric("histogram/*", step_metric="epoch/epoch")
+        if self.log_predictions:
+            run.define_metric("predictions/*", step_metric="epoch/epoch")
+        return run
 
     def _facts(self):
         model, params = self.model, self.params or {}
@@ -173,42 +272,72 @@ class WandbLogger(keras.callbacks.Callback):
         }
 
     def _on_batch(self, batch, logs=None):
-        # With `steps_per_execution`, `batch` may lie beyond the end of the data.
-        steps = (self.params or {}).get("steps") or batch + 1
-        before, self._step = self._step, self._first + min(batch + 1, steps)
-        passed = self._step // self.log_batches > before // self.log_batches
-        if passed and self._run is not None:
+        picked = self._batches.picks(batch, (self.params or {}).get("steps"))
+        if picked and not self._outlive.failed:
             with self._outlive("log a batch"):
-                # Keras runs a lone callback in a thread, where reading the model
-                # would make JAX lose steps.
-                if threading.get_ident() != self._thread:
-                    raise RuntimeError("`fit` must get its callbacks in a list")
-                self._log("batch", {**logs, "batch_step": self._step})
+                self._batches.check_thread()
+                # On JAX, `self.model` is dear within an epoch: only read it to log.
+                numbers = numbers_in_force(self.model)
+                row = {**logs, "batch_step": self._batches.step, **numbers}
+                self._run.log(_named("batch", row))
 
-    def _log(self, kind, row):
-        # On JAX, `self.model` is dear within an epoch: only read it to log.
-        row |= numbers_in_force(self.model)
-        self._run.log({f"{kind}/{key}": value for key, value in row.items()})
+    def _log_epoch(self, epoch, logs):
+        import wandb
+
+        model, run = self.model, self._run
+        numbers = numbers_in_force(model)
+        row = _named("epoch", {**logs, "epoch": epoch, **numbers})
+        # What is dear is only made for a run that keeps it.
+        if is_due(self.log_histograms, epoch, self) and not run.disabled:
+            for name, *histogram in histograms(model, numbers, bins=64):
+                row[f"histogram/{name}"] = wandb.Histogram(np_histogram=histogram)
+        if is_due(self.log_predictions, epoch, self) and not run.disabled:
+            row |= tables(model, self.data)
+        run.log(row)
+        run.summary["epochs"] = self._epochs
+
+    def _log_model(self, epoch, value):
+        import wandb
+
+        run, aliases, metadata = self._run, ["latest"], {"epoch": epoch}
+        if run.disabled:
+            return
+        if value is not None and math.isfinite(value):
+            metadata[self.monitor] = value
+            self._best.update(epoch, value)
+            if self._best.improved:
+                aliases.append("best")
+        artifact = wandb.Artifact(f"model-{run.id}", "model", metadata=metadata)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            self.model.save(path)
+            artifact.add_file(path)  # Which copies it.
+            run.log_artifact(artifact, aliases=aliases)
 
     def _finish(self, exit_code):
-        run, self._own = self._own, None
+        run, self._own, self._run = self._own, None, None
         if run is not None:
             with self._outlive("finish a run"):
                 run.finish(exit_code=exit_code)
-        self._run = None
 
-    @contextlib.contextmanager
-    def _outlive(self, action):
-        """Makes of the first failure a warning, and stops logging."""
-        try:
-            yield
-        except Exception as error:
-            self._run = None
-            first, self._failed = not self._failed, True
-            if first:
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                warnings.warn(
-                    f"WandbLogger failed to {action}; training goes on without W&B. "
-                    f"{reason}",
-                    stacklevel=3,  # The hook, beyond `contextlib`.
-                )
+
+_OWN = weakref.WeakValueDictionary()  # Runs of all loggers, by their ids.
+
+
+def _named(kind, row):
+    return {f"{kind}/{key}": value for key, value in row.items()}
+
+
+def _check_data(data, log_predictions):
+    if data is not None and (not isinstance(data, (tuple, list)) or len(data) != 2):
+        raise ValueError(
+            "`data` must be a tuple (x, y) of examples to predict, or None. "
+            f"Received: data of type {type(data).__name__}"
+        )
+    if bool(log_predictions) != (data is not None):
+        given = "None" if data is None else "(x, y)"
+        raise ValueError(
+            "`log_predictions` and `data` must be given together. Received: "
+            f"log_predictions={log_predictions}, data={given}"
+        )
+    return data

@@ -4,5 +4,6 @@ from kdl.tuning.bayesian_optimization import (
     BayesianOptimization,
     BayesianOptimizationOracle,
 )
+from kdl.tuning.wandb_trials import WandbTrials
 
-__all__ = ["BayesianOptimization", "BayesianOptimizationOracle"]
+__all__ = ["BayesianOptimization", "BayesianOptimizationOracle", "WandbTrials"]

@@ -5,7 +5,7 @@ from contracts import CallbackContract
 from sklearn.metrics import confusion_matrix
 
 from kdl.callbacks import PredictionPictures, prediction_figures
-from kdl.callbacks.class_labels import class_labels
+from kdl.callbacks.samples import class_labels
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(9, 3)).astype("float32")

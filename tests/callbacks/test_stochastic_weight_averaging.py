@@ -94,9 +94,7 @@ class TestStochasticWeightAveraging(CallbackContract):
             def on_epoch_end(self, epoch, logs=None):
                 self.model.stop_training = True
 
-        with pytest.warns(
-            UserWarning, match="nothing to average: the fit ended"
-        ):
+        with pytest.warns(UserWarning, match="nothing to average: the fit ended"):
             self.trained([Stop(), StochasticWeightAveraging(1)])
 
 

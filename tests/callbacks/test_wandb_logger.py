@@ -1,18 +1,23 @@
 import contextlib
 import copy
 import functools
-import os
+import json
 import pickle
+import shutil
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import wandb
-from contracts import CallbackContract
-from wandb_reader import read_runs
+from contracts import CallbackContract, same
+from wandb_reader import isolate, read_runs
 
-from kdl.callbacks import WandbLogger
+from kdl.callbacks import Resume, WandbLogger
+from kdl.callbacks.logged import histograms
+from kdl.callbacks.wandb_tables import tables
+from kdl.optimizers import ControlledOptimizer
 from kdl.schedules import OneCycle
 
 STEPS = 5  # Batches of an epoch: 18 examples by fours, the last batch is smaller.
@@ -32,20 +37,47 @@ class TestWandbLogger(CallbackContract):
             {"log_batches": -1},
             "`log_batches` must be an integer in [0, inf). Received: log_batches=-1",
         ),
+        (
+            {"log_histograms": 0.5},
+            "`log_histograms` must be an integer in [0, inf). Received: "
+            "log_histograms=0.5",
+        ),
+        (
+            {"log_model": True},
+            "`log_model` must be an integer in [0, inf). Received: log_model=True",
+        ),
+        (
+            {"monitor_mode": "least"},
+            "`monitor_mode` must be one of 'auto', 'min', 'max'. Received: "
+            "monitor_mode='least'",
+        ),
+        (
+            {"log_predictions": -1},
+            "`log_predictions` must be an integer in [0, inf). Received: "
+            "log_predictions=-1",
+        ),
+        (
+            {"data": [1]},
+            "`data` must be a tuple (x, y) of examples to predict, or None. Received: "
+            "data of type list",
+        ),
+        (
+            {"data": None},
+            "`log_predictions` and `data` must be given together. Received: "
+            "log_predictions=4, data=None",
+        ),
+        (
+            {"log_predictions": 0},
+            "`log_predictions` and `data` must be given together. Received: "
+            "log_predictions=0, data=(x, y)",
+        ),
     ]
+    # Of what a run is made of; the other arguments are set where they are tested.
+    few = {"log_histograms": 0, "log_model": 0, "log_predictions": 0, "data": None}
 
     @pytest.fixture(autouse=True)
     def wandb_lives_in_tmp_path(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("HOME", str(tmp_path / "home"))
-        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        for name in os.environ:
-            if name.startswith("WANDB_"):
-                monkeypatch.delenv(name)
-        monkeypatch.setenv("WANDB_SILENT", "true")
-        # Else W&B watches the machine, by a socket outside of all its folders.
-        monkeypatch.setenv("WANDB_X_DISABLE_MACHINE_INFO", "true")
-        for name in ("DIR", "CACHE_DIR", "CONFIG_DIR", "DATA_DIR"):
-            monkeypatch.setenv(f"WANDB_{name}", str(tmp_path / name.lower()))
+        isolate(tmp_path, monkeypatch)
         self.arguments = {
             "project": "digits",
             "name": "first",
@@ -54,12 +86,22 @@ class TestWandbLogger(CallbackContract):
             "mode": "offline",
             "directory": tmp_path,
             "log_batches": 4,
+            "log_histograms": 4,
+            "log_model": 4,
+            "monitor": "loss",
+            "monitor_mode": "min",
+            "log_predictions": 4,
+            "data": (np.ones((2, 4)), np.ones((2, 3))),
         }
         yield
         wandb.teardown()  # W&B reads its environment once.
 
     def test_works_alone_or_refuses(self):
         """It warns: see `test_refuses_to_log_batches_from_a_thread`."""
+
+    def log(self, **overrides):
+        """A logger of numbers alone, unless it is asked for more."""
+        return self.make(**{**self.few, **overrides})
 
     def fit(self, *callbacks, model=None, **arguments):
         arguments = {"epochs": 2, "callbacks": list(callbacks), **arguments}
@@ -71,7 +113,7 @@ class TestWandbLogger(CallbackContract):
         return read_runs(self.arguments["directory"])
 
     def test_writes_one_run_a_fit(self):
-        logger = self.make(log_batches=0)
+        logger = self.log(log_batches=0)
         data = INPUTS, TARGETS
         history = self.fit(logger, epochs=5, initial_epoch=2, validation_data=data)
         (run,) = self.runs()
@@ -105,7 +147,7 @@ class TestWandbLogger(CallbackContract):
         }
 
     def test_two_fits_are_two_runs(self):
-        logger = self.make()
+        logger = self.log()
         histories = [self.fit(logger), self.fit(logger)]
         assert wandb.run is None
         for run, history in zip(self.runs(), histories, strict=True):
@@ -120,7 +162,7 @@ class TestWandbLogger(CallbackContract):
             on_train_batch_end=lambda batch, logs: losses.append(logs["loss"])
         )
         model = compiled(keras.optimizers.SGD(schedule))
-        self.fit(self.make(log_batches=3), recorder, model=model, epochs=3)
+        self.fit(self.log(log_batches=3), recorder, model=model, epochs=3)
         (run,) = self.runs()
         assert column(run, "batch/batch_step") == [3, 6, 9, 12, 15]
         assert column(run, "batch/loss") == losses[2::3]
@@ -132,7 +174,7 @@ class TestWandbLogger(CallbackContract):
         keras.backend.backend() == "torch", reason="Keras executes steps one by one"
     )
     def test_counts_the_steps_of_an_execution(self):
-        self.fit(self.make(log_batches=3), model=compiled("sgd", 2))
+        self.fit(self.log(log_batches=3), model=compiled("sgd", 2))
         # Executions end after batches 2, 4, 5 and 7, 9, 10.
         assert column(*self.runs(), "batch/batch_step") == [4, 7, 9]
 
@@ -148,7 +190,7 @@ class TestWandbLogger(CallbackContract):
         scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.25))
         several = keras.optimizers.MultiOptimizer(a_new_one)
         for optimizer in (sgd, scaled, several):
-            self.fit(self.make(), model=compiled(optimizer))
+            self.fit(self.log(), model=compiled(optimizer))
         *one, many = self.runs()
         for run in one:
             assert column(run, "epoch/learning_rate") == [0.25, 0.25]
@@ -173,8 +215,185 @@ class TestWandbLogger(CallbackContract):
         default = getattr(logger.on_train_batch_end, "_is_default", False)
         assert default == (log_batches == 0)
 
+    def test_logs_histograms_of_weights_and_gradients(self):
+        model = compiled(ControlledOptimizer(keras.optimizers.SGD(0.01), watch=True))
+        weights = []
+        recorder = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: weights.append(model.get_weights())
+        )
+        self.fit(self.log(log_histograms=2), recorder, model=model, epochs=5)
+        (run,) = self.runs()
+        assert run.steps["histogram/*"] == "epoch/epoch"
+        rows = [row for row in run.history if "histogram/gradient_norm/bins" in row]
+        assert [row["epoch/epoch"] for row in rows] == [1, 3, 4]
+        for row in rows:
+            kernel, bias = weights[row["epoch/epoch"]]
+            for values, weight in zip((kernel, bias), model.weights, strict=True):
+                counts, edges = np.histogram(values.astype("float64"), bins=64)
+                name = f"histogram/weights/{weight.path}"
+                assert row[f"{name}/values"] == counts.tolist()
+                np.testing.assert_allclose(row[f"{name}/bins"], edges)
+            for kind in ("gradient_norm", "update_ratio"):
+                values = [
+                    row[f"epoch/{kind}/{weight.path}"] for weight in model.weights
+                ]
+                _, edges = np.histogram(values, bins=64)
+                np.testing.assert_allclose(row[f"histogram/{kind}/bins"], edges)
+
+    def test_histograms_leave_out_what_is_not_finite(self):
+        model = compiled("sgd")
+        model.set_weights([np.array([[np.nan], [1], [2]]), np.array([np.inf])])
+        kernel, bias = histograms(model, {}, bins=2)
+        assert [list(values) for values in kernel[1:]] == [[1, 1], [1, 1.5, 2]]
+        assert list(bias[1]) == [0, 0]
+
+    def test_logs_the_model_as_latest_and_best(self):
+        scores, weights = [0, 2, 5, 4, np.nan, 6], []
+
+        def score(epoch, logs):
+            logs["score"] = scores[epoch]
+            weights.append(model.get_weights())
+
+        model = compiled("sgd")
+        options = {"log_model": 2, "monitor": "score", "monitor_mode": "max"}
+        scorer = keras.callbacks.LambdaCallback(on_epoch_end=score)
+        self.fit(scorer, self.log(**options), model=model, epochs=6)
+        (run,) = self.runs()
+        notes = [json.loads(version.metadata) for version in run.artifacts]
+        assert notes == [{"epoch": n, "score": scores[n]} for n in (1, 3, 5)]
+        assert {(version.type, version.name) for version in run.artifacts} == {
+            ("model", f"model-{run.id}")
+        }
+        for version, note in zip(run.artifacts, notes, strict=True):
+            assert set(version.aliases) == {"latest", "best"}
+            (file,) = version.manifest.contents
+            assert file.path == "model.keras"
+            saved = shutil.copy(
+                file.local_path, self.arguments["directory"] / file.path
+            )
+            saved = keras.saving.load_model(saved).get_weights()
+            assert same(saved, weights[note["epoch"]])
+
+    def test_only_what_improves_is_the_best(self):
+        def score(epoch, logs):
+            if epoch:
+                logs["val_score"] = [0, np.nan, 2, 3, 1][epoch]
+            logs["val_loss"] = 0.0
+
+        options = {"log_model": 1, "monitor": "val_score", "monitor_mode": "min"}
+        scorer = keras.callbacks.LambdaCallback(on_epoch_end=score)
+        with pytest.raises(ValueError) as error:
+            self.fit(scorer, self.log(**options))
+        assert str(error.value) == (
+            "The logs have no metric 'val_score' to find the best model by. They have: "
+            "'loss', 'val_loss'."
+        )
+        self.fit(scorer, self.log(**options), epochs=5, initial_epoch=1)
+        aliases = [set(version.aliases) for version in self.runs()[1].artifacts]
+        best = {"best", "latest"}
+        assert aliases == [{"latest"}, best, {"latest"}, best]
+
+    def test_is_of_no_best_model_without_validation(self):
+        with pytest.warns(UserWarning, match="no metric 'val_loss' to find the best"):
+            self.fit(self.log(log_model=5, monitor="val_loss"))
+        (version,) = self.runs()[0].artifacts
+        assert list(version.aliases) == ["latest"]
+
+    def test_logs_a_table_of_predictions_and_a_confusion_matrix(self):
+        images = np.random.default_rng(0).random((7, 2, 2, 1)).astype("float32")
+        labels = np.array([0, 0, 1, 1, 1, 3, 3])
+        model = classifier()
+        logger = self.log(log_predictions=3, data=(images, labels))
+        model.fit(images, labels, epochs=4, verbose=0, callbacks=[logger])
+        (run,) = self.runs()
+        assert run.steps["predictions/*"] == "epoch/epoch"
+        rows = [row for row in run.history if "predictions/table/path" in row]
+        assert [row["epoch/epoch"] for row in rows] == [2, 3]
+        table = table_of(run, "table.table.json")
+        assert table["columns"] == ["input", "label", "prediction", "output"]
+        outputs = model.predict(images, verbose=0)
+        predicted = outputs.argmax(axis=1)
+        for n, (image, label, prediction, output) in enumerate(table["data"]):
+            assert image["_type"] == "image-file"
+            assert (label, prediction) == (labels[n], predicted[n])
+            np.testing.assert_allclose(output, outputs[n], rtol=1e-5)
+        matrix = table_of(run, "confusion_matrix_table.table.json")
+        expected = np.zeros((4, 4))
+        np.add.at(expected, (labels, predicted), 1)
+        assert [row[2] for row in matrix["data"]] == expected.ravel().tolist()
+
+    def test_knows_labels_of_each_shape(self):
+        images, model = np.ones((4, 2, 2, 1)), classifier()
+        labels = np.array([0, 3, 1, 1])
+        for y in (labels, labels[:, np.newaxis], labels * 1.0, np.eye(4)[labels]):
+            found = tables(model, (images, y))
+            rows = found["predictions/table"].data
+            assert [row[1] for row in rows] == labels.tolist()
+            assert "predictions/confusion_matrix" in found
+        for y in (labels + 0.5, np.ones((4, 4)), np.ones((4, 2))):
+            found = tables(model, (images, y))
+            assert found["predictions/table"].columns[1:] == ["target", "prediction"]
+            assert set(found) == {"predictions/table"}
+
+    def test_logs_a_table_of_values(self):
+        self.fit(self.log(log_predictions=2, data=(INPUTS[:3], TARGETS[:3])))
+        (run,) = self.runs()
+        table = table_of(run, "table.table.json")
+        assert table["columns"] == ["input", "target", "prediction"]
+        outputs = shared().predict(INPUTS[:3], verbose=0)
+        for n, row in enumerate(table["data"]):
+            for cell, values in zip(row, (INPUTS, TARGETS, outputs), strict=True):
+                np.testing.assert_allclose(cell, values[n], rtol=1e-5)
+
+    def test_makes_nothing_for_a_run_that_keeps_nothing(self, monkeypatch):
+        for method in ("save", "predict"):
+            monkeypatch.setattr(keras.Model, method, failing(AssertionError))
+        data = INPUTS, TARGETS
+        options = {"log_histograms": 1, "log_model": 1, "log_predictions": 1}
+        self.fit(self.log(mode="disabled", data=data, **options))
+
+    def test_goes_on_in_its_run(self):
+        def kill(batch, logs):
+            steps.append(batch)
+            if len(steps) == 9:
+                raise KeyboardInterrupt
+
+        def fit(*callbacks):
+            keras.utils.set_random_seed(0)
+            options = {"monitor": "score", "monitor_mode": "max"}
+            logger = self.log(log_batches=2, log_model=1, **options)
+            resume = Resume(folder, callbacks=[logger], save_freq=1)
+            callbacks = [scorer, logger, *callbacks, resume]
+            model = compiled("sgd")
+            return self.fit(*callbacks, model=model, epochs=3, shuffle=False)
+
+        def score(epoch, logs):
+            logs["score"] = 2 - epoch
+
+        folder, steps = self.arguments["directory"] / "checkpoint", []
+        scorer = keras.callbacks.LambdaCallback(on_epoch_end=score)
+        killer = keras.callbacks.LambdaCallback(on_train_batch_end=kill)
+        with pytest.raises(KeyboardInterrupt):
+            fit(killer)
+        history = fit()
+        first, second = self.runs()
+        assert first.id == second.id
+        for name, expected in (
+            ("batch/batch_step", [2, 4, 6, 8, 10, 12, 14]),
+            ("epoch/epoch", [0, 1, 2]),
+            ("epoch/loss", history.history["loss"]),
+        ):
+            assert column(first, name) + column(second, name) == expected
+        assert second.summary["epochs"] == 3
+        versions = [*first.artifacts, *second.artifacts]
+        assert ["best" in version.aliases for version in versions] == [
+            True,
+            False,
+            False,
+        ]
+
     def test_disabled_writes_nothing(self):
-        self.fit(self.make(mode="disabled"))
+        self.fit(self.log(mode="disabled"))
         assert self.runs() == []
         assert wandb.run is None
 
@@ -182,7 +401,7 @@ class TestWandbLogger(CallbackContract):
         config = {"rate": 0.1, "seed": 0}
         where = {"mode": "offline", "dir": self.arguments["directory"]}
         run = wandb.init(project="mine", config=config, **where)
-        history = self.fit(self.make())
+        history = self.fit(self.log())
         assert wandb.run is run
         run.log({"after": 1})
         run.finish()
@@ -201,7 +420,7 @@ class TestWandbLogger(CallbackContract):
                 copies.append(pickle.loads(pickle.dumps(logger)))
                 histories.append(self.fit(copies[0], model=compiled("sgd")))
 
-        logger, histories = self.make(), []
+        logger, histories = self.log(), []
         inner = keras.callbacks.LambdaCallback(on_train_batch_begin=nest)
         histories.insert(0, self.fit(logger, inner))
         histories.append(self.fit(copies[1], epochs=1))
@@ -214,7 +433,7 @@ class TestWandbLogger(CallbackContract):
         def interrupt(epoch, logs):
             raise KeyboardInterrupt
 
-        logger = self.make()
+        logger = self.log()
         with pytest.raises(KeyboardInterrupt):
             self.fit(logger, keras.callbacks.LambdaCallback(on_epoch_end=interrupt))
         self.fit(logger)
@@ -225,7 +444,7 @@ class TestWandbLogger(CallbackContract):
     def test_lets_an_interrupt_pass(self, monkeypatch):
         monkeypatch.setattr(wandb.Run, "log", failing(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            self.fit(self.make())
+            self.fit(self.log())
 
     @pytest.mark.parametrize(
         ("methods", "action", "code"),
@@ -241,7 +460,7 @@ class TestWandbLogger(CallbackContract):
         for method in methods:
             monkeypatch.setattr(wandb.Run, method, fail)
         with warns_once(action, "Error: No space left."):
-            history = self.fit(self.make(log_batches=1))
+            history = self.fit(self.log(log_batches=1))
         assert len(history.epoch) == 2
         (run,) = self.runs()
         assert run.exit_code == code
@@ -249,11 +468,11 @@ class TestWandbLogger(CallbackContract):
     def test_goes_on_without_a_key(self):
         reason = "UsageError: No API key: use `wandb login` or mode='offline'"
         with warns_once("begin a run", reason):
-            history = self.fit(self.make(mode="online"))
+            history = self.fit(self.log(mode="online"))
         assert len(history.epoch) == 2
 
     def test_logs_again_after_a_failure(self, monkeypatch):
-        logger = self.make()
+        logger = self.log()
         with monkeypatch.context() as patch:
             patch.setattr(wandb, "init", failing(wandb.Error("No network")))
             with warns_once("begin a run", "Error: No network"):
@@ -267,7 +486,7 @@ class TestWandbLogger(CallbackContract):
     def test_refuses_to_log_batches_from_a_thread(self):
         reason = "RuntimeError: `fit` must get its callbacks in a list"
         with warns_once("log a batch", reason):
-            self.fit(callbacks=self.make())
+            self.fit(callbacks=self.log())
 
     def test_says_what_to_install(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "wandb", None)
@@ -276,13 +495,21 @@ class TestWandbLogger(CallbackContract):
         assert str(error.value) == "WandbLogger needs W&B: pip install 'kdl[wandb]'"
 
     def test_does_without_the_keras_integration_of_wandb(self):
-        self.fit(self.make(mode="disabled"))
+        self.fit(self.log(mode="disabled"))
         assert "wandb.integration.keras" not in sys.modules
 
 
 def compiled(optimizer, steps_per_execution=1):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(optimizer, "mse", steps_per_execution=steps_per_execution)
+    return model
+
+
+def classifier():
+    inputs = keras.Input((2, 2, 1))
+    outputs = keras.layers.Dense(4, "softmax")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "sparse_categorical_crossentropy")
     return model
 
 
@@ -293,6 +520,13 @@ def shared():
 
 def column(run, key):
     return [row[key] for row in run.history if key in row]
+
+
+def table_of(run, name):
+    """The table of a name that was logged last, in the artifact that W&B makes."""
+    files = [file for version in run.artifacts for file in version.manifest.contents]
+    *_, last = (file for file in files if Path(file.path).name == name)
+    return json.loads(Path(last.local_path).read_text())
 
 
 def failing(error):

@@ -1,5 +1,6 @@
-"""Classes of examples, as they are and as a model takes them to be."""
+"""Samples of examples, and what a model makes of them."""
 
+import keras
 import numpy as np
 
 
@@ -33,3 +34,18 @@ def class_labels(y, outputs):
     # Probabilities, or else logits.
     is_probability = (outputs >= 0).all() and (outputs <= 1).all()
     return labels, (outputs[:, 0] > (0.5 if is_probability else 0.0)).astype("int64")
+
+
+def images_of(x):
+    """Returns inputs that are images with their channels last, otherwise `None`.
+
+    Args:
+        x: Array, or a nest of arrays, of shape `(examples, ...)`. Images have 1, 3 or 4
+            channels.
+    """
+    if len(keras.tree.flatten(x)) != 1:
+        return None
+    x = np.asarray(x)
+    if x.ndim == 4 and keras.config.image_data_format() == "channels_first":
+        x = np.moveaxis(x, 1, -1)
+    return x if x.ndim == 4 and x.shape[-1] in (1, 3, 4) else None
