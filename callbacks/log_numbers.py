@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.layers.clock import numbers_of
+from kdl.layers.clock import driven_numbers
 
 
 class LogNumbers(keras.callbacks.Callback):
@@ -42,7 +42,7 @@ def numbers_in_force(model):
             values.setdefault("learning_rate", float(rate))
         if hasattr(optimizer, "values"):
             values |= optimizer.values()
-    for name, number in numbers_of(model).items():
+    for name, number in driven_numbers(model).items():
         values[name] = float(number.now(training=False))
     return values
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from kdl.checks import check_integer
 from kdl.tuning.durable import DurableOracle, DurableTuner
+from kdl.tuning.wandb_trials import WandbTrials
 
 
 class BayesianOptimizationOracle(
@@ -40,14 +41,15 @@ class BayesianOptimizationOracle(
         )
 
 
-class BayesianOptimization(DurableTuner, keras_tuner.Tuner):
+class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
     """`keras_tuner.BayesianOptimization` that survives being killed.
 
     The search is KerasTuner's. What differs is what becomes of it: the search can
     be killed at any moment and goes on where it was when the same lines run again;
     a trial that fails does not end it; a score that is not finite is a failure; a
     directory that holds a search over another space or for another objective is
-    refused.
+    refused. With a `kdl.callbacks.WandbLogger` among the callbacks of `search`, each
+    trial is one run, as `kdl.tuning.WandbTrials` has it.
 
     Args:
         hypermodel: `keras_tuner.HyperModel` or function of hyperparameters that

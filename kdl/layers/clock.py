@@ -252,10 +252,19 @@ _TELL = (
 
 def numbers_of(model):
     """Returns the numbers of a model on schedules, by name, with their saved values."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, Clock):
-            return layer.numbers(model)
-    return find_numbers(model)
+    clock = _clock_of(model)
+    return clock.numbers(model) if clock else find_numbers(model)
+
+
+def driven_numbers(model):
+    """Returns those that a clock drives, of a model without one none."""
+    clock = _clock_of(model)
+    return clock.numbers(model) if clock else {}
+
+
+def _clock_of(model):
+    layers = model._flatten_layers()
+    return next((layer for layer in layers if isinstance(layer, Clock)), None)
 
 
 def _check_call(model):

@@ -11,6 +11,8 @@ from kdl.schedules.per_update import PerUpdate
 # Steps at which a schedule is tried when a part takes it: 0, 1, 2, 5, 10, … 5e8.
 _TRIED = [0, *(digit * 10**power for power in range(9) for digit in (1, 2, 5))]
 _CHUNK = 1024  # Steps that an eager backend evaluates at a time.
+# Most attributes of a layer, which hold nothing. Callbacks look once an epoch.
+_PLAIN = {bool, float, int, str, type(None)}
 
 
 def number(name, value, interval):
@@ -297,6 +299,8 @@ def _is_to_be_driven(training):
 def _numbers_in(holder, prefix, seen=()):
     attributes = {} if holder in seen else getattr(holder, "__dict__", {})
     for name, value in attributes.items():
+        if type(value) in _PLAIN:
+            continue
         parts = [value]
         if isinstance(value, (list, tuple, dict)):
             parts = list(value.values()) if isinstance(value, dict) else value

@@ -16,10 +16,6 @@ class Search(WandbTrials, keras_tuner.RandomSearch):
     pass
 
 
-class DurableSearch(WandbTrials, BayesianOptimization):
-    pass
-
-
 class Line(keras_tuner.HyperModel):
     """A line that is fitted, with callbacks that fail in some trials."""
 
@@ -73,7 +69,7 @@ def losses(run):
 
 
 class TestWandbTrials:
-    @pytest.mark.parametrize(("kind", "trials"), [(Search, 2), (DurableSearch, 1)])
+    @pytest.mark.parametrize(("kind", "trials"), [(Search, 2), (BayesianOptimization, 1)])
     def test_each_trial_is_one_run_of_a_group(self, kind, trials, tmp_path):
         options = {"max_trials": trials, "executions_per_trial": 2}
         tuner = search(tmp_path, kind=kind, **options)
