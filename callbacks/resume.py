@@ -121,6 +121,12 @@ class Resume(keras.callbacks.Callback):
             self._save(self._epoch, batch)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self._saved is not None:
+            raise ValueError(
+                f"{self.path} is of another fit: it goes on at batch "
+                f"{self._saved[1]['batch']}, but the epoch ended before. Delete it to "
+                "begin anew."
+            )
         self._save(epoch + 1, 0, logs)
 
     def on_train_end(self, logs=None):
@@ -226,8 +232,9 @@ def _once(model):
             return outputs
         *state, data = arguments
         if hasattr(data, "__next__"):
-            # PyTorch alone gives batches instead.
-            for _ in range(model.steps_per_execution):
+            # PyTorch alone gives batches instead. With none left, the epoch ends.
+            next(data)
+            for _ in range(model.steps_per_execution - 1):
                 next(data, None)
         # On JAX, the state goes from step to step beside the logs.
         return (outputs[0], *state) if state else outputs

@@ -203,6 +203,22 @@ class TestResume(CallbackContract):
             f"{path} is of another fit: {message}. Delete it to begin anew."
         )
 
+    def test_refuses_data_that_end_before(self):
+        def batches(count):
+            for _ in range(count):
+                yield np.ones((8, 4)), np.ones((8, 3))
+
+        model = self.small_model()
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(batches(9), callbacks=[self.make(), Kill(5)], verbose=0)
+        with pytest.raises(ValueError) as error:
+            model.fit(batches(3), callbacks=[self.make()], verbose=0)
+        path = self.arguments["directory"] / "checkpoint.npz"
+        assert str(error.value) == (
+            f"{path} is of another fit: it goes on at batch 4, but the epoch ended "
+            "before. Delete it to begin anew."
+        )
+
     def test_refuses_a_model_without_weights(self, killed):
         model = keras.Sequential([keras.layers.Dense(3)], name="m")
         model.compile("sgd", "mse")
