@@ -22,6 +22,7 @@ class Curriculum(keras.callbacks.Callback):
 
     Keras has no way to choose examples while a fit runs, but takes what a data set
     gives: here the batches are a `kdl.data.Batches`, whose rows are set epoch by epoch.
+    With `shuffle=True`, its default, `fit` would undo the order of the batches.
     Under the same seed, the rows are the same on every backend.
 
     Args:
@@ -140,13 +141,20 @@ class Curriculum(keras.callbacks.Callback):
             :examples
         ]
         if self.order == "ascending":
-            rows = rows[np.argsort(self._scores[rows], kind="stable")]
+            # What the batches leave out is not the hardest but a random part.
+            kept = self.batches.num_batches * self.batches.batch_size
+            trained = rows[:kept]
+            order = np.argsort(self._scores[trained], kind="stable")
+            rows[:kept] = trained[order]
         return rows
 
 
 def _losses(model, batches):
     """The loss of each example under a model."""
-    loss = keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
+    loss = model.loss
+    if isinstance(loss, (list, tuple)) and len(loss) == 1:
+        (loss,) = loss
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
     predictions = model.predict(batches.x, batch_size=batches.batch_size, verbose=0)
     targets = batches.y
     if not callable(loss) or not hasattr(predictions, "shape"):

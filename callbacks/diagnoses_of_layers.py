@@ -18,6 +18,7 @@ HIGH_RATIO, HIGH_FIRST_RATIO, LOW_RATIO = 0.1, 0.5, 1e-5
 # A first step that, with units that die in the same epoch, is too large; and one of
 # weights that were zero.
 FATAL_RATIO, ENDLESS = 0.2, 1e6
+STILL_FALLING = 0.9  # Of one epoch's loss, that of the next.
 # Pascanu et al., 2013, clip norms at about 1 to 10. Healthy fits had up to 17, at
 # losses of 1 to 3.
 EXPLODING = 1e3
@@ -114,7 +115,8 @@ def rate_too_high(records):
             f"{losses[-1]:.3g}."
         )
         return Finding("rate_too_high", epoch, seen)
-    if has_learned(records):
+    # One that still falls may do so from afar.
+    if has_learned(records) or losses[-1] < STILL_FALLING * losses[-2]:
         return None
     stays = f"(median over kernels; 0.1% is usual), and the loss is {losses[-1]:.3g}."
     if is_high:

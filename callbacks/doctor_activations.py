@@ -36,7 +36,7 @@ class Activations:
         graph = {"layers": outputs, "outputs": model.outputs}
         # As the model takes them, in a list or a dict.
         is_sequential = isinstance(model, keras.Sequential)
-        taken = model.inputs if is_sequential else model.input
+        taken = model.inputs[0] if is_sequential else model.input
         within = keras.Model(taken, graph, name="within")
         is_single = len(model.inputs) == 1 and _is_numbers(model.inputs[0])
         self._summary = _Summary(within, self._layers, is_single)

@@ -32,7 +32,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
     batch. Its moving averages, which validation uses, follow only if
     `freeze_statistics` is `False`.
 
-    The multipliers keep their last values after the fit, as a learning rate does.
+    The multipliers keep their last values after the fit, as a learning rate does. In a
+    fit that `kdl.callbacks.Resume` may take up, give it to that one as well.
 
     Args:
         groups: List of strings, in the order in which they thaw. Each is a regular
@@ -81,7 +82,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
         }
 
     def on_train_begin(self, logs=None):
-        self._frozen = []
+        self._frozen, self._epoch, self._saved = [], None, {}
         model = self.model
         self._numbers = [
             AdjustableNumber(model, f"multiplier/{group}") for group in self.groups
@@ -92,7 +93,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
                 self._add(layer, model.name)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._frozen = []
+        self._frozen, self._epoch = [], epoch
         for n, number in enumerate(self._numbers):
             frozen = epoch < n * self.every
             number.assign(0.0 if frozen else self.decay**-n)
@@ -101,6 +102,11 @@ class GradualUnfreezing(keras.callbacks.Callback):
                     (variable, keras.ops.convert_to_numpy(variable))
                     for variable in self._statistics[n]
                 ]
+
+        # Within the epoch, those of a fit that goes on have moved.
+        if self._saved.get("epoch") == epoch:
+            variables = [variable for variable, _ in self._frozen]
+            self._frozen = list(zip(variables, self._saved["frozen"], strict=True))
 
     def on_test_begin(self, logs=None):
         # Training never reads them, so that this is as if they had not been touched.
@@ -111,16 +117,23 @@ class GradualUnfreezing(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._numbers = self._statistics = None
-        self._frozen = []
+
+    def get_state(self):
+        """Returns the moving averages that are kept, for `kdl.callbacks.Resume`."""
+        return {"epoch": self._epoch, "frozen": [value for _, value in self._frozen]}
+
+    def set_state(self, state):
+        """Goes on from what `get_state` returned."""
+        self._saved = state
 
     def _add(self, layer, model):
         """Notes the moving averages of a layer with the group that it is in."""
-        averages = [layer.moving_mean, layer.moving_variance]
-        path = averages[0].path
+        paths = [variable.path for variable in layer.weights]
+        # Without the name of a Sequential model once that was loaded.
+        paths += [f"{model}/{path}" for path in paths]
         for group, statistics in zip(self.groups, self._statistics, strict=True):
-            # Without the name of a Sequential model once that was loaded.
-            if any(re.fullmatch(group, name) for name in (path, f"{model}/{path}")):
-                statistics += averages
+            if any(re.fullmatch(group, path) for path in paths):
+                statistics += [layer.moving_mean, layer.moving_variance]
                 return
 
     def _restore(self):

@@ -17,7 +17,8 @@ from kdl.checks import check_integer, check_number
 from kdl.files import atomic
 from kdl.schedules import JoinedSchedules
 
-_LEAST = 10  # Losses that a suggestion needs.
+_NOISE = 5  # First losses, of which the moving average is of too few.
+_LEAST = 10  # Losses after them that a suggestion needs.
 
 
 class LearningRateFinder(keras.callbacks.Callback):
@@ -99,7 +100,12 @@ class LearningRateFinder(keras.callbacks.Callback):
             **kwargs: Keyword arguments of `model.fit`, such as `batch_size`, but not
                 `epochs`.
         """
-        callbacks = [self, *kwargs.pop("callbacks", [])]
+        if "epochs" in kwargs:
+            raise ValueError(
+                "`find` ends the training by itself and takes no `epochs`. "
+                f"Received: epochs={kwargs['epochs']}"
+            )
+        callbacks = [self, *keras.tree.flatten(kwargs.pop("callbacks", None) or [])]
         # An epoch has a batch or more.
         kwargs = {"verbose": 0, **kwargs, "epochs": self.steps}
         try:
@@ -246,22 +252,27 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.rates = np.append(self.rates, rate)
         self.losses = np.append(self.losses, loss)
         self.smoothed = np.append(self.smoothed, smoothed)
-        least = np.min(self.smoothed)
-        # Not finite, it is not within.
-        within = smoothed <= least + (self.divergence - 1) * abs(least)
+        least = np.min(self.smoothed[_NOISE:], initial=np.inf)
+        # Not a number, it is not within.
+        within = smoothed < np.inf and not (
+            smoothed > least + (self.divergence - 1) * abs(least)
+        )
         if not within or self._batches >= self.steps:
             self.model.stop_training = True
 
     def _decline(self):
         """Rates and smoothed losses up to the least one."""
-        count = 1 + np.argmin(self.smoothed) if len(self.smoothed) else 0
+        losses = self.smoothed[_NOISE:]
+        count = 1 + np.argmin(losses) if len(losses) else 0
         if count < _LEAST:
             raise ValueError(
-                f"The loss fell over {count} of {len(self.losses)} batches, too few to "
-                f"suggest a rate by. Sweep from a smaller `min_rate` than "
-                f"{self.min_rate:g}, or in more `steps` than {self.steps}."
+                f"The loss is least after {min(_NOISE, len(self.losses)) + count} of "
+                f"{len(self.losses)} batches, too early to suggest a rate. If it is "
+                f"noisy, sweep in more `steps` than {self.steps} or with larger "
+                "batches; if it explodes at once, from a smaller `min_rate` than "
+                f"{self.min_rate:g}."
             )
-        return self.rates[:count], self.smoothed[:count]
+        return self.rates[_NOISE:][:count], losses[:count]
 
 
 def _replace_rate(model, optimizer, rate):

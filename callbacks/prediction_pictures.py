@@ -87,6 +87,7 @@ class PredictionPictures(keras.callbacks.Callback):
         found = class_labels(y, outputs) if isinstance(outputs, np.ndarray) else None
         if found is not None:
             labels, predicted = found
+            _check_names(self.class_names, max(outputs.shape[1], 2))
             title = f"Confusion matrix {when}"
             figure = confusion_figure(labels, predicted, self.class_names, title)
             self._write("confusion_matrix.png", figure)
@@ -116,6 +117,14 @@ class PredictionPictures(keras.callbacks.Callback):
     def _write(self, name, figure):
         with atomic(Path(self.directory) / name) as draft:
             figure.savefig(draft, dpi=100)
+
+
+def _check_names(class_names, count):
+    if class_names is not None and len(class_names) != count:
+        raise ValueError(
+            f"`class_names` must have {count} names, one for each class. "
+            f"Received: class_names={class_names!r}"
+        )
 
 
 def _margins(labels, outputs):

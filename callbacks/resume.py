@@ -1,5 +1,6 @@
 """Going on with a fit that was killed."""
 
+import copy
 from pathlib import Path
 
 import keras
@@ -187,7 +188,8 @@ class Resume(keras.callbacks.Callback):
         for callback, (_, state) in zip(
             self.callbacks, notes["callbacks"], strict=True
         ):
-            callback.set_state(state)
+            # In the middle of an epoch it is set twice, and may be written to.
+            callback.set_state(copy.deepcopy(state))
 
     def _settle(self):
         """Puts back what the loop has read, and has its record begin as saved."""

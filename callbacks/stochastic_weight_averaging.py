@@ -24,9 +24,9 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
     cycles, in the epochs that are averaged.
 
     The moving averages of batch normalization belong to other weights. They are
-    reset and become the mean of the statistics of all batches in `data`, which pass
-    through the model once, as in training, outside of the compiled step. Nothing else
-    changes by that, such as a clock or a random state.
+    reset and become the mean of the statistics of all batches in `data`, weighted by
+    their examples, which pass through the model once, as in training, outside of the
+    compiled step. Nothing else changes by that, such as a clock or a random state.
 
     Keras averages as its optimizers update, exponentially: `use_ema=True`. That forgets
     what is long past, and leaves batch normalization as it is.
@@ -64,7 +64,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         self.start_from_epoch = check_integer(
             "start_from_epoch", start_from_epoch, "[0, inf)"
         )
-        self.data = data
+        self.data = _check_data(data)
         self.every = check_integer("every", every, "[1, inf)")
         self.batch_size = check_integer("batch_size", batch_size, "[1, inf)")
         self.count, self._means = 0, []
@@ -123,6 +123,18 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         self._means = [np.array(mean) for mean in state["means"]]
 
 
+def _check_data(data):
+    if data is None or isinstance(data, keras.utils.PyDataset):
+        return data
+    shapes = [np.shape(x) for x in keras.tree.flatten(data)]
+    if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:
+        raise ValueError(
+            "`data` must be an array, a list or dict of arrays of as many examples, a "
+            f"keras.utils.PyDataset, or None. Received: {type(data).__name__}"
+        )
+    return data
+
+
 def _batch_normalizations(model):
     return [
         layer
@@ -157,10 +169,13 @@ def _renew(model, layers, batches):
         stack.callback(_assign, others, values)
         for layer, momentum in zip(layers, momenta, strict=True):
             stack.callback(setattr, layer, "momentum", momentum)
-        for index, inputs in enumerate(batches):
+        seen = 0
+        for inputs in batches:
+            count = len(keras.tree.flatten(inputs)[0])
             for layer in layers:
-                # What is kept of the old average: nothing at first, then half, …
-                layer.momentum = index / (index + 1)
+                # How much is kept of the average so far.
+                layer.momentum = seen / (seen + count)
+            seen += count
             model(
                 keras.tree.map_structure(ops.convert_to_tensor, inputs), training=True
             )

@@ -150,12 +150,18 @@ class TrainingDoctor(keras.callbacks.Callback):
     def get_state(self):
         """Returns all that was seen, for a fit that goes on."""
         findings = [dataclasses.asdict(finding) for finding in self.findings]
-        return {"records": self._records.get_state(), "findings": findings}
+        return {
+            "records": self._records.get_state(),
+            "findings": findings,
+            "sum": self._sum,
+            "count": self._count,
+        }
 
     def set_state(self, state):
         """Takes back what `get_state` returned, once the fit that goes on has begun."""
         self._records = Records.from_state(state["records"])
         self.findings = [Finding(**finding) for finding in state["findings"]]
+        self._sum, self._count = state["sum"], state["count"]
 
     def __getstate__(self):
         # The model, emptied by JAX meanwhile, belongs to one fit.

@@ -112,7 +112,8 @@ class Batches(keras.utils.PyDataset):
         """
         count = len(self.x)
         rows = np.asarray(rows)
-        if rows.shape != (count,) or rows.min() < 0 or rows.max() >= count:
+        is_integer = rows.shape == (count,) and rows.dtype.kind in "iu"
+        if not is_integer or rows.min() < 0 or rows.max() >= count:
             raise ValueError(
                 f"`rows` must be {count} integers from 0 to {count - 1}, as many as "
                 f"there are examples. Received: rows={rows!r}"

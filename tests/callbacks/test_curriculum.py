@@ -72,6 +72,20 @@ class TestCurriculum(CallbackContract):
         for rows in rows_of_a_fit(options):
             assert same(rows, order)
 
+    def test_leaves_out_a_random_part_rather_than_the_hardest(self):
+        batches = Batches(X, X, 8, drop_remainder=True)
+        curriculum = Curriculum(batches, SCORES, order="ascending")
+        model = network()
+        curriculum.set_model(model)
+        curriculum.on_train_begin()
+        left = set()
+        for epoch in range(5):
+            curriculum.on_epoch_begin(epoch)
+            trained, rest = curriculum.rows[:16], curriculum.rows[16:]
+            assert same(np.sort(SCORES[trained]), SCORES[trained])
+            left |= set(rest)
+        assert len(left) > 8
+
     def test_each_epoch_has_an_order_of_its_own(self):
         first, second, _ = rows_of_a_fit({"difficulty": SCORES})
         assert sorted(first) == sorted(second) == list(range(20))

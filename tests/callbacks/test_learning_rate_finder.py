@@ -140,8 +140,8 @@ class TestLearningRateFinder(CallbackContract):
         finder.smoothed = 3 - 2 / (1 + np.exp(-4 * (position + 3)))
         finder.smoothed[51:] += 10.0
         assert finder.steepest == pytest.approx(1e-3)
-        # It falls at all 51 points: 25 before the last.
-        assert finder.valley == pytest.approx(10**-3.5)
+        # It falls at 46 points after the first five: 23 before the last.
+        assert finder.valley == pytest.approx(10**-3.3)
 
     def test_draws_what_it_found(self, tmp_path):
         finder = self.make()
@@ -168,6 +168,23 @@ class TestLearningRateFinder(CallbackContract):
             "Received: steps=20"
         )
 
+    def test_a_low_first_loss_does_not_end_it(self):
+        finder, model = self.make(steps=60), network("rate")
+        x, y = X.copy(), Y.copy()
+        # Nothing to learn from the first batch.
+        x[:8], y[:8] = 0.0, 0.0
+        finder.find(model, x, y, batch_size=8, shuffle=False)
+        assert finder.losses[0] == 0
+        assert len(finder.rates) > 30 and finder.valley > 1e-4
+
+    def test_refuses_epochs(self):
+        with pytest.raises(ValueError) as error:
+            self.make().find(network("rate"), X, Y, epochs=2)
+        assert str(error.value) == (
+            "`find` ends the training by itself and takes no `epochs`. "
+            "Received: epochs=2"
+        )
+
     def test_refuses_several_rates(self):
         model = network("rate")
         rate = keras.optimizers.OptimizerMap(keras.optimizers.SGD(), {})
@@ -181,7 +198,7 @@ class TestLearningRateFinder(CallbackContract):
 
     def test_says_when_the_loss_never_fell(self):
         finder = self.make(min_rate=1e3, max_rate=1e9)
-        with pytest.raises(ValueError, match="too few to suggest a rate by"):
+        with pytest.raises(ValueError, match="too early to suggest a rate"):
             finder.find(network("rate"), X, Y, batch_size=8)
 
 

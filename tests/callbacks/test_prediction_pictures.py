@@ -96,6 +96,14 @@ class TestPredictionPictures(CallbackContract):
         np.testing.assert_array_equal(found["regression_figure"][0], targets)
         np.testing.assert_array_equal(found["regression_figure"][1], LOGITS[:, 0])
 
+    def test_refuses_names_of_other_classes(self, monkeypatch):
+        with pytest.raises(ValueError) as error:
+            self.drawn(LOGITS, LABELS, monkeypatch, class_names=["a", "b"])
+        assert str(error.value) == (
+            "`class_names` must have 3 names, one for each class. "
+            "Received: class_names=['a', 'b']"
+        )
+
     def test_refuses_targets_that_are_neither(self, monkeypatch):
         with pytest.raises(ValueError) as error:
             self.drawn(LOGITS, LOGITS, monkeypatch)

@@ -11,13 +11,22 @@ import pytest
 from contracts import CallbackContract, array, same
 
 import kdl
-from kdl.callbacks import ReduceOnPlateau, Resume
+from kdl.callbacks import (
+    Curriculum,
+    EarlyStopping,
+    GradualUnfreezing,
+    ReduceOnPlateau,
+    Resume,
+    StochasticWeightAveraging,
+    TrainingDoctor,
+)
 from kdl.callbacks.states import variables_of
 from kdl.data import Batches, RandomAffine
 
 X = np.random.default_rng(0).normal(size=(26, 4, 4, 1)).astype("float32")
 Y = np.arange(26) % 3
 BATCHES = 4  # Of an epoch.
+GROUPS = [".*last/.*", ".*"]
 BARE = keras.callbacks.Callback()
 
 
@@ -106,11 +115,10 @@ class TestResume(CallbackContract):
         with pytest.raises(KeyboardInterrupt):
             fitted(directory, save_freq, [Kill(killed)])
         assert (directory / "checkpoint.npz").exists() == (killed > 1)
-        history, state, count = fitted(directory, save_freq)
+        history, states = fitted(directory, save_freq)
         assert history == whole[0]
-        for actual, expected in zip(state, whole[1], strict=True):
-            np.testing.assert_array_equal(actual, expected)
-        assert count == whole[2]
+        for actual, expected in zip(states, whole[1], strict=True):
+            assert same(actual, expected)
         assert not (directory / "checkpoint.npz").exists()
 
     def test_is_killed_twice(self, whole):
@@ -270,14 +278,16 @@ def network():
     model = keras.Sequential(
         [
             keras.Input((4, 4, 1)),
-            kdl.layers.Clock(),
-            keras.layers.Flatten(),
-            keras.layers.Dense(6),
-            keras.layers.BatchNormalization(),
+            kdl.layers.Clock(name="clock"),
+            keras.layers.Flatten(name="flat"),
+            keras.layers.Dense(6, name="first"),
+            keras.layers.BatchNormalization(name="norm"),
             kdl.layers.Dropout(rate, name="drop"),
-            keras.layers.Dropout(0.2),
-            keras.layers.Dense(3, "softmax"),
-        ]
+            keras.layers.Dropout(0.2, name="drop_more"),
+            keras.layers.Dense(3, "softmax", name="last"),
+        ],
+        # As in a script that is run again.
+        name="model",
     )
     inner = keras.optimizers.AdamW(
         kdl.schedules.OneCycle(0.05, 3 * BATCHES),
@@ -286,7 +296,10 @@ def network():
         ema_overwrite_frequency=3,
     )
     optimizer = kdl.optimizers.ControlledOptimizer(
-        inner, hyperparameters={"beta_1": kdl.schedules.OneCycleMomentum(6)}
+        inner,
+        multipliers=GradualUnfreezing(GROUPS).multipliers,
+        hyperparameters={"beta_1": kdl.schedules.OneCycleMomentum(6)},
+        watch=True,
     )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     variables = variables_of(model)
@@ -303,24 +316,36 @@ def network():
 
 
 def fitted(directory, save_freq, callbacks=()):
-    """History, state and count of a fit that knows of another by its file alone."""
+    """History and states of a fit that knows of another by its file alone."""
     model, reset = network()
     reset()
     batches = Batches(X, Y, 7, seed=3, augment=[RandomAffine(1.0, 10.0)])
-    plateau = ReduceOnPlateau("loss", "drop/rate", patience=0, min_delta=10.0)
-    count = Count()
-    resume = Resume(directory, batches, [plateau, count], save_freq)
+    remembering = [
+        ReduceOnPlateau("loss", "drop/rate", patience=0, min_delta=10.0),
+        EarlyStopping("val_loss", patience=9, restore_best_weights=True, verbose=0),
+        # The batch normalization is frozen for two epochs.
+        GradualUnfreezing(GROUPS, every=2),
+        Curriculum(batches, "loss", share=0.8, every=2),
+        StochasticWeightAveraging(1, X),
+        TrainingDoctor(data=(X[:8], Y[:8]), verbose=0),
+        Count(),
+    ]
+    resume = Resume(directory, batches, remembering, save_freq)
     history = model.fit(
         batches,
         shuffle=False,
         epochs=3,
         validation_data=(X, Y),
-        callbacks=[plateau, count, *callbacks, resume],
+        callbacks=[*remembering, *callbacks, resume],
         verbose=0,
     )
     variables = model.variables + model.optimizer.variables
-    state = [array(variable) for variable in variables]
-    return (history.epoch, history.history), state, int(count.epochs[0])
+    states = [[array(variable) for variable in variables]]
+    for callback in remembering:
+        state = callback.get_state()
+        state.pop("seconds", None)  # Of the clock on the wall.
+        states.append(state)
+    return (history.epoch, history.history), states
 
 
 @pytest.fixture(scope="module")

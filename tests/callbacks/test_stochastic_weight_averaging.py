@@ -13,12 +13,17 @@ X = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
 
 class TestStochasticWeightAveraging(CallbackContract):
     component = StochasticWeightAveraging
-    arguments = {"start_from_epoch": 0, "data": 3, "every": 2, "batch_size": 8}
+    arguments = {"start_from_epoch": 0, "data": X, "every": 2, "batch_size": 8}
     refused = [
         (
             {"start_from_epoch": -1},
             "`start_from_epoch` must be an integer in [0, inf). "
             "Received: start_from_epoch=-1",
+        ),
+        (
+            {"data": iter([X])},
+            "`data` must be an array, a list or dict of arrays of as many examples, a "
+            "keras.utils.PyDataset, or None. Received: list_iterator",
         ),
         ({"every": 0}, "`every` must be an integer in [1, inf). Received: every=0"),
         (

@@ -277,8 +277,9 @@ class TestLr:
 
         monkeypatch.setattr(LearningRateFinder, "on_train_end", explode)
         assert refusal("lr", "digits", "--steps", 20) == (
-            "The loss fell over 1 of 3 batches, too few to suggest a rate by. Sweep "
-            "from a smaller `min_rate` than 1e-07, or in more `steps` than 20."
+            "The loss is least after 3 of 3 batches, too early to suggest a rate. If "
+            "it is noisy, sweep in more `steps` than 20 or with larger batches; if it "
+            "explodes at once, from a smaller `min_rate` than 1e-07."
         )
 
 

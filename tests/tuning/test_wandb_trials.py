@@ -69,7 +69,9 @@ def losses(run):
 
 
 class TestWandbTrials:
-    @pytest.mark.parametrize(("kind", "trials"), [(Search, 2), (BayesianOptimization, 1)])
+    @pytest.mark.parametrize(
+        ("kind", "trials"), [(Search, 2), (BayesianOptimization, 1)]
+    )
     def test_each_trial_is_one_run_of_a_group(self, kind, trials, tmp_path):
         options = {"max_trials": trials, "executions_per_trial": 2}
         tuner = search(tmp_path, kind=kind, **options)
