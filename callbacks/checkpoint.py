@@ -73,8 +73,9 @@ def _set_aside(value, arrays):
         return {key: _set_aside(x, arrays) for key, x in value.items()}
     if isinstance(value, (list, tuple)):
         return [_set_aside(x, arrays) for x in value]
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
+    # Keras makes a scalar of NumPy of a scalar variable on TensorFlow.
+    if isinstance(value, np.ndarray | np.generic):
+        arrays.append(np.asarray(value))
         return {_ARRAY: len(arrays) - 1}
     return value
 
