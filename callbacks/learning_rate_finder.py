@@ -1,7 +1,6 @@
 """Finding a learning rate."""
 
 import math
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ from kdl.callbacks.states import (
     variables_of,
 )
 from kdl.checks import check_integer, check_number
-from kdl.files import atomic
+from kdl.files import write_png
 from kdl.schedules import JoinedSchedules
 
 _NOISE = 5  # First losses, of which the moving average is of too few.
@@ -182,8 +181,6 @@ class LearningRateFinder(keras.callbacks.Callback):
         # Here, since matplotlib takes longer to import than the rest of kdl.
         from matplotlib.figure import Figure
 
-        if path is not None and Path(path).suffix != ".png":
-            raise ValueError(f"`path` must end in '.png'. Received: path={path!r}")
         suggestions = [("valley", self.valley, "-"), ("steepest", self.steepest, "--")]
         figure = Figure(figsize=(8, 4), layout="constrained")
         axes = figure.subplots()
@@ -202,8 +199,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         axes.grid(alpha=0.3)
         figure.legend(loc="outside right upper")
         if path is not None:
-            with atomic(path) as draft:
-                figure.savefig(draft, dpi=120)
+            write_png(path, figure)
         return figure
 
     def __getstate__(self):

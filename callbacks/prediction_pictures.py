@@ -7,7 +7,7 @@ import numpy as np
 
 from kdl.callbacks.samples import class_labels, images_of
 from kdl.checks import check_integer
-from kdl.files import atomic
+from kdl.files import write_png
 
 
 class PredictionPictures(keras.callbacks.Callback):
@@ -115,8 +115,7 @@ class PredictionPictures(keras.callbacks.Callback):
             )
 
     def _write(self, name, figure):
-        with atomic(Path(self.directory) / name) as draft:
-            figure.savefig(draft, dpi=100)
+        write_png(Path(self.directory) / name, figure, dpi=100)
 
 
 def _check_names(class_names, count):

@@ -18,7 +18,7 @@ from kdl.callbacks.doctor_sample import Sample
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.threads import check_thread
 from kdl.checks import check_boolean, check_choice
-from kdl.files import atomic, write_json
+from kdl.files import write_json, write_png
 
 
 class TrainingDoctor(keras.callbacks.Callback):
@@ -272,8 +272,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             "curves": records.as_json(),
         }
         write_json(folder / "doctor.json", value)
-        with atomic(folder / "doctor.png") as draft:
-            draw(records, self.findings).savefig(draft, dpi=120)
+        write_png(folder / "doctor.png", draw(records, self.findings))
 
 
 _NO_DATA = "Activations were not looked at: give some training examples, `data=(x, y)`."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from kdl.files import atomic, write_json
+from kdl.files import atomic, write_json, write_png
 from kdl_cli.reports import HYPERPARAMETERS, SETTINGS
 
 
@@ -64,8 +64,7 @@ class Folder:
             writer.writerows(rows)
 
     def write_figure(self, name, figure):
-        with atomic(self.path / name) as draft:
-            figure.savefig(draft, dpi=150)
+        write_png(self.path / name, figure, dpi=150)
 
     def write_model(self, model):
         with atomic(self.path / "model.keras") as draft:

@@ -31,3 +31,20 @@ def write_json(path, value):
     """Writes a value of plain Python types as indented JSON, atomically."""
     with atomic(path) as draft:
         draft.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def write_png(path, figure, dpi=120):
+    """Writes a figure of matplotlib as PNG, atomically.
+
+    Args:
+        path: String or `Path` of a PNG file in an existing folder.
+        figure: `matplotlib.figure.Figure`.
+        dpi: Integer. Pixels an inch. Defaults to `120`.
+
+    Raises:
+        ValueError: If `path` is the name of another kind of file.
+    """
+    if Path(path).suffix != ".png":
+        raise ValueError(f"`path` must end in '.png'. Received: path={path!r}")
+    with atomic(path) as draft:
+        figure.savefig(draft, dpi=dpi)

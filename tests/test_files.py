@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
-from kdl.files import atomic, write_json
+from kdl.files import atomic, write_json, write_png
 
 
 class TestAtomic:
@@ -37,3 +39,15 @@ class TestWriteJson:
         with pytest.raises(TypeError):
             write_json(tmp_path / "a.json", object())
         assert (tmp_path / "a.json").read_text() == "1\n"
+
+
+class TestWritePng:
+    def test_writes_what_matplotlib_reads(self, tmp_path):
+        figure = Figure(figsize=(2, 1))
+        write_png(tmp_path / "a.png", figure, dpi=50)
+        assert imread(tmp_path / "a.png").shape[:2] == (50, 100)
+
+    def test_refuses_other_kinds_of_files(self, tmp_path):
+        with pytest.raises(ValueError) as error:
+            write_png("a.pdf", Figure())
+        assert str(error.value) == "`path` must end in '.png'. Received: path='a.pdf'"

@@ -1,9 +1,7 @@
 """Pictures of schedules."""
 
-from pathlib import Path
-
 from kdl.checks import check_integer, check_number_or_schedule
-from kdl.files import atomic
+from kdl.files import write_png
 
 _POINTS = 1000  # About one a pixel.
 
@@ -47,8 +45,6 @@ def plot(schedules, steps, path=None):
         for name, value in schedules.items()
     }
     steps = check_integer("steps", steps, "[2, inf)")
-    if path is not None and Path(path).suffix != ".png":
-        raise ValueError(f"`path` must end in '.png'. Received: path={path!r}")
 
     count = min(steps, _POINTS)
     points = [(steps - 1) * n // (count - 1) for n in range(count)]
@@ -69,6 +65,5 @@ def plot(schedules, steps, path=None):
     # Beside the panel, since schedules leave no corner of it free.
     figure.legend(loc="outside right upper")
     if path is not None:
-        with atomic(path) as draft:
-            figure.savefig(draft, dpi=120)
+        write_png(path, figure)
     return figure
