@@ -75,7 +75,7 @@ ADVICE = {
         "more data, or a smaller model."
     ),
     "overfitting": (
-        "Stop at the best epoch with `keras.callbacks.EarlyStopping`. Use more data or "
+        "Stop at the best epoch with `kdl.callbacks.EarlyStopping`. Use more data or "
         "augmentation, dropout or weight decay, or a smaller model."
     ),
     "underfitting": (
