@@ -20,7 +20,6 @@ import numpy as np
 from paired import report_added
 
 from kdl import callbacks
-from kdl.data import Batches
 from kdl.optimizers import ControlledOptimizer
 
 EPOCHS, STEPS = 200, 200
@@ -30,7 +29,6 @@ X = np.random.default_rng(0).normal(size=(8 * STEPS, 32)).astype("float32")
 
 def by_epoch(folder):
     """Callbacks that act once an epoch, by name; a target of `None` is none."""
-    few = Batches(X[:8], X[:8], 8)
     return {
         "Adjust, learning rate": lambda: callbacks.Adjust(
             "learning_rate", lambda epoch: 0.001
@@ -47,7 +45,6 @@ def by_epoch(folder):
             "kdl", mode="offline", directory=folder
         ),
         "StochasticWeightAveraging*": lambda: callbacks.StochasticWeightAveraging(0),
-        "Curriculum, by scores*": lambda: callbacks.Curriculum(few, np.arange(8)),
         "Resume, a checkpoint an epoch*": lambda: callbacks.Resume(folder / "resume"),
     }
 

@@ -22,7 +22,7 @@ class Curriculum(keras.callbacks.Callback):
 
     Keras has no way to choose examples while a fit runs, but takes what a data set
     gives: here the batches are a `kdl.data.Batches`, whose rows are set epoch by epoch.
-    With `shuffle=True`, its default, `fit` would undo the order of the batches.
+    `fit` has to be told `shuffle=False`, since it would shuffle the batches again.
     Under the same seed, the rows are the same on every backend.
 
     Args:
@@ -47,8 +47,8 @@ class Curriculum(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is not as described, if there is no difficulty for
-            each example or it is not finite, or, with difficulty="loss", if the model
-            has several losses.
+            each example or it is not finite, if `fit` trains on other batches or
+            shuffles them, or, with difficulty="loss", if the model has several losses.
 
     Example:
 
@@ -88,7 +88,7 @@ class Curriculum(keras.callbacks.Callback):
         self.rows = None
 
     def on_train_begin(self, logs=None):
-        self.rows = self._scores = self._epoch = None
+        self.rows = self._scores = self._epoch = self._indices = None
         self._asked = 0  # Epochs since the model was asked.
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -96,7 +96,27 @@ class Curriculum(keras.callbacks.Callback):
         if epoch != self._epoch:
             self._rank()
             self.rows, self._epoch = self._draw(epoch), epoch
-        self.batches.use_rows(self.rows)
+        self._indices = self.batches.use_rows(self.rows)
+
+    def on_epoch_end(self, epoch, logs=None):
+        indices, self._indices = self._indices, None
+        if not indices:
+            raise ValueError(
+                "`batches` must be those that `fit` trains on, but no batch was asked "
+                f"for in epoch {epoch + 1}. Received: batches={self.batches!r}"
+            )
+        if indices != sorted(indices):
+            raise ValueError(
+                "`fit` must get `shuffle=False`: it has shuffled the batches, of which "
+                "a Curriculum decides the order."
+            )
+
+    def __deepcopy__(self, memo):
+        # A copy, such as KerasTuner's, is for a fit on the same batches.
+        memo[id(self.batches)] = self.batches
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     def get_state(self):
         """Returns ranks and rows, for `kdl.callbacks.Resume`."""

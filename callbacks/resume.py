@@ -135,6 +135,13 @@ class Resume(keras.callbacks.Callback):
         if self.delete_checkpoint:
             self.path.unlink(missing_ok=True)
 
+    def __deepcopy__(self, memo):
+        # A copy, such as KerasTuner's, is for a fit on the same data.
+        memo[id(self.data)] = self.data
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
+
     def _save(self, epoch, batch, logs=None):
         model, self._last = self.model, batch
         # Between two epochs, Keras resets the metrics.

@@ -75,6 +75,7 @@ class Batches(keras.utils.PyDataset):
         self.epoch = check_integer("epoch", epoch, "[0, inf)")
         self._ends = 0
         self._order = None, None
+        self._asked = []
 
     @property
     def num_batches(self):
@@ -91,6 +92,7 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(
                 f"`index` must be below {self.num_batches}. Received: index={index}"
             )
+        self._asked.append(index)
         epoch, start = self._epoch, index * self.batch_size
         rows = self._rows(epoch)[start : start + self.batch_size]
         x, y = self.x[rows], self.y[rows]
@@ -107,6 +109,9 @@ class Batches(keras.utils.PyDataset):
             rows: Integer array of shape `(examples,)`. Indices of examples, in order.
                 An example may be there several times or not at all.
 
+        Returns:
+            List that gets the index of each batch that is asked for from now on.
+
         Raises:
             ValueError: If there are not as many rows as examples, or not such ones.
         """
@@ -119,6 +124,8 @@ class Batches(keras.utils.PyDataset):
                 f"there are examples. Received: rows={rows!r}"
             )
         self._order = self._epoch, rows
+        self._asked = []
+        return self._asked
 
     def begin_at(self, epoch):
         """Has a `fit` that has not yet asked for a batch begin with an epoch.
@@ -131,6 +138,7 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self._ends += 1
+        self._asked = []
 
     def _rows(self, epoch):
         """The order of the examples in an epoch."""

@@ -1,3 +1,6 @@
+import copy
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from kdl.data import Batches
 
 Stages = keras.optimizers.schedules.PiecewiseConstantDecay
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+INPUTS = np.random.default_rng(2).normal(size=(24, 4)).astype("float32")
 SCORES = np.random.default_rng(1).permutation(20) * 1.0
 
 
@@ -18,8 +22,8 @@ def by_label(model, x, y):
 class TestCurriculum(CallbackContract):
     component = Curriculum
     arguments = {
-        "batches": Batches(X, X, 4),
-        "difficulty": SCORES,
+        "batches": Batches(INPUTS, INPUTS[:, :3], 8),
+        "difficulty": np.arange(24.0),
         "share": 0.5,
         "order": "ascending",
         "reverse": True,
@@ -33,12 +37,12 @@ class TestCurriculum(CallbackContract):
         ),
         (
             {"difficulty": [1, 2]},
-            "`difficulty` must be 'loss', a function, or 20 finite numbers, one for "
+            "`difficulty` must be 'loss', a function, or 24 finite numbers, one for "
             "each example. Received: difficulty=[1, 2]",
         ),
         (
             {"difficulty": "length"},
-            "`difficulty` must be 'loss', a function, or 20 finite numbers, one for "
+            "`difficulty` must be 'loss', a function, or 24 finite numbers, one for "
             "each example. Received: difficulty='length'",
         ),
         ({"share": 0}, "`share` must be a number in (0, 1]. Received: share=0"),
@@ -52,6 +56,36 @@ class TestCurriculum(CallbackContract):
         ),
         ({"every": 0}, "`every` must be an integer in [1, inf). Received: every=0"),
     ]
+
+    def train(self, model, callbacks, epochs=3, **options):
+        curriculum, *_ = keras.tree.flatten(callbacks)
+        fit = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, **options}
+        return model.fit(curriculum.batches, shuffle=False, **fit).history
+
+    def test_refuses_other_batches(self):
+        batches = Batches(X, X, 4)
+        curriculum = Curriculum(batches, SCORES)
+        with pytest.raises(ValueError) as error:
+            network().fit(X, X[:, :1], callbacks=[curriculum], verbose=0)
+        assert str(error.value) == (
+            "`batches` must be those that `fit` trains on, but no batch was asked for "
+            f"in epoch 1. Received: batches={batches!r}"
+        )
+
+    def test_refuses_batches_that_are_shuffled(self):
+        random.seed(0)
+        batches = Batches(X, X[:, :1], 4)
+        curriculum = Curriculum(batches, SCORES)
+        with pytest.raises(ValueError) as error:
+            network().fit(batches, shuffle=True, callbacks=[curriculum], verbose=0)
+        assert str(error.value) == (
+            "`fit` must get `shuffle=False`: it has shuffled the batches, of which a "
+            "Curriculum decides the order."
+        )
+
+    def test_copies_act_on_the_same_batches(self):
+        curriculum = self.make()
+        assert copy.deepcopy([curriculum])[0].batches is curriculum.batches
 
     def test_trains_on_the_easiest_in_stages(self):
         seen = rows_of_a_fit(

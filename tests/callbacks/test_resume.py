@@ -1,3 +1,4 @@
+import copy
 import functools
 import shutil
 import signal
@@ -140,6 +141,12 @@ class TestResume(CallbackContract):
         command = [sys.executable, "-c", code, *map(str, folders)]
         assert subprocess.run(command).returncode == -signal.SIGKILL
         assert same(fitted(directory, 2), whole)
+
+    def test_copies_go_on_with_the_same_data(self):
+        resume = self.make()
+        copied, counts = copy.deepcopy([resume, resume.callbacks])
+        assert copied.data is resume.data
+        assert copied.callbacks is counts
 
     def test_stays_stopped(self):
         class Stop(keras.callbacks.Callback):

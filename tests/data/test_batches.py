@@ -118,8 +118,9 @@ class TestBatches(Contract):
     def test_consists_of_given_rows_for_an_epoch(self):
         batches = self.batches()
         rows = np.array([3, 3, 1, 0, 9, 3, 1, 1, 0, 0])
-        batches.use_rows(rows)
+        asked = batches.use_rows(rows)
         assert same(np.concatenate([y for _, y in batches]), rows)
+        assert asked == [0, 1, 2]
         batches.on_epoch_end()
         batches.on_epoch_end()
         _, y = zip(*batches, strict=True)
