@@ -7,7 +7,7 @@ microseconds an epoch beyond what a callback is asked to compute or write, such 
 checkpoint, and 50 a batch, except for what JAX takes to wait for a batch or to bring
 its state into the variables.
 
-KERAS_BACKEND=jax python benchmarks/callbacks.py [--pairs 9] [--only NAME …]
+KERAS_BACKEND=jax python benchmarks/callbacks.py [--pairs 9] [--epochs 200] [--only NAME …]
 """
 
 import argparse
@@ -22,7 +22,7 @@ from paired import report_added
 from kdl import callbacks
 from kdl.optimizers import ControlledOptimizer
 
-EPOCHS, STEPS = 200, 200
+STEPS = 200
 WATCHED = ("GradualUnfreezing", "TrainingDoctor")
 X = np.random.default_rng(0).normal(size=(8 * STEPS, 32)).astype("float32")
 
@@ -88,6 +88,7 @@ def unfreezing():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--epochs", type=int, default=200, help="where epochs count")
     parser.add_argument("--only", nargs="*", help="callbacks by how they begin")
     arguments = parser.parse_args()
     print(
@@ -95,7 +96,7 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         units = [
-            ("an epoch", by_epoch(Path(folder)), 1, EPOCHS, 1000),
+            ("an epoch", by_epoch(Path(folder)), 1, arguments.epochs, 1000),
             ("a batch", by_batch(Path(folder)), STEPS, 1, 50),
         ]
         # A dense layer has 2 variables and 4 slots of Adam.
