@@ -38,7 +38,7 @@ def by_epoch(folder):
         "EarlyStopping": lambda: callbacks.EarlyStopping(
             "loss", patience=10**6, verbose=0
         ),
-        "GradualUnfreezing": lambda: unfreezing(),
+        "GradualUnfreezing": unfreezing,
         "TrainingDoctor": lambda: callbacks.TrainingDoctor(batches=False, verbose=0),
         "TensorBoardLogger": lambda: callbacks.TensorBoardLogger(folder / "board"),
         "WandbLogger": lambda: callbacks.WandbLogger(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kdl.callbacks.copies import copy_but
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
 
 
@@ -112,11 +113,7 @@ class Curriculum(keras.callbacks.Callback):
             )
 
     def __deepcopy__(self, memo):
-        # A copy, such as KerasTuner's, is for a fit on the same batches.
-        memo[id(self.batches)] = self.batches
-        copied = memo[id(self)] = type(self).__new__(type(self))
-        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return copied
+        return copy_but(self, self.batches, memo)
 
     def get_state(self):
         """Returns ranks and rows, for `kdl.callbacks.Resume`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from kdl.callbacks import checkpoint
+from kdl.callbacks.copies import copy_but
 from kdl.callbacks.states import (
     check_built,
     random_states,
@@ -136,11 +137,7 @@ class Resume(keras.callbacks.Callback):
             self.path.unlink(missing_ok=True)
 
     def __deepcopy__(self, memo):
-        # A copy, such as KerasTuner's, is for a fit on the same data.
-        memo[id(self.data)] = self.data
-        copied = memo[id(self)] = type(self).__new__(type(self))
-        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return copied
+        return copy_but(self, self.data, memo)
 
     def _save(self, epoch, batch, logs=None):
         model, self._last = self.model, batch
