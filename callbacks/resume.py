@@ -88,6 +88,18 @@ class Resume(keras.callbacks.Callback):
         """`Path` of the checkpoint."""
         return Path(self.directory) / "checkpoint.npz"
 
+    def cover(self, data, callbacks):
+        """Tells of what is made where the fit begins, such as in a `HyperModel`.
+
+        A tuner cannot know what `fit` of its hypermodel will train on and remember.
+
+        Args:
+            data: As of the constructor.
+            callbacks: As of the constructor; they come on top of those it has.
+        """
+        self.data = _check_data(data)
+        self.callbacks = [*_check_callbacks(callbacks), *self.callbacks]
+
     def on_train_begin(self, logs=None):
         self._last = 0  # The batch of this epoch before which it was last saved.
         self._saved = None  # What is to be restored yet.

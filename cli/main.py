@@ -53,6 +53,13 @@ Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
 ]
 
+Wandb = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODE", help="Log to Weights & Biases: online, offline or disabled."
+    ),
+]
+
 
 @app.command("list")
 def list_(backend: Backend = None):
@@ -97,12 +104,7 @@ def run(
         Path | None,
         typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
     ] = None,
-    wandb: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODE", help="Log to Weights & Biases: online, offline or disabled."
-        ),
-    ] = None,
+    wandb: Wandb = None,
     backend: Backend = None,
 ):
     """Trains a recipe, tests it, and leaves a folder with the results."""
@@ -161,9 +163,43 @@ def tune(
             "runs/RECIPE-tune."
         ),
     ] = None,
+    oracle: Annotated[
+        str,
+        typer.Option(
+            help="What decides what to try: bayesian, random, grid, or a sampler of "
+            "Optuna, such as optuna:tpe."
+        ),
+    ] = "bayesian",
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune/--no-prune",
+            help="End trials early that are worse than the median.",
+        ),
+    ] = True,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Score each trial by cross-validation in so many parts."
+        ),
+    ] = None,
+    total_epochs: Annotated[
+        int | None, typer.Option(min=1, help="End after so many epochs of all trials.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End after so many minutes.")
+    ] = None,
+    wandb: Wandb = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log each trial for TensorBoard.")
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Print a line a trial instead of a live table."),
+    ] = False,
     backend: Backend = None,
 ):
-    """Searches a recipe's hyperparameters by Bayesian optimization.
+    """Searches a recipe's hyperparameters, by Bayesian optimization unless told else.
 
     The same command goes on with a search that was interrupted.
     """
@@ -171,7 +207,22 @@ def tune(
         start(backend)
         from kdl_cli.search import Search
 
-        search = Search(recipe, data, epochs, seed, out, trials)
+        search = Search(
+            recipe,
+            data,
+            epochs,
+            seed,
+            out,
+            trials,
+            oracle,
+            prune,
+            folds,
+            total_epochs,
+            minutes,
+            wandb,
+            tensorboard,
+            quiet,
+        )
     search.perform(console)
 
 
@@ -181,10 +232,24 @@ def report(
         Path, typer.Argument(help="Folder of a run, a search or a sweep.")
     ],
 ):
-    """Shows what a run, a search or a sweep has left in its folder, finished or not."""
+    """Shows what a run, a search or a sweep has left in its folder, finished or not.
+
+    Of a search it also writes a page with charts into the folder.
+    """
     with refusals():
-        for part in reports.parts(folder):
+        search = None
+        if place := reports.tuner_folder(folder):
+            # What reads a search imports Keras, on any backend that is installed.
+            backends.choose()
+            from kdl.tuning import read_search
+
+            search = read_search(place)
+        for part in reports.parts(folder, search):
             console.print(part)
+        if search:
+            from kdl_cli import page
+
+            console.print(f"\nAs a page with charts: {page.write(folder, search)}")
 
 
 def start(requested):

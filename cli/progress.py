@@ -13,12 +13,10 @@ class EpochProgress:
         console: `rich.console.Console`.
         epochs: Integer. Number of epochs of a training.
         metric: String. Metric to show beside.
-        lines: Boolean. Whether there are lines where there is no terminal.
     """
 
-    def __init__(self, console, epochs, metric, lines=True):
+    def __init__(self, console, epochs, metric):
         self.console, self.epochs, self.metric = console, epochs, metric
-        self.lines = lines
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,7 +45,7 @@ class EpochProgress:
         metric = f"{self.metric} {logs[self.metric]:.4g}" if self.metric in logs else ""
         if self.console.is_terminal:
             self._bar.update(self._task, completed=epoch + 1, metric=metric)
-        elif self.lines and (epoch + 1) % max(1, self.epochs // 5) == 0:
+        elif (epoch + 1) % max(1, self.epochs // 5) == 0:
             self.console.print(f"epoch {epoch + 1}/{self.epochs}  {metric}")
 
 

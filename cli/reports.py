@@ -14,12 +14,22 @@ SWEEP = "learning_rate.csv"
 _TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 
 
-def parts(folder):
+def parts(folder, search=None):
     """What a folder holds, as tables and lines to print.
+
+    Args:
+        folder: `Path`.
+        search: Optional `kdl.tuning.SearchRecord` of the search in it.
 
     Raises:
         ValueError: If the folder is not that of a run, a search or a sweep.
     """
+    if search and search.directory == folder:
+        yield values_table(
+            {"objective": search.objective, "direction": search.direction}
+        )
+        yield from trial_tables(rows_of(search), search.objective, search.direction)
+        return
     settings = read_settings(folder)
     yield values_table(
         {name: settings[name] for name in settings if name != "versions"}
@@ -41,33 +51,59 @@ def parts(folder):
             yield values_table(values)
 
 
-def trials(folder, settings, most=5):
+def trials(folder, settings):
+    """The table of the best trials in a folder, and of the errors of the others."""
+    rows = read_rows(folder / TRIALS)
+    return trial_tables(rows, settings["objective"], settings["direction"])
+
+
+def trial_tables(rows, objective, direction, most=5):
     """The best trials of a search, side by side, and the errors of those that failed.
 
     Args:
-        folder: `Path` of the search's folder.
-        settings: Dict. Its settings.
+        rows: List of dicts, as in `TRIALS`.
+        objective: String.
+        direction: `"min"` or `"max"`.
         most: Integer. How many of the best to show.
     """
-    rows = read_rows(folder / TRIALS)
-    done = [row for row in rows if row["status"] == "completed"]
-    sign = 1 if settings["direction"] == "min" else -1
-    done.sort(key=lambda row: sign * float(row[settings["objective"]]))
+    done = [row for row in rows if row["status"] in ("completed", "pruned")]
+    sign = 1 if direction == "min" else -1
+    done.sort(key=lambda row: sign * float(row[objective]))
     if done:
         best = done[:most]
-        yield f"\nThe best of {len(done)} completed trials:"
+        pruned = sum(row["status"] == "pruned" for row in done)
+        some = f", {pruned} of them pruned" if pruned else ""
+        yield f"\nThe best of {len(done)} trials{some}:"
         columns = {name: [row[name] for row in best] for name in done[0]}
         yield rows_table(
             {
                 name: values
                 for name, values in columns.items()
-                if name not in ("status", "error") and any(values)
+                if name not in ("status", "error") and set(values) != {""}
             }
         )
     failed = [row for row in rows if row["status"] == "failed"]
     if failed:
         yield f"\n{len(failed)} failed:"
         yield values_table({f"trial {row['trial']}": row["error"] for row in failed})
+
+
+def rows_of(search):
+    """The trials of a `kdl.tuning.SearchRecord` as dicts, for `TRIALS`."""
+    several = any(len(trial.scores) > 1 for trial in search.trials)
+    names = dict.fromkeys(name for trial in search.trials for name in trial.values)
+    return [
+        {
+            "trial": trial.number + 1,
+            "status": trial.status,
+            search.objective: trial.score,
+            **({"standard_error": trial.standard_error} if several else {}),
+            "best_epoch": None if trial.best_epoch is None else trial.best_epoch + 1,
+            "error": trial.error,
+            **{name: trial.values.get(name, "") for name in names},
+        }
+        for trial in search.trials
+    ]
 
 
 def values_table(values):
@@ -94,6 +130,17 @@ def short(value):
     if isinstance(value, bool) or number.is_integer():
         return str(value)
     return f"{number:.4g}"
+
+
+def tuner_folder(folder):
+    """Where the tuner of a search keeps its files, or `None` if there is no search.
+
+    `kdl tune` gives it a folder in that of the search; a tuner in Python has its own.
+    """
+    for place in (folder / "trials", folder):
+        if (place / "oracle.json").exists():
+            return place
+    return None
 
 
 def read_settings(folder):

@@ -8,11 +8,17 @@ from pathlib import Path
 import filelock
 import typer
 
+from kdl.callbacks import TensorBoardLogger, WandbLogger
+from kdl.tuning import CrossValidation, MedianStopping
 from kdl_cli import figures, folders, reports, training
-from kdl_cli.tuner import Tuner
+from kdl_cli.live import TrialsDisplay
+from kdl_cli.tuner import Tuner, make_oracle
 
 # Settings without which a search that is there is another one.
-IDENTITY = ("recipe", "data", "epochs", "seed", "backend")
+IDENTITY = (
+    *("recipe", "data", "epochs", "seed", "backend"),
+    *("oracle", "prune", "folds"),
+)
 
 
 class Search:
@@ -21,23 +27,63 @@ class Search:
     Args:
         recipe: String. Name of a recipe.
         data: Optional string. Source of data, as the recipe takes it.
-        epochs: Optional integer. Epochs of each trial.
+        epochs: Optional integer. Most epochs of each trial.
         seed: Integer.
         out: Optional `Path` of the folder.
         trials: Integer. Number of trials, finished ones of a resumed search too.
+        oracle: String. What decides what to try, as `make_oracle` has it.
+        prune: Boolean. Whether trials worse than the median end early.
+        folds: Optional integer. Number of folds of cross-validation.
+        total_epochs: Optional integer. Epochs of all trials together.
+        minutes: Optional number. Time of the search.
+        wandb: Optional string. Mode of W&B.
+        tensorboard: Boolean. Whether there are logs for TensorBoard.
+        quiet: Boolean. Whether to print lines only.
 
     Raises:
         ValueError: If one of these cannot be, or if the folder holds something else.
             Nothing is written then.
     """
 
-    def __init__(self, recipe, data, epochs, seed, out, trials):
+    def __init__(
+        self,
+        recipe,
+        data,
+        epochs,
+        seed,
+        out,
+        trials,
+        oracle,
+        prune,
+        folds,
+        total_epochs,
+        minutes,
+        wandb,
+        tensorboard,
+        quiet,
+    ):
         self.recipe = training.make(recipe, data)
         self.settings = {
             "kind": "search",
             **training.settings(self.recipe, recipe, epochs, seed),
             "trials": trials,
+            "oracle": oracle,
+            "prune": prune,
+            "folds": folds,
         }
+        self.quiet = quiet
+        # Refused before anything is written, if they cannot be.
+        oracle = make_oracle(
+            oracle,
+            objective=self.recipe.objective,
+            max_trials=trials,
+            seed=seed,
+            pruner=MedianStopping() if prune else None,
+            max_total_epochs=total_epochs,
+            max_seconds=60 * minutes if minutes else None,
+        )
+        self.loggers = [WandbLogger("kdl", mode=wandb)] if wandb else []
+        folds = CrossValidation(folds) if folds else None
         path = out or Path("runs") / f"{recipe}-tune"
         resumed = folders.occupied(path)
         before = check_identity(path, self.settings) if resumed else None
@@ -46,6 +92,11 @@ class Search:
         if not resumed:
             # Before the tuner makes files, which alone would be nobody's.
             self.folder.begin()
+        if wandb:
+            (logger,) = self.loggers
+            logger.group, logger.directory = path.name, path
+        if tensorboard:
+            self.loggers.append(TensorBoardLogger(path / "tensorboard"))
         with contextlib.ExitStack() as held:
             # Let go by the system, if not by us, when the process ends.
             lock = filelock.FileLock(path / ".lock", blocking=False)
@@ -56,10 +107,9 @@ class Search:
             # KerasTuner prints that it reloads; `perform` says more.
             with contextlib.redirect_stdout(io.StringIO()):
                 self.tuner = Tuner(
+                    oracle,
                     self.recipe,
-                    self.recipe.objective,
-                    max_trials=trials,
-                    seed=seed,
+                    folds=folds,
                     directory=path,
                     project_name="trials",
                 )
@@ -76,22 +126,36 @@ class Search:
     def perform(self, console):
         """Searches, tests the best model and writes the results."""
         path, epochs = self.folder.path, self.settings["epochs"]
-        ended = sum(row["status"] != "running" for row in self.tuner.rows())
-        total = self.settings["trials"]
-        if self.tuner.oracle.trials:
+        oracle, total = self.tuner.oracle, self.settings["trials"]
+        if oracle.trials:
+            ended = sum(row["status"] != "running" for row in self.tuner.rows())
             console.print(
                 f"Resuming the search in {path}. Trials: {ended} of {total} done."
             )
         else:
             console.print(
-                f"Searching into {path}. Trials: {total}, of {epochs} epochs each."
+                f"Searching into {path}. Trials: {total}, of up to {epochs} epochs each."
             )
         hint = "The same command goes on with it."
+        display = TrialsDisplay(
+            console,
+            total,
+            epochs,
+            self.tuner.executions_per_trial,
+            oracle.objective.name,
+            oracle.objective.direction,
+            self.quiet,
+        )
         with self.held, folders.ending(self.folder, console, hint):
-            self.tuner.show(console, self.folder)
-            self.tuner.search(
-                **self.data, epochs=epochs, seed=self.settings["seed"], verbose=0
-            )
+            self.tuner.show(display, self.folder)
+            with display.shown():
+                self.tuner.search(
+                    **self.data,
+                    epochs=epochs,
+                    seed=self.settings["seed"],
+                    verbose=0,
+                    callbacks=self.loggers,
+                )
             self.finish(console)
 
     def finish(self, console):
@@ -101,7 +165,7 @@ class Search:
         for part in reports.trials(self.folder.path, self.settings):
             console.print(part)
         scores = [row[self.settings["objective"]] for row in rows]
-        if not any(row["status"] == "completed" for row in rows):
+        if all(score is None for score in scores):
             console.print("No trial succeeded, so that there is no model.")
             raise typer.Exit(1)
         (best,) = self.tuner.get_best_hyperparameters()

@@ -1,54 +1,59 @@
 """The tuner of `kdl tune`, which shows its trials and keeps them as a table."""
 
-from kdl.tuning import BayesianOptimization
+import keras_tuner
+
+from kdl import tuning
+from kdl.checks import check_choice
+from kdl.tuning.durable_tuner import DurableTuner
 from kdl_cli import reports
-from kdl_cli.progress import EpochProgress
+
+_ORACLES = {
+    "bayesian": tuning.BayesianOptimizationOracle,
+    "grid": tuning.GridSearchOracle,
+    "random": tuning.RandomSearchOracle,
+}
 
 
-class Tuner(BayesianOptimization):
+def make_oracle(name, **options):
+    """Makes an oracle.
+
+    Args:
+        name: `"bayesian"`, `"grid"`, `"random"`, or `"optuna:"` and the name of one of
+            Optuna's samplers, as `kdl.tuning.OptunaOracle` has them.
+        **options: Its other arguments.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    kind, _, sampler = name.partition(":")
+    if kind == "optuna":
+        return tuning.OptunaOracle(sampler=sampler or "tpe", **options)
+    check_choice("--oracle", name, (*_ORACLES, "optuna:tpe", "optuna:gp"))
+    return _ORACLES[name](**options)
+
+
+class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
     """How `kdl tune` searches: this is the one place that says so."""
 
-    def show(self, console, folder):
+    def show(self, display, folder):
         """Has the trials shown while they run, and kept as a table in `folder`."""
-        self._console, self._folder = console, folder
-        self._progress = EpochProgress(
-            console, folder.settings["epochs"], self.oracle.objective.name, lines=False
-        )
+        self._display, self._folder = display, folder
 
     def rows(self):
         """The trials as dicts, in their order."""
-        return [
-            {
-                "trial": int(trial.trial_id) + 1,
-                "status": trial.status.lower(),
-                self.oracle.objective.name: trial.score if completed(trial) else None,
-                "best_epoch": trial.best_step + 1 if completed(trial) else None,
-                "error": (trial.message or "").split("\n")[0],
-                **trial.hyperparameters.values,
-            }
-            for trial in self.oracle.trials.values()
-        ]
+        record = tuning.read_search(self.project_dir)
+        return reports.rows_of(record)
 
-    def run_trial(self, trial, *args, **kwargs):
-        title = f"trial {int(trial.trial_id) + 1}/{self.oracle.max_trials}"
-        with self._progress.shown(title):
-            return super().run_trial(trial, *args, **kwargs)
+    def on_trial_begin(self, trial):
+        super().on_trial_begin(trial)
+        self._display.begin(int(trial.trial_id) + 1, self.rows())
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         super().on_epoch_end(trial, model, epoch, logs)
-        self._progress.update(epoch, logs)
+        self._display.update(epoch, logs, self._execution)
 
     def on_trial_end(self, trial):
         super().on_trial_end(trial)
         rows = self.rows()
         self._folder.write_rows(reports.TRIALS, rows)
-        row = rows[int(trial.trial_id)]
-        name = self.oracle.objective.name
-        self._console.print(
-            f"trial {row['trial']}/{self.oracle.max_trials}  "
-            + (row["error"] or f"{name} {row[name]:.4g}")
-        )
-
-
-def completed(trial):
-    return trial.status == "COMPLETED"
+        self._display.end(rows[int(trial.trial_id)])

@@ -18,8 +18,8 @@ def atomic(path):
     """
     path = Path(path)
     # In the same folder, since a file moves at once only within a file system; of
-    # the same suffix, since Keras and matplotlib go by it.
-    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # the same suffixes, since Keras and matplotlib go by them.
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield draft
         os.replace(draft, path)

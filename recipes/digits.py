@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 
 from kdl import spaces
+from kdl.callbacks import EarlyStopping, Resume
 from kdl.data import Batches, RandomAffine, load
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
@@ -176,22 +177,28 @@ class Digits(keras_tuner.HyperModel):
         model.optimizer.iterations.assign(0)
         model.get_layer("clock").batches.assign(0)
         # Ours come first, so that the tuner's checkpoint sees what they changed.
-        callbacks = [*self._stop(p, validation_data), *(callbacks or [])]
+        stop, callbacks = self._stop(p, validation_data), callbacks or []
+        for callback in callbacks:
+            if isinstance(callback, Resume):
+                callback.cover(batches, stop)
         return model.fit(
             batches,
             shuffle=False,
             validation_data=validation_data,
             initial_epoch=initial_epoch,
             epochs=epochs,
-            callbacks=callbacks,
+            callbacks=[*stop, *callbacks],
             **kwargs,
         )
 
     def _stop(self, p, validation_data):
-        if validation_data is not None:
-            yield keras.callbacks.EarlyStopping(
-                self.objective.name,
-                mode=self.objective.direction,
-                patience=p.patience,
-                restore_best_weights=True,
-            )
+        if validation_data is None:
+            return []
+        stop = EarlyStopping(
+            self.objective.name,
+            mode=self.objective.direction,
+            patience=p.patience,
+            restore_best_weights=True,
+            verbose=0,
+        )
+        return [stop]

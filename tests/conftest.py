@@ -1,5 +1,6 @@
 """What goes for all tests."""
 
+import gc
 from pathlib import Path
 
 import keras
@@ -24,3 +25,15 @@ def compiles_quickly(request):
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collects_little():
+    """Has the garbage collector leave alone what earlier tests have left.
+
+    KerasTuner collects garbage before each trial, which, among all that thousands of
+    tests have compiled, takes seconds.
+    """
+    yield
+    gc.collect()
+    gc.freeze()

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "data": {"checks"},
     "recipes": COMPONENTS | {"callbacks", "data", "spaces"},
     "tuning": {"callbacks", "checks", "data", "files"},
-    "cli": {"callbacks", "data", "files", "recipes", "spaces", "tuning"},
+    "cli": {"callbacks", "checks", "data", "files", "recipes", "spaces", "tuning"},
 }
 # Packages that only these rooms may import.
 RESERVED = {

@@ -1,57 +1,249 @@
-"""KerasTuner searches that survive being killed."""
+"""An oracle of KerasTuner that survives being killed."""
 
-import json
+import copy
 import math
-import re
+import sys
+import threading
+import time
 from pathlib import Path
 
-import keras
+import keras_tuner
 import numpy as np
+from keras_tuner.engine import hyperparameters as kinds
 from keras_tuner.engine import trial as trials
 
+from kdl.checks import check_boolean, check_integer, check_number
 from kdl.files import write_json
+from kdl.tuning.encoding import Encoding
+from kdl.tuning.journal import FILE, Journal
+from kdl.tuning.messages import read_message
+
+# Among the metrics of `update_trial`, the one call of KerasTuner's protocol by which a
+# worker can report: the execution that they are of, and whether it has ended.
+EXECUTION, ENDED = "kdl/execution", "kdl/ended"
 
 
-class DurableOracle:
-    """Mixin for a `keras_tuner.Oracle`, before it in the list of bases.
+class DurableOracle(keras_tuner.Oracle):
+    """An oracle whose search survives being killed, failing trials and bad scores.
 
     KerasTuner keeps its state in several files, which it writes in place and one
     after the other. A process killed in between leaves half a file, which makes the
     whole search unreadable; a finished trial that is run again; or a trial that
     stays `RUNNING` for ever. Here files are written atomically, and on reload the
-    trials' own files decide: what has ended stays ended, what has not runs again
-    from its beginning, under its old values.
+    trials' own files decide: what has ended stays ended, what has not goes on. Epochs
+    are kept in a journal.
 
-    It also fails a trial whose score is not finite, since KerasTuner takes an
-    infinite loss for a good one, and refuses to go on with another objective.
+    What to try is a function of the seed and of the trials before, so that a search
+    that was interrupted goes on as if it had not been. A subclass says it, in
+    `suggestions`. No values are tried twice, and when there are no others, the search
+    ends. A trial whose score is not finite has failed: KerasTuner takes an infinite
+    loss for a good one. A search for another objective is refused.
+
+    Args:
+        objective: String, `keras_tuner.Objective` or a list of them.
+        max_trials: Optional integer in `[1, inf)`. Number of trials, failed ones
+            among them.
+        seed: Optional integer in `[0, inf)`.
+        max_total_epochs: Optional integer in `[1, inf)`. Epochs of all trials
+            together, after which the search ends.
+        max_seconds: Optional number in `(0, inf)`. Time that the search may take, all
+            its parts together if it was interrupted.
+        pruner: Optional pruner, such as `MedianStopping`.
+        defaults_first: Boolean. Whether the first trial takes the default values,
+            provided that one hyperparameter at least states one.
+        max_consecutive_failed_trials: Optional integer in `[1, inf)`. Failures in a
+            row that end the search with a `RuntimeError`. Defaults to `None`, no
+            number.
+        **kwargs: Other arguments of `keras_tuner.Oracle`.
     """
 
-    def save(self):
-        write_json(self._get_oracle_fname(), self.get_state())
+    def __init__(
+        self,
+        objective=None,
+        max_trials=None,
+        seed=None,
+        max_total_epochs=None,
+        max_seconds=None,
+        pruner=None,
+        defaults_first=True,
+        max_consecutive_failed_trials=None,
+        **kwargs,
+    ):
+        if max_trials is not None:
+            check_integer("max_trials", max_trials, "[1, inf)")
+        if seed is not None:
+            check_integer("seed", seed, "[0, inf)")
+            seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        if max_total_epochs is not None:
+            check_integer("max_total_epochs", max_total_epochs, "[1, inf)")
+        if max_seconds is not None:
+            check_number("max_seconds", max_seconds, "(0, inf)")
+        check_boolean("defaults_first", defaults_first)
+        super().__init__(
+            objective=objective,
+            max_trials=max_trials,
+            seed=seed,
+            max_consecutive_failed_trials=max_consecutive_failed_trials or sys.maxsize,
+            **kwargs,
+        )
+        self.max_total_epochs, self.max_seconds = max_total_epochs, max_seconds
+        self.pruner, self.defaults_first = pruner, defaults_first
+        self._enqueued = []
+        self._interrupted = set()
+        self._seconds, self._since = 0.0, None
+        self._journal = None
+        self._failures = None
+        # KerasTuner's own stays locked for ever once a method raises.
+        self._lock = threading.RLock()
 
-    def _save_trial(self, trial):
-        folder = Path(self._get_trial_dir(trial.trial_id))
-        write_json(folder / "trial.json", trial.get_state())
+    def suggestions(self, encoding, number):
+        """Yields what to try, the best first; called once for each trial.
+
+        Args:
+            encoding: `Encoding` of the space as it is known.
+            number: Integer. Of the trial, from 0.
+
+        Yields:
+            Dicts of values, which may have been tried.
+        """
+        raise NotImplementedError
+
+    @property
+    def journal(self):
+        """`Journal` of the search."""
+        if self._journal is None:
+            self._journal = Journal(Path(self._project_dir) / FILE)
+        return self._journal
+
+    @property
+    def epochs(self):
+        """Integer. Epochs of all trials so far."""
+        return sum(entry.epochs for entry in self.journal.entries.values())
+
+    @property
+    def seconds(self):
+        """Float. Time that the search has taken."""
+        now = time.monotonic()
+        return self._seconds + (now - self._since if self._since is not None else 0)
+
+    @property
+    def is_spent(self):
+        """Boolean. Whether the budget of epochs or of time is."""
+        return (
+            self.max_total_epochs is not None and self.epochs >= self.max_total_epochs
+        ) or (self.max_seconds is not None and self.seconds >= self.max_seconds)
+
+    def enqueue(self, values):
+        """Has values tried before those that the search finds.
+
+        Args:
+            values: List of dicts by name of hyperparameter. What one leaves out has
+                its default. Those that were tried before are passed over.
+
+        Raises:
+            ValueError: If the space has no hyperparameter of a name.
+        """
+        names = {parameter.name for parameter in self.hyperparameters.space}
+        for some in values:
+            for name in some:
+                if name not in names:
+                    raise ValueError(
+                        f"The space has no hyperparameter {name!r}. It has: "
+                        f"{', '.join(sorted(names))}."
+                    )
+        # A script that runs again says it again.
+        self._enqueued += [some for some in values if some not in self._enqueued]
+        self.save()
+
+    def populate_space(self, trial_id):
+        if not self.is_spent:
+            encoding = Encoding(self.hyperparameters.space)
+            for values in self._candidates(encoding, int(trial_id)):
+                if not self._duplicate(values):
+                    return {"status": trials.TrialStatus.RUNNING, "values": values}
+        return {"status": trials.TrialStatus.STOPPED, "values": None}
+
+    def create_trial(self, tuner_id):
+        with self._lock:
+            if self._since is None:
+                self._since = time.monotonic()
+            ongoing = self.ongoing_trials.get(tuner_id)
+            trial = super().create_trial(tuner_id)
+            if trial.status == trials.TrialStatus.RUNNING and trial is not ongoing:
+                again = trial.trial_id in self._interrupted
+                self._interrupted.discard(trial.trial_id)
+                self.journal.append("begin", trial.trial_id, again=again)
+            return trial
+
+    def update_trial(self, trial_id, metrics, step=0):
+        with self._lock:
+            metrics = {name: float(value) for name, value in metrics.items()}
+            execution = metrics.pop(EXECUTION, None)
+            if execution is None:
+                return super().update_trial(trial_id, metrics, step)
+            trial, execution = self.trials[trial_id], int(execution)
+            if metrics.pop(ENDED, None):
+                self.journal.append(
+                    "execution",
+                    trial_id,
+                    execution=execution,
+                    best_epoch=step,
+                    metrics=metrics,
+                )
+                return trial
+            self.journal.append(
+                "epoch", trial_id, execution=execution, epoch=step, logs=metrics
+            )
+            if not self.is_spent and not self._is_pruned(trial_id, execution, step):
+                return trial
+            self.journal.append("pruned", trial_id, epoch=step)
+            # What KerasTuner's protocol foresees, if not its code. The trial itself
+            # ends as all do.
+            told = copy.copy(trial)
+            told.status = trials.TrialStatus.STOPPED
+            return told
+
+    def end_trial(self, trial):
+        with self._lock:
+            if trial.message is None:
+                trial.message = read_message(self._get_trial_dir(trial.trial_id))
+            super().end_trial(trial)
+            self.journal.append("end", trial.trial_id)
+            error, self._failures = self._failures, None
+            if error is not None:
+                raise error
 
     def score_trial(self, trial):
         super().score_trial(trial)
+        entry = self.journal.entry(trial.trial_id)
+        if entry.best_epochs:
+            epochs = list(entry.best_epochs.values())
+            trial.best_step = round(sum(epochs) / len(epochs))
         if not math.isfinite(trial.score):
             trial.message = f"{self.objective.name} was {trial.score}"
             trial.score = math.nan  # Which KerasTuner takes for a failure.
 
+    def save(self):
+        write_json(self._get_oracle_fname(), self.get_state())
+
     def get_state(self):
-        objective = [self.objective.name, self.objective.direction]
-        return {**super().get_state(), "objective": objective}
+        return {
+            **super().get_state(),
+            "objective": self._objective(),
+            "enqueued": self._enqueued,
+            "seconds": self.seconds,
+        }
 
     def set_state(self, state):
-        objective = [self.objective.name, self.objective.direction]
-        before = state.get("objective", objective)
-        if before != objective:
+        before = state.get("objective", self._objective())
+        if before != self._objective():
             raise ValueError(
                 f"The search in {self._project_dir} has the objective {before}, not "
-                f"{objective}. Choose another directory."
+                f"{self._objective()}. Choose another directory."
             )
         super().set_state(state)
+        self._enqueued = state.get("enqueued", [])
+        self._seconds = state.get("seconds", 0.0)
 
     def reload(self):
         super().reload()
@@ -66,99 +258,97 @@ class DurableOracle:
             if ended and trial_id not in self.end_order:
                 self.end_order.append(trial_id)
             if not ended:
+                if trial.status == trials.TrialStatus.RUNNING:
+                    self._interrupted.add(trial_id)
                 fresh = trials.Trial(trial.hyperparameters, trial_id)
                 self.trials[trial_id] = fresh
                 # The queue is taken from its end.
                 self._retry_queue.insert(0, trial_id)
 
+    def _candidates(self, encoding, number):
+        yield from (self._completed(values) for values in self._enqueued)
+        if self.defaults_first and self._states_defaults():
+            yield self._completed({})
+        yield from self.suggestions(encoding, number)
 
-class DurableTuner:
-    """Mixin for a `keras_tuner.Tuner` with a `DurableOracle`, before it.
+    def _states_defaults(self):
+        # Where nobody states one, KerasTuner takes the least value, or the first.
+        return any(
+            parameter.default != _implied_default(parameter)
+            for parameter in self.hyperparameters.space
+        )
 
-    It refuses to go on with a search over another space, which KerasTuner would
-    mix in silence, and seeds Keras for each trial, so that a trial that is run
-    again is the same trial. The first line of a failed trial's message is the error
-    in a sentence; KerasTuner's is a traceback.
-    """
+    def _completed(self, values):
+        """Active values: those given, and the defaults of the others."""
+        hp = keras_tuner.HyperParameters()
+        for parameter in self.hyperparameters.space:
+            hp.merge([parameter])
+            if hp.is_active(parameter):
+                value = values.get(parameter.name, parameter.default)
+                hp.values[parameter.name] = value
+        return hp.values
 
-    def __init__(self, oracle, *args, **kwargs):
-        self._seed = oracle.seed  # A worker's stand-in for the oracle has none.
-        self._error = None
-        super().__init__(oracle, *args, **kwargs)
+    def _is_pruned(self, trial_id, execution, epoch):
+        # Of several executions, the first one decides.
+        if self.pruner is None or execution:
+            return False
+        curves = {
+            other: self.journal.entry(other).losses(self.objective)
+            for other, trial in self.trials.items()
+            if trial.status != trials.TrialStatus.FAILED
+        }
+        mine = curves.pop(trial_id)
+        return self.pruner.prunes(mine, list(curves.values()))
 
-    def save(self):
-        if not self._is_worker():
-            self.oracle.save()
-        write_json(self._get_tuner_fname(), self.get_state())
+    def _retry(self, trial):
+        again = super()._retry(trial)
+        if again:
+            # Else the score of this time would be that of the next.
+            trial.metrics = type(trial.metrics)()
+        return again
 
-    def _populate_initial_space(self):
-        super()._populate_initial_space()
-        self._initial_space = _plain(self.oracle.get_space())
-
-    def reload(self):
-        self._populate_initial_space()
-        super().reload()
-
-    def get_state(self):
-        return {**super().get_state(), "space": self._initial_space}
-
-    def set_state(self, state):
-        # What trials have added to the space since is no part of the comparison.
-        now = self._initial_space
-        before = state.get("space", now)
-        names = {name for name in {*now, *before} if now.get(name) != before.get(name)}
-        if names:
-            raise ValueError(
-                f"The search in {self.project_dir} has another space: it differs in "
-                f"{', '.join(sorted(names))}. Choose another directory."
-            )
-        super().set_state(state)
-
-    def on_search_begin(self):
-        # KerasTuner first saves when a trial has ended, and without that file
-        # begins anew.
-        self.save()
-        super().on_search_begin()
-
-    def run_trial(self, trial, *args, **kwargs):
-        seeds = np.random.SeedSequence((self._seed, int(trial.trial_id)))
-        keras.utils.set_random_seed(int(seeds.generate_state(1)[0]))
-        return super().run_trial(trial, *args, **kwargs)
-
-    def _run_and_update_trial(self, trial, *args, **kwargs):
-        self._error = None
+    def _check_consecutive_failures(self):
         try:
-            super()._run_and_update_trial(trial, *args, **kwargs)
-        except Exception as error:
-            self._error = _sentence(error)
-            raise
+            super()._check_consecutive_failures()
+        except RuntimeError as error:
+            # Raised when all is saved and no lock is held.
+            self._failures = error
 
-    def on_trial_end(self, trial):
-        if self._error:
-            trial.message = f"{self._error}\n\n{trial.message}"
-        super().on_trial_end(trial)
+    def _save_trial(self, trial):
+        folder = Path(self._get_trial_dir(trial.trial_id))
+        write_json(folder / "trial.json", trial.get_state())
 
-
-def _sentence(error):
-    """An error in one line, without what Keras wraps around that of a layer."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
-    own = [
-        part
-        for part in paragraphs
-        if part and not part.startswith("Exception encountered when calling")
-    ]
-    return f"{type(error).__name__}: {(own or paragraphs)[0]}"
+    def _objective(self):
+        # Several in one have their parts besides.
+        parts = getattr(self.objective, "name_to_direction", None)
+        return [
+            self.objective.name,
+            self.objective.direction,
+            *([parts] if parts else []),
+        ]
 
 
-def _plain(hyperparameters):
-    """Configurations by name and conditions, as they come back from a file."""
-    space = json.loads(json.dumps(hyperparameters.get_config()["space"]))
-    return {_label(parameter["config"]): parameter for parameter in space}
+def oracle_arguments(kwargs):
+    """Takes out of the arguments of a tuner those that are its oracle's."""
+    return {name: kwargs.pop(name) for name in _ORACLE if name in kwargs}
 
 
-def _label(config):
-    scopes = [condition["config"] for condition in config["conditions"]]
-    return config["name"] + "".join(
-        f" ({scope['name']} in {scope['values']})" for scope in scopes
-    )
+_ORACLE = (
+    "seed",
+    "hyperparameters",
+    "tune_new_entries",
+    "allow_new_entries",
+    "max_retries_per_trial",
+    "max_consecutive_failed_trials",
+    "max_total_epochs",
+    "max_seconds",
+    "pruner",
+    "defaults_first",
+)
+
+
+def _implied_default(parameter):
+    if hasattr(parameter, "min_value"):
+        return parameter.min_value
+    # A boolean's is `False`.
+    return parameter.values[0] if isinstance(parameter, kinds.Choice) else False

@@ -288,7 +288,7 @@ class TestTune:
 
     def test_searches_resumes_and_tells(self, folder, monkeypatch):
         output = kdl("tune", *self.options, "--trials", 1).output
-        assert "Searching into search. Trials: 1, of 1 epochs each." in output
+        assert "Searching into search. Trials: 1, of up to 1 epochs each." in output
         search = folder / "search"
         (first,) = rows(search / "trials.csv")
         monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit, times=1))

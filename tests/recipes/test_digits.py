@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from contracts import RecipeContract
 
-from kdl.callbacks import LogNumbers
+from kdl.callbacks import LogNumbers, Resume
 from kdl.data import Splits
 from kdl.layers import DropConnectDense, Dropout
 from kdl.recipes import Digits, hyperparameters, run
@@ -84,6 +84,25 @@ class TestDigits(RecipeContract):
             return history.history["loss"]
 
         assert train(seed=3) == train(seed=3) != train(seed=4)
+
+    def test_goes_on_where_a_tuner_s_fit_was_killed(self, tmp_path):
+        class Kill(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    raise KeyboardInterrupt
+
+        def fit(*callbacks):
+            keras.utils.set_random_seed(0)
+            hp, model = self.build(batch_size=64)
+            data = self.recipe.data()
+            return self.recipe.fit(
+                hp, model, **data, epochs=3, callbacks=[*callbacks], verbose=0
+            ).history
+
+        whole = fit()
+        with pytest.raises(KeyboardInterrupt):
+            fit(Kill(), Resume(tmp_path))
+        np.testing.assert_equal(fit(Resume(tmp_path)), whole)
 
     def test_takes_images_of_other_shapes(self):
         x = np.random.default_rng(0).uniform(size=(40, 12, 9, 3)).astype("float32")

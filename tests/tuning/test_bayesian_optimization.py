@@ -12,10 +12,18 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import scipy.spatial
 
-from kdl.tuning import BayesianOptimization, BayesianOptimizationOracle
+from kdl.tuning import (
+    BayesianOptimization,
+    BayesianOptimizationOracle,
+    MedianStopping,
+    RandomSearchOracle,
+    read_search,
+)
 
 X = np.linspace(-1, 1, 32, dtype="float32")[:, np.newaxis]
+SCORE = keras_tuner.Objective("score", "min")
 DATA = {"x": X, "y": 2 * X, "epochs": 2, "verbose": 0}
 
 
@@ -80,6 +88,27 @@ def instant(folder, **options):
     )
     tuner.search()
     return tuner
+
+
+def drive(oracle, folder, score, trials=None):
+    """Runs trials of an oracle without models, and returns their scores."""
+    if folder is not None:
+        oracle._set_project_dir(folder, "search")
+        oracle.verbose = 0
+    scores = []
+    for _ in range(trials or oracle.max_trials):
+        trial = oracle.create_trial("tuner0")
+        if trial.status == "STOPPED":
+            break
+        try:
+            scores.append(score(trial.hyperparameters.values))
+        except RuntimeError:
+            trial.status = "FAILED"
+        else:
+            oracle.update_trial(trial.trial_id, {"score": scores[-1]})
+            trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    return scores
 
 
 def outcomes(tuner):
@@ -147,11 +176,13 @@ class TestBayesianOptimization:
         tuner = make(tmp_path)
         trial = tuner.oracle.create_trial("tuner0")
         # What a worker has instead of its oracle knows neither.
-        tuner.oracle = types.SimpleNamespace(objective=tuner.oracle.objective)
+        tuner.oracle = types.SimpleNamespace(
+            objective=tuner.oracle.objective, update_trial=tuner.oracle.update_trial
+        )
         tuner._is_worker = lambda: True
         tuner.save()
-        (history,) = tuner.run_trial(trial, **DATA)
-        assert len(history.epoch) == 2
+        (metrics,) = tuner.run_trial(trial, **DATA)
+        assert metrics.keys() == {"loss"}
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -211,6 +242,154 @@ class TestBayesianOptimization:
             "not ['mae', 'min']. Choose another directory."
         )
 
+    def test_a_retry_can_succeed(self, tmp_path):
+        """KerasTuner takes the score of the first time for that of each retry."""
+        hypermodel = Line(lambda hp: np.nan if len(hypermodel.tried) == 1 else 0.5)
+        tuner = searched(tmp_path, hypermodel, max_trials=1, max_retries_per_trial=2)
+        (trial,) = tuner.oracle.trials.values()
+        assert (trial.status, trial.score) == ("COMPLETED", 0.5)
+        assert len(hypermodel.tried) == 2
+
+    @pytest.mark.parametrize(
+        ("losses", "score"),
+        [([0.4, 0.3, np.nan], None), ([np.nan, 0.3, 0.4], 0.3), ([0.4, np.inf], None)],
+    )
+    def test_a_fit_that_ends_in_no_number_has_diverged(self, tmp_path, losses, score):
+        class Fitted(Line):
+            def fit(self, hp, model, *args, **kwargs):
+                history = keras.callbacks.History()
+                history.history = {"loss": losses}
+                return history
+
+        tuner = searched(tmp_path, Fitted(), max_trials=1)
+        (trial,) = tuner.oracle.trials.values()
+        assert trial.status == ("FAILED" if score is None else "COMPLETED")
+        if score is not None:
+            assert (trial.score, trial.best_step) == (score, 1)
+
+    def test_an_unknown_objective_ends_the_search_and_lists_what_there_is(
+        self, tmp_path
+    ):
+        with pytest.raises(ValueError) as error:
+            searched(tmp_path, objective=keras_tuner.Objective("val_los", "min"))
+        assert str(error.value) == (
+            "The objective is 'val_los', which the trial did not report. It reported: "
+            "loss."
+        )
+
+    def test_failures_in_a_row_end_the_search_if_asked_and_leave_it_whole(
+        self, tmp_path
+    ):
+        def loss(hp):
+            raise ValueError("no")
+
+        with pytest.raises(RuntimeError, match="consecutive failures"):
+            searched(tmp_path, Line(loss), max_consecutive_failed_trials=2)
+        states = [t.status for t in read_search(tmp_path / "search").trials]
+        assert states == ["failed", "failed"]
+
+    def test_enqueued_values_come_first(self, tmp_path):
+        tuner = make(tmp_path, max_trials=3)
+        tuner.oracle.enqueue([{"rate": 0.5}, {"rate": 0.25}, {"rate": 0.5}])
+        tuner.search(**DATA)
+        first, second, third = (v["rate"] for *_, v, _ in outcomes(tuner))
+        assert (first, second) == (0.5, 0.25)
+        assert third not in (0.5, 0.25)
+        with pytest.raises(ValueError) as error:
+            tuner.oracle.enqueue([{"rat": 0.5}])
+        assert str(error.value) == (
+            "The space has no hyperparameter 'rat'. It has: rate."
+        )
+
+    @pytest.mark.parametrize("default", [None, 0.1])
+    def test_defaults_come_first_if_they_were_chosen(self, tmp_path, default):
+        class Chosen(Line):
+            def build(self, hp):
+                hp.Float("other", 0.0, 1.0, default=default)
+                return super().build(hp)
+
+        tuner = searched(tmp_path, Chosen(), max_trials=1)
+        ((*_, values, _),) = outcomes(tuner)
+        assert (values == {"rate": 1e-3, "other": 0.1}) == (default is not None)
+
+    def test_a_budget_of_epochs_ends_the_search_within_a_trial(self, tmp_path):
+        searched(tmp_path, max_total_epochs=5, max_trials=9)
+        trials = read_search(tmp_path / "search").trials
+        assert [trial.epochs for trial in trials] == [2, 2, 1]
+        assert [t.status for t in trials] == ["completed", "completed", "pruned"]
+
+    def test_a_budget_of_time_ends_the_search_also_after_a_break(
+        self, tmp_path, monkeypatch
+    ):
+        import kdl.tuning.durable as durable
+
+        now = [0.0]
+        monkeypatch.setattr(durable.time, "monotonic", lambda: now[0])
+
+        def loss(hp):
+            now[0] += 10.0
+
+        assert len(outcomes(searched(tmp_path, Line(loss), max_seconds=15))) == 2
+        now[0] += 1000.0
+        assert len(outcomes(searched(tmp_path, Line(loss), max_seconds=25))) == 3
+
+    def test_prunes_and_tells(self, tmp_path):
+        class Staircase(Line):
+            """Trials that are worse one after the other, by epoch."""
+
+            def fit(self, hp, model, *args, callbacks, **kwargs):
+                history = model.fit(*args, callbacks=callbacks, **kwargs)
+                self.epochs = [*getattr(self, "epochs", []), len(history.epoch)]
+                return history
+
+            def build(self, hp):
+                model = super().build(hp)
+                model.set_weights([np.zeros((1, 1)), np.zeros(1)])
+                model.optimizer.learning_rate = 0.2 if len(self.tried) < 3 else 1e-6
+                self.tried.append(0)
+                return model
+
+        hypermodel = Staircase()
+        tuner = make(tmp_path, hypermodel, max_trials=5, pruner=MedianStopping(3, 1))
+        hypermodel.tried.clear()
+        tuner.search(**DATA | {"epochs": 6})
+        assert hypermodel.epochs == [6, 6, 6, 2, 2]
+        trials = read_search(tmp_path / "search").trials
+        assert [t.status for t in trials] == ["completed"] * 3 + ["pruned"] * 2
+        assert all(t.status == "COMPLETED" for t in tuner.oracle.trials.values())
+        assert [t.score is None for t in trials] == [False] * 5
+
+    def test_a_trial_that_was_killed_goes_on_after_its_last_epoch(self, tmp_path):
+        class Kill(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 3:
+                    raise KeyboardInterrupt
+
+        data = DATA | {"epochs": 5, "shuffle": False}
+        whole = make(tmp_path / "whole", max_trials=1)
+        whole.search(**data)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / "cut", max_trials=1).search(**data, callbacks=[Kill()])
+        seen = []
+        tuner = make(tmp_path / "cut", max_trials=1)
+        spy = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: seen.append(epoch)
+        )
+        tuner._deepcopy_callbacks = list
+        tuner.search(**data, callbacks=[spy])
+        assert seen == [3, 4]
+        (mine,), (theirs,) = (
+            read_search(folder / "search").trials
+            for folder in (tmp_path / "cut", tmp_path / "whole")
+        )
+        assert mine.curves == theirs.curves
+        assert mine.score == theirs.score
+        (model,), (other,) = tuner.get_best_models(), whole.get_best_models()
+        for ours, expected in zip(model.weights, other.weights, strict=True):
+            np.testing.assert_array_equal(
+                keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(expected)
+            )
+
     def test_an_interrupted_trial_runs_again_as_it_was(self, tmp_path):
         whole = outcomes(searched(tmp_path / "whole", max_trials=3))
 
@@ -232,7 +411,7 @@ class TestBayesianOptimization:
 
     def test_survives_a_kill_between_any_two_files(self, tmp_path, monkeypatch):
         """Cuts the writing of the state off after each file, once, and goes on."""
-        import kdl.tuning.durable as durable
+        from kdl.tuning import durable, durable_tuner
 
         write, left = durable.write_json, []
 
@@ -244,6 +423,7 @@ class TestBayesianOptimization:
                 left[0] -= 1
 
         monkeypatch.setattr(durable, "write_json", cut)
+        monkeypatch.setattr(durable_tuner, "write_json", cut)
         for files in range(40):
             left[:] = [files]
             folder = tmp_path / str(files)
@@ -297,14 +477,171 @@ class TestBayesianOptimizationOracle:
         assert first == second
         assert BayesianOptimizationOracle(seed=1).seed != first
 
-    def test_model_is_that_of_keras_tuner(self, tmp_path):
-        """After the initial points, the proposal minimizes KerasTuner's bound."""
-        tuner = searched(tmp_path, max_trials=3)
-        theirs = keras_tuner.oracles.BayesianOptimizationOracle(
-            "loss", max_trials=3, num_initial_points=2, seed=tuner.oracle.seed
+    def test_is_far_better_than_random_search(self, tmp_path):
+        """On a bowl in three dimensions, of which one does not matter."""
+
+        def bowl(values):
+            return (values["a"] - 0.3) ** 2 + 10 * (values["b"] - 0.8) ** 2
+
+        def best(make, seed):
+            hp = keras_tuner.HyperParameters()
+            for name in "abc":
+                hp.Float(name, 0.0, 1.0)
+            oracle = make(SCORE, 20, seed=seed, hyperparameters=hp)
+            scores = drive(oracle, tmp_path / f"{make.__name__}{seed}", bowl)
+            return min(scores)
+
+        pairs = [
+            [
+                best(make, seed)
+                for make in (BayesianOptimizationOracle, RandomSearchOracle)
+            ]
+            for seed in range(3)
+        ]
+        assert all(ours < 0.1 * theirs for ours, theirs in pairs)
+
+    @pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "ucb"])
+    def test_each_acquisition_goes_where_it_is_best(self, tmp_path, acquisition):
+        hp = keras_tuner.HyperParameters()
+        hp.Float("rate", 1e-4, 1.0, sampling="log")
+        oracle = BayesianOptimizationOracle(
+            SCORE, 12, seed=0, hyperparameters=hp, acquisition=acquisition
         )
-        theirs.objective = tuner.oracle.objective
-        theirs.hyperparameters = tuner.oracle.get_space()
-        theirs.trials = dict(list(tuner.oracle.trials.items())[:2])
-        proposal = theirs.populate_space("2")["values"]
-        assert proposal == tuner.oracle.trials["2"].hyperparameters.values
+        scores = drive(
+            oracle, tmp_path, lambda values: np.log10(values["rate"] / 0.01) ** 2
+        )
+        assert min(scores) < 0.01
+
+    @pytest.mark.parametrize(("fails", "most"), [(False, 0.05), (True, 0.1)])
+    def test_keeps_away_from_where_trials_fail(self, tmp_path, fails, most):
+        """KerasTuner's makes all proposals where the loss is infinite, or 17 to 19 of
+        20 where trials fail."""
+
+        def score(values):
+            if values["a"] > 0.7:
+                if fails:
+                    raise RuntimeError
+                return np.inf
+            return 5 + (values["b"] - 0.5) ** 2 + (values["a"] - 0.4) ** 2
+
+        there = []
+        for seed in range(4):
+            hp = keras_tuner.HyperParameters()
+            hp.Float("a", 0.0, 1.0)
+            hp.Float("b", 0.0, 1.0)
+            oracle = BayesianOptimizationOracle(
+                SCORE, 26, seed=seed, hyperparameters=hp
+            )
+            drive(oracle, tmp_path / str(seed), score)
+            proposed = list(oracle.trials.values())[6:]
+            there += [t.hyperparameters.values["a"] > 0.7 for t in proposed]
+        assert np.mean(there) <= most
+
+    def test_tries_a_small_space_once_and_stops(self, tmp_path):
+        hp = keras_tuner.HyperParameters()
+        hp.Int("a", 1, 6)
+        hp.Choice("b", list("wxyz"))
+        oracle = BayesianOptimizationOracle(SCORE, 40, seed=0, hyperparameters=hp)
+        drive(oracle, tmp_path, lambda values: values["a"])
+        tried = [
+            tuple(t.hyperparameters.values.values()) for t in oracle.trials.values()
+        ]
+        assert len(tried) == len(set(tried)) == 24
+
+    def test_goes_on_bit_by_bit_in_another_process(self, tmp_path):
+        def make(folder):
+            hp = keras_tuner.HyperParameters()
+            hp.Float("a", 0.0, 1.0)
+            hp.Choice("b", ["x", "y", "z"])
+            oracle = BayesianOptimizationOracle(SCORE, 14, seed=3, hyperparameters=hp)
+            oracle._set_project_dir(folder, "search")
+            oracle.verbose = 0
+            return oracle
+
+        def score(values):
+            return abs(values["a"] - 0.37) + "xyz".index(values["b"])
+
+        whole, cut = make(tmp_path / "whole"), make(tmp_path / "cut")
+        drive(whole, None, score)
+        for _ in range(14):
+            drive(cut, None, score, trials=1)
+            cut = make(tmp_path / "cut")
+            cut.reload()
+        assert [t.hyperparameters.values for t in cut.trials.values()] == [
+            t.hyperparameters.values for t in whole.trials.values()
+        ]
+
+    def test_workers_do_not_try_the_same(self, tmp_path):
+        hp = keras_tuner.HyperParameters()
+        for name in "ab":
+            hp.Float(name, 0.0, 1.0)
+        oracle = BayesianOptimizationOracle(SCORE, 12, seed=0, hyperparameters=hp)
+        drive(oracle, tmp_path, lambda values: values["a"] + values["b"], trials=6)
+        running = [
+            list(oracle.create_trial(f"tuner{n}").hyperparameters.values.values())
+            for n in range(4)
+        ]
+        assert scipy.spatial.distance.pdist(running).min() > 0.01
+
+    def test_a_lucky_score_of_a_wide_spread_is_not_believed(self, tmp_path):
+        def proposal(folder, spread):
+            hp = keras_tuner.HyperParameters()
+            hp.Float("a", 0.0, 1.0)
+            oracle = BayesianOptimizationOracle(
+                SCORE, 20, seed=0, hyperparameters=hp, alpha=1e-4
+            )
+            oracle._set_project_dir(folder, "search")
+            oracle.verbose = 0
+            for place in range(12):
+                lucky = place == 9
+                score = 0.2 if lucky else 1 + place / 11
+                trial = oracle.create_trial("tuner0")
+                trial.hyperparameters.values["a"] = place / 11
+                for execution, sign in enumerate((-1, 1)):
+                    parts = {
+                        "score": score + sign * spread * lucky,
+                        "kdl/execution": execution,
+                        "kdl/ended": 1,
+                    }
+                    oracle.update_trial(trial.trial_id, parts)
+                oracle.update_trial(trial.trial_id, {"score": score})
+                trial.status = "COMPLETED"
+                oracle.end_trial(trial)
+            return oracle.create_trial("tuner0").hyperparameters.values["a"]
+
+        assert abs(proposal(tmp_path / "sure", 0.0) - 9 / 11) < 0.1
+        assert proposal(tmp_path / "unsure", 3.0) < 0.1
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"acquisition": "best"},
+                "`acquisition` must be one of 'log_ei', 'ei', 'pi', 'ucb'. "
+                "Received: acquisition='best'",
+            ),
+            (
+                {"num_initial_points": 0},
+                "`num_initial_points` must be an integer in [1, inf). "
+                "Received: num_initial_points=0",
+            ),
+            (
+                {"alpha": 0.0},
+                "`alpha` must be a number in (0, inf). Received: alpha=0.0",
+            ),
+            ({"beta": -1}, "`beta` must be a number in [0, inf). Received: beta=-1"),
+            (
+                {"max_seconds": 0},
+                "`max_seconds` must be a number in (0, inf). Received: max_seconds=0",
+            ),
+            (
+                {"max_total_epochs": 0},
+                "`max_total_epochs` must be an integer in [1, inf). "
+                "Received: max_total_epochs=0",
+            ),
+        ],
+    )
+    def test_refuses(self, options, message):
+        with pytest.raises(ValueError) as error:
+            BayesianOptimizationOracle(SCORE, **options)
+        assert str(error.value) == message

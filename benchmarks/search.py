@@ -1,0 +1,230 @@
+"""Regret and overhead of searches: kdl's, KerasTuner's and Optuna's.
+
+KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
+    python benchmarks/search.py [--seeds 16] [--jobs 2] [--keep FILE]
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import io
+import itertools
+import json
+import math
+import multiprocessing
+import sys
+import tempfile
+from pathlib import Path
+
+import keras_tuner
+import numpy as np
+from scipy.linalg import solve_triangular
+from search_problems import PROBLEMS
+from sklearn.gaussian_process import GaussianProcessRegressor
+
+from kdl.tuning import BayesianOptimizationOracle
+
+TRIALS = 50
+OURS, OTHERS = "kdl", ("keras_tuner", "optuna_gp", "optuna_tpe")
+
+
+def seed_of(number):
+    # Far apart: near seeds of KerasTuner draw the same values.
+    return 1000 + 7919 * number
+
+
+def search(optimizer, problem, seed, trials):
+    """Scores of the trials of one search, in their order."""
+    if optimizer.startswith("optuna"):
+        return search_optuna(optimizer, problem, seed, trials)
+    return search_oracle(optimizer, problem, seed, trials)
+
+
+def search_oracle(optimizer, problem, seed, trials):
+    make = {
+        "kdl": BayesianOptimizationOracle,
+        "keras_tuner": keras_tuner.oracles.BayesianOptimizationOracle,
+    }[optimizer]
+    oracle = make(
+        objective=keras_tuner.Objective("score", "min"),
+        max_trials=trials,
+        seed=seed,
+        hyperparameters=problem.hyperparameters(),
+    )
+    oracle.verbose = 0
+    scores = []
+    with tempfile.TemporaryDirectory() as folder:
+        oracle._set_project_dir(folder, "search")
+        for _ in range(trials):
+            trial = oracle.create_trial("tuner0")
+            if trial.status == "STOPPED":
+                break
+            scores.append(problem.score(trial.hyperparameters.values))
+            oracle.update_trial(trial.trial_id, {"score": scores[-1]})
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
+    return scores
+
+
+def search_optuna(optimizer, problem, seed, trials):
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    samplers = {"optuna_gp": optuna.samplers.GPSampler}
+    samplers |= {"optuna_tpe": optuna.samplers.TPESampler}
+    study = optuna.create_study(sampler=samplers[optimizer](seed=seed))
+    space = problem.hyperparameters().space
+    scores = []
+
+    def objective(trial):
+        values = {}
+        for parameter in space:
+            if all(c.is_active(values) for c in parameter.conditions):
+                values[parameter.name] = suggest(trial, parameter)
+        scores.append(problem.score(values))
+        return scores[-1]
+
+    study.optimize(objective, n_trials=trials)
+    return scores
+
+
+def suggest(trial, parameter):
+    kind, log = type(parameter).__name__, getattr(parameter, "sampling", "") == "log"
+    if kind == "Float":
+        low, high = parameter.min_value, parameter.max_value
+        return trial.suggest_float(parameter.name, low, high, log=log)
+    if kind == "Int":
+        low, high = parameter.min_value, parameter.max_value
+        return trial.suggest_int(parameter.name, low, high, log=log)
+    values = [False, True] if kind == "Boolean" else parameter.values
+    return trial.suggest_categorical(parameter.name, values)
+
+
+def predict_quickly():
+    """Has scikit-learn predict single points by NumPy alone, by the same formula.
+
+    KerasTuner asks for one point at a time, thousands of times a trial. This changes
+    its time, not its trials; its overhead is measured without.
+    """
+    predict = GaussianProcessRegressor.predict
+
+    def quick(self, x, return_std=False, return_cov=False):
+        if not return_std or len(x) != 1 or not hasattr(self, "alpha_"):
+            return predict(self, x, return_std=return_std, return_cov=return_cov)
+        kernel = self.kernel_
+        scale = np.asarray(kernel.length_scale)
+        distance = np.sqrt((((self.X_train_ - x) / scale) ** 2).sum(1))
+        root = math.sqrt(5) * distance
+        k = (1 + root + root**2 / 3) * np.exp(-root)
+        half = solve_triangular(self.L_, k, lower=True, check_finite=False)
+        variance = max(1 - half @ half, 0.0)
+        mean = self._y_train_std * (k @ self.alpha_) + self._y_train_mean
+        return np.array([mean]), np.array([math.sqrt(variance) * self._y_train_std])
+
+    GaussianProcessRegressor.predict = quick
+
+
+def run(job):
+    optimizer, name, seed, trials = job
+    predict_quickly()
+    with contextlib.redirect_stdout(io.StringIO()):
+        return job, search(optimizer, PROBLEMS[name], seed, trials)
+
+
+def searched(jobs, keep, workers):
+    """Scores by job, those that `keep` has from an earlier run among them."""
+    known = {}
+    if keep and keep.exists():
+        for line in keep.read_text().splitlines():
+            job, scores = json.loads(line)
+            known[tuple(job)] = scores
+    left = [job for job in jobs if job not in known]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(run, job) for job in left]
+        for done in concurrent.futures.as_completed(futures):
+            job, scores = done.result()
+            known[job] = scores
+            if keep:
+                with keep.open("a") as file:
+                    file.write(json.dumps([job, scores]) + "\n")
+            if sys.stderr.isatty():
+                print(f"{len(known)} of {len(jobs)}", end="\r", file=sys.stderr)
+    return {job: known[job] for job in jobs}
+
+
+def report(results, names, seeds):
+    """Prints regrets, and ratios to the others."""
+    least = {
+        name: PROBLEMS[name].minimum
+        if PROBLEMS[name].minimum is not None
+        else min(min(scores) for job, scores in results.items() if job[1] == name)
+        for name in names
+    }
+
+    def regrets(optimizer, name, at):
+        return np.array(
+            [
+                min(results[optimizer, name, seed_of(k), TRIALS][:at]) - least[name]
+                for k in range(seeds)
+            ]
+        )
+
+    optimizers = (OURS, *OTHERS)
+    for at in (20, 50):
+        print(f"\nMedian regret after {at} trials, {seeds} seeds [quartiles]\n")
+        print("| problem |" + "".join(f" {name} |" for name in optimizers))
+        print("|---|" + "---|" * len(optimizers))
+        for name in names:
+            cells = []
+            for optimizer in optimizers:
+                low, middle, high = np.percentile(
+                    regrets(optimizer, name, at), [25, 50, 75]
+                )
+                cells.append(f"{middle:.3g} [{low:.3g}, {high:.3g}]")
+            mark = " (held out)" if PROBLEMS[name].held_out else ""
+            print(f"| {name}{mark} |" + "".join(f" {cell} |" for cell in cells))
+        print(f"\nRatio of medians, kdl to the other, after {at} trials\n")
+        print("| against |" + "".join(f" {name} |" for name in names), end="")
+        print(" geometric mean, all but Branin | tuned on | held out | pairs won |")
+        print("|---|" + "---|" * (len(names) + 4))
+        for other in OTHERS:
+            ratios, won = {}, []
+            for name in names:
+                ours, theirs = regrets(OURS, name, at), regrets(other, name, at)
+                ratios[name] = np.median(ours) / np.median(theirs)
+                won += list((ours < theirs) + 0.5 * (ours == theirs))
+
+            def mean(chosen, ratios=ratios):
+                logs = [math.log(max(ratios[name], 1e-12)) for name in chosen]
+                return f"{math.exp(np.mean(logs)):.2f}" if logs else ""
+
+            rest = [name for name in names if name != "branin"]
+            cells = [f"{ratios[name]:.3g}" for name in names]
+            cells += [mean(rest)]
+            cells += [mean([n for n in rest if not PROBLEMS[n].held_out])]
+            cells += [mean([n for n in rest if PROBLEMS[n].held_out])]
+            cells += [f"{100 * np.mean(won):.0f} %"]
+            print(f"| {other} |" + "".join(f" {cell} |" for cell in cells))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=16)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
+    arguments = parser.parse_args()
+    print(f"python {' '.join(sys.argv)}")
+    jobs = [
+        (optimizer, name, seed_of(k), TRIALS)
+        for optimizer, name, k in itertools.product(
+            (OURS, *OTHERS), arguments.problems, range(arguments.seeds)
+        )
+    ]
+    results = searched(jobs, arguments.keep, arguments.jobs)
+    report(results, arguments.problems, arguments.seeds)
+
+
+if __name__ == "__main__":
+    main()

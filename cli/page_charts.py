@@ -1,0 +1,93 @@
+"""The charts of a search's page, each with what is to be said of it."""
+
+from kdl_cli import charts, learning_curves
+from kdl_cli.importances import LEAST_TRIALS, REPEATS, TREES
+from kdl_cli.markup import chart, details, element, joined, table
+from kdl_cli.parallel_coordinates import parallel_coordinates
+
+
+def history(search):
+    drawn = charts.history(search)
+    return chart("chart-history", f"{search.objective} by trial", drawn)
+
+
+def parallel(search, axes):
+    return joined(
+        element(
+            "p",
+            "Each line is a trial, and passes through its score and its values. On "
+            "the left of an axis are the trials where it does not apply.",
+        ),
+        chart(
+            "chart-parallel",
+            "Each trial as a line through its score and its hyperparameters",
+            parallel_coordinates(search, axes),
+        ),
+    )
+
+
+def slices(search, axes):
+    panels = [
+        element(
+            "div",
+            element("h3", axis.name),
+            chart(
+                f"chart-slice-{number}",
+                f"{search.objective} by {axis.name}",
+                charts.slices(search, axis),
+            ),
+        )
+        for number, axis in enumerate(axes, 1)
+    ]
+    return element("div", *panels, class_="grid")
+
+
+def importance(search, result):
+    """The importances, or what they lack.
+
+    Args:
+        search: `kdl.tuning.SearchRecord`.
+        result: `Importances`, or `None`.
+    """
+    if result is None:
+        return element(
+            "p",
+            f"They take {LEAST_TRIALS} trials with a score, not all the same, and "
+            "hyperparameters that differ. Trials with a score: "
+            f"{len(search.ranked())}.",
+        )
+    doubt = "" if result.r2 > 0 else " A guess is as good: the chart says little."
+    columns = ["hyperparameter", "fall of R²", "standard deviation"]
+    rows = [(name, result.means[name], result.errors[name]) for name in result.means]
+    return joined(
+        element(
+            "p",
+            f"Permutation importance of scikit-learn. A random forest of {TREES} trees "
+            f"learns the ranks of the {result.trials} trials with a score, and each "
+            f"hyperparameter is shuffled among them {REPEATS} times. A bar is the mean "
+            "fall of R², its line the standard deviation. What does not apply in a "
+            "trial takes its median, or most frequent, value. On trials that a tree "
+            f"has not seen, R² is {result.r2:.2f}.{doubt}",
+        ),
+        chart(
+            "chart-importances",
+            "Importance of each hyperparameter",
+            charts.importances(result),
+        ),
+        details("Importances as a table", table("Importances", columns, rows)),
+    )
+
+
+def curves(search):
+    title = f"{search.objective} by epoch"
+    runs = learning_curves.curves(search)
+    longest = max(len(curve) for *_, curve in runs)
+    columns = ["trial", "execution", *range(1, longest + 1)]
+    rows = [
+        [trial.number + 1, number, *curve, *[None] * (longest - len(curve))]
+        for trial, number, curve in runs
+    ]
+    return joined(
+        chart("chart-curves", title, learning_curves.learning_curves(search)),
+        details("Learning curves as a table", table(title, columns, rows)),
+    )

@@ -1,0 +1,128 @@
+"""Cross-validated scores."""
+
+import keras
+import numpy as np
+from sklearn import model_selection
+
+from kdl.checks import check_boolean, check_integer
+
+
+class CrossValidation:
+    """Has a tuner train each trial several times, on parts of the data.
+
+    Given to a tuner as `folds`, it takes the place of `validation_data`: what `search`
+    gets as `x` and `y`, and as `validation_data` too, is put together and split into
+    parts; each is validated on once, by a model trained on the others. The score of a
+    trial is the mean, and its standard error is known to the search, which takes it
+    for noise.
+
+    Args:
+        folds: Integer in `[2, inf)`. Number of parts. Defaults to `5`.
+        repeats: Integer in `[1, inf)`. How often to split anew. Defaults to `1`.
+        stratified: Optional boolean. Whether the parts have equal shares of the
+            classes. Defaults to `None`: if `y` is a column of integers.
+        seed: Integer in `[0, inf)`. Of the splits, which are those of all trials.
+            Defaults to `0`.
+
+    Raises:
+        ValueError: If an argument is outside its interval.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Digits()
+    >>> tuner = kdl.tuning.BayesianOptimization(
+    ...     recipe, recipe.objective, folds=kdl.tuning.CrossValidation(3, repeats=2),
+    ...     directory=folder,
+    ... )
+    """
+
+    def __init__(self, folds=5, repeats=1, stratified=None, seed=0):
+        self.folds = check_integer("folds", folds, "[2, inf)")
+        self.repeats = check_integer("repeats", repeats, "[1, inf)")
+        if stratified is not None:
+            check_boolean("stratified", stratified)
+        self.stratified = stratified
+        self.seed = check_integer("seed", seed, "[0, inf)")
+
+    def split(self, y, groups=None):
+        """Returns the rows to train on and to validate on, for each fold.
+
+        Args:
+            y: Array of targets.
+            groups: Optional array of as many labels. Rows of one label, such as
+                pictures of one person, are in one part.
+
+        Returns:
+            List of tuples of arrays of integers.
+
+        Raises:
+            ValueError: If a class has fewer examples, or there are fewer groups, than
+                there are folds.
+        """
+        labels = np.asarray(y)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        stratified = self.stratified
+        if stratified is None:
+            stratified = labels.ndim == 1 and labels.dtype.kind in "iub"
+        if stratified:
+            self._check_classes(labels)
+        if groups is not None and len(np.unique(groups)) < self.folds:
+            raise ValueError(
+                f"There are {len(np.unique(groups))} groups, too few for "
+                f"{self.folds} folds. Ask for fewer."
+            )
+        kind = {
+            (False, False): model_selection.KFold,
+            (True, False): model_selection.StratifiedKFold,
+            (False, True): model_selection.GroupKFold,
+            (True, True): model_selection.StratifiedGroupKFold,
+        }[stratified, groups is not None]
+        splits = []
+        for repeat in range(self.repeats):
+            splitter = kind(self.folds, shuffle=True, random_state=self.seed + repeat)
+            splits += splitter.split(np.zeros(len(labels)), labels, groups)
+        return splits
+
+    def _check_classes(self, labels):
+        values, counts = np.unique(labels, return_counts=True)
+        if counts.min() < self.folds:
+            raise ValueError(
+                f"Class {values[counts.argmin()]} has {counts.min()} examples, too few "
+                f"for {self.folds} folds. Ask for fewer, or for stratified=False."
+            )
+
+
+def pooled(x, y, validation_data=None, sample_weight=None):
+    """Returns `x`, `y` and weights of training and validation data together.
+
+    Args:
+        x: Array, or a nest of arrays, of the inputs.
+        y: Array, or a nest of arrays, of the targets.
+        validation_data: Optional tuple `(x, y)` or `(x, y, sample_weight)`.
+        sample_weight: Optional array.
+
+    Raises:
+        ValueError: If they are no arrays.
+    """
+    parts = (x, y) if sample_weight is None else (x, y, sample_weight)
+    if y is None or not all(
+        hasattr(leaf, "__array__") for leaf in keras.tree.flatten(parts)
+    ):
+        raise ValueError(
+            "Folds are made of arrays. Give `search` arrays as `x` and `y`, not a data "
+            "set."
+        )
+    if validation_data is not None:
+        parts = keras.tree.map_structure(
+            lambda *arrays: np.concatenate(arrays), parts, tuple(validation_data)
+        )
+    x, y, *weight = parts
+    return x, y, (weight[0] if weight else None)
+
+
+def rows(nest, which):
+    """Returns some rows of an array, of a nest of arrays, or `None` of `None`."""
+    if nest is None:
+        return None
+    return keras.tree.map_structure(lambda array: np.asarray(array)[which], nest)
