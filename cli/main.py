@@ -193,6 +193,12 @@ def tune(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log each trial for TensorBoard.")
     ] = False,
+    engine: Annotated[
+        str, typer.Option(help="Where trials run: local, or ray, a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of trials side by side on a cluster.")
+    ] = 1,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", help="Print a line a trial instead of a live table."),
@@ -221,6 +227,8 @@ def tune(
             minutes,
             wandb,
             tensorboard,
+            engine,
+            workers,
             quiet,
         )
     search.perform(console)

@@ -9,7 +9,8 @@ import filelock
 import typer
 
 from kdl.callbacks import TensorBoardLogger, WandbLogger
-from kdl.tuning import CrossValidation, MedianStopping
+from kdl.checks import check_choice
+from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl_cli import figures, folders, reports, training
 from kdl_cli.live import TrialsDisplay
 from kdl_cli.tuner import Tuner, make_oracle
@@ -38,6 +39,8 @@ class Search:
         minutes: Optional number. Time of the search.
         wandb: Optional string. Mode of W&B.
         tensorboard: Boolean. Whether there are logs for TensorBoard.
+        engine: `"local"`, or `"ray"`, a Ray cluster.
+        workers: Integer. Number of trials side by side on a cluster.
         quiet: Boolean. Whether to print lines only.
 
     Raises:
@@ -60,8 +63,14 @@ class Search:
         minutes,
         wandb,
         tensorboard,
+        engine,
+        workers,
         quiet,
     ):
+        check_choice("--engine", engine, ("local", "ray"))
+        if workers > 1 and engine == "local":
+            raise ValueError("Several --workers need a cluster: --engine ray.")
+        self.engine, self.workers = engine, workers
         self.recipe = training.make(recipe, data)
         self.settings = {
             "kind": "search",
@@ -134,7 +143,8 @@ class Search:
             )
         else:
             console.print(
-                f"Searching into {path}. Trials: {total}, of up to {epochs} epochs each."
+                f"Searching into {path}. "
+                f"Trials: {total}, of up to {epochs} epochs each."
             )
         hint = "The same command goes on with it."
         display = TrialsDisplay(
@@ -147,9 +157,9 @@ class Search:
             self.quiet,
         )
         with self.held, folders.ending(self.folder, console, hint):
-            self.tuner.show(display, self.folder)
             with display.shown():
-                self.tuner.search(
+                self._search(
+                    display,
                     **self.data,
                     epochs=epochs,
                     seed=self.settings["seed"],
@@ -157,6 +167,18 @@ class Search:
                     callbacks=self.loggers,
                 )
             self.finish(console)
+
+    def _search(self, display, **data):
+        if self.engine == "local":
+            self.tuner.show(display, self.folder)
+            self.tuner.search(**data)
+            return
+
+        def ended(trial):
+            self.tuner.show(display, self.folder)
+            self.tuner.show_end(trial)
+
+        search_on_ray(self.tuner, self.workers, on_trial_end=ended, **data)
 
     def finish(self, console):
         """Writes what the trials say together."""

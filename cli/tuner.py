@@ -35,6 +35,8 @@ def make_oracle(name, **options):
 class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
     """How `kdl tune` searches: this is the one place that says so."""
 
+    _display = None  # Workers on a cluster show nothing.
+
     def show(self, display, folder):
         """Has the trials shown while they run, and kept as a table in `folder`."""
         self._display, self._folder = display, folder
@@ -46,14 +48,21 @@ class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
 
     def on_trial_begin(self, trial):
         super().on_trial_begin(trial)
-        self._display.begin(int(trial.trial_id) + 1, self.rows())
+        if self._display:
+            self._display.begin(int(trial.trial_id) + 1, self.rows())
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         super().on_epoch_end(trial, model, epoch, logs)
-        self._display.update(epoch, logs, self._execution)
+        if self._display:
+            self._display.update(epoch, logs, self._execution)
 
     def on_trial_end(self, trial):
         super().on_trial_end(trial)
+        if self._display:
+            self.show_end(trial)
+
+    def show_end(self, trial):
+        """Shows a trial that has ended, and keeps it in the table."""
         rows = self.rows()
         self._folder.write_rows(reports.TRIALS, rows)
         self._display.end(rows[int(trial.trial_id)])

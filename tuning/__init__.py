@@ -10,6 +10,7 @@ from kdl.tuning.optuna_oracle import OptunaOracle, OptunaSearch
 from kdl.tuning.optuna_study import to_optuna
 from kdl.tuning.pruning import MedianStopping, SuccessiveHalving
 from kdl.tuning.random_search import RandomSearch, RandomSearchOracle
+from kdl.tuning.ray_search import search_on_ray
 from kdl.tuning.records import read_search
 from kdl.tuning.wandb_trials import WandbTrials
 
@@ -27,5 +28,6 @@ __all__ = [
     "SuccessiveHalving",
     "WandbTrials",
     "read_search",
+    "search_on_ray",
     "to_optuna",
 ]

@@ -213,6 +213,19 @@ class DurableOracle(keras_tuner.Oracle):
             if error is not None:
                 raise error
 
+    def give_back(self, tuner_id):
+        """Has the trial of a worker that died go on in the next one that asks.
+
+        Args:
+            tuner_id: String. Of the worker.
+        """
+        with self._lock:
+            self.tuner_ids.discard(tuner_id)
+            trial = self.ongoing_trials.pop(tuner_id, None)
+            if trial is not None:
+                self._requeue(trial)
+                self.save()
+
     def score_trial(self, trial):
         super().score_trial(trial)
         entry = self.journal.entry(trial.trial_id)
@@ -258,12 +271,30 @@ class DurableOracle(keras_tuner.Oracle):
             if ended and trial_id not in self.end_order:
                 self.end_order.append(trial_id)
             if not ended:
-                if trial.status == trials.TrialStatus.RUNNING:
-                    self._interrupted.add(trial_id)
-                fresh = trials.Trial(trial.hyperparameters, trial_id)
-                self.trials[trial_id] = fresh
-                # The queue is taken from its end.
-                self._retry_queue.insert(0, trial_id)
+                self._requeue(trial)
+
+    def _requeue(self, trial):
+        if trial.status == trials.TrialStatus.RUNNING:
+            # One that failed, and is to be tried again, begins anew.
+            self._interrupted.add(trial.trial_id)
+        fresh = trials.Trial(trial.hyperparameters, trial.trial_id)
+        self.trials[trial.trial_id] = fresh
+        # The queue is taken from its end.
+        self._retry_queue.insert(0, trial.trial_id)
+
+    def _record_values(self, trial):
+        # KerasTuner's own drops, or draws anew without a seed, what is declared under
+        # several conditions by one name.
+        hp, values = trial.hyperparameters, {}
+        for parameter in hp.space:
+            if all(condition.is_active(values) for condition in parameter.conditions):
+                value = hp.values.get(parameter.name, parameter.default)
+                values[parameter.name] = value
+        hp.values = values
+        known = self._compute_values_hash(values)
+        self._tried_so_far.discard(self._id_to_hash[trial.trial_id])
+        self._tried_so_far.add(known)
+        self._id_to_hash[trial.trial_id] = known
 
     def _candidates(self, encoding, number):
         yield from (self._completed(values) for values in self._enqueued)

@@ -34,7 +34,7 @@ class Encoding:
         self.parameters, self._levels, self._places, self._columns = [], [], [], []
         column = 0
         for parameter in self._space:
-            levels = _levels(parameter)
+            levels = levels_of(parameter)
             if levels is not None and len(levels) < 2:
                 continue
             nominal = _is_nominal(parameter)
@@ -80,7 +80,7 @@ class Encoding:
             for condition in parameter.conditions:
                 here &= met.get((condition.name, tuple(condition.values)), False)
             if index is None:
-                levels, taken = _levels(parameter), np.zeros(count, int)
+                levels, taken = levels_of(parameter), np.zeros(count, int)
             else:
                 active[:, index] = here
                 levels, coordinate = self._levels[index], cube[:, index]
@@ -150,7 +150,7 @@ class Encoding:
         if not _is_active(parameter, values):
             yield from self._points(values, place + 1, levels)
             return
-        for value in _levels(parameter) or levels(parameter):
+        for value in levels_of(parameter) or levels(parameter):
             yield from self._points(
                 {**values, parameter.name: value}, place + 1, levels
             )
@@ -166,7 +166,7 @@ class Encoding:
     def _value(self, parameter, point):
         index = self._index.get(id(parameter))
         if index is None:
-            (value,) = _levels(parameter)
+            (value,) = levels_of(parameter)
             return value
         if self._levels[index] is None:
             value = parameter.prob_to_value(float(point[index]))
@@ -207,7 +207,7 @@ def _is_active(parameter, values):
     return all(condition.is_active(values) for condition in parameter.conditions)
 
 
-def _levels(parameter):
+def levels_of(parameter):
     """All values of a hyperparameter, in order, or `None` if there are too many."""
     if isinstance(parameter, kinds.Fixed):
         return [parameter.value]

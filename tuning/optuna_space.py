@@ -6,7 +6,7 @@ import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 
 from kdl.tuning.durable_tuner import label
-from kdl.tuning.encoding import _levels
+from kdl.tuning.encoding import levels_of
 
 
 def check_installed(who, package="optuna", what="Optuna", extra="optuna"):
@@ -43,7 +43,7 @@ def distribution(parameter, tried=()):
     from optuna import distributions
 
     if not hasattr(parameter, "min_value"):
-        return distributions.CategoricalDistribution(_levels(parameter))
+        return distributions.CategoricalDistribution(levels_of(parameter))
     low = min([parameter.min_value, *tried])
     high = max([parameter.max_value, *tried])
     log = parameter.sampling == "log" and low > 0
@@ -100,7 +100,7 @@ def _drawn(parameter):
     from optuna import distributions
 
     if _is_ranked(parameter):
-        return distributions.IntDistribution(0, len(_levels(parameter)) - 1)
+        return distributions.IntDistribution(0, len(levels_of(parameter)) - 1)
     if _is_placed(parameter):
         return distributions.FloatDistribution(0, 1)
     return distribution(parameter)
@@ -108,7 +108,7 @@ def _drawn(parameter):
 
 def _value(parameter, drawn):
     if _is_ranked(parameter):
-        return _levels(parameter)[drawn]
+        return levels_of(parameter)[drawn]
     if _is_placed(parameter):
         return min(parameter.prob_to_value(drawn), parameter.max_value)
     return drawn
@@ -116,7 +116,7 @@ def _value(parameter, drawn):
 
 def _nearest(parameter, value):
     if _is_ranked(parameter):
-        return int(np.abs(np.subtract(_levels(parameter), value)).argmin())
+        return int(np.abs(np.subtract(levels_of(parameter), value)).argmin())
     if not hasattr(parameter, "min_value"):
         return value
     value = min(max(value, parameter.min_value), parameter.max_value)

@@ -333,6 +333,30 @@ class TestTune:
         )
         assert (search / "settings.json").read_bytes() == before
 
+    def test_searches_as_told(self, folder):
+        told = ("--oracle", "random", "--folds", 2, "--total-epochs", 2)
+        kdl("tune", *self.options, *told, "--tensorboard", "--quiet", "--no-prune")
+        search = folder / "search"
+        (trial,) = rows(search / "trials.csv")
+        assert float(trial["standard_error"]) > 0
+        settings = read(search / "settings.json")
+        assert {name: settings[name] for name in ("oracle", "prune", "folds")} == {
+            "oracle": "random",
+            "prune": False,
+            "folds": 2,
+        }
+        logs = (search / "tensorboard").glob("*/execution?/validation/events.*")
+        assert len(list(logs)) == 2
+        assert refusal("tune", *self.options) == (
+            "search holds another search: oracle random, prune False, folds 2, not "
+            "oracle bayesian, prune True, folds None. Give --out a new name, or ask "
+            "for the same."
+        )
+        assert refusal("tune", *self.options, "--oracle", "best") == (
+            "`--oracle` must be one of 'bayesian', 'grid', 'random', 'optuna:tpe', "
+            "'optuna:gp'. Received: --oracle='best'"
+        )
+
     def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)
         output = kdl("tune", *self.options, code=130).output

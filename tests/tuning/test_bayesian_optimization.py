@@ -537,6 +537,19 @@ class TestBayesianOptimizationOracle:
             there += [t.hyperparameters.values["a"] > 0.7 for t in proposed]
         assert np.mean(there) <= most
 
+    def test_one_name_may_be_declared_under_several_conditions(self, tmp_path):
+        hp = keras_tuner.HyperParameters()
+        hp.Choice("model", ["small", "large"])
+        with hp.conditional_scope("model", ["small"]):
+            hp.Int("units", 1, 9)
+        with hp.conditional_scope("model", ["large"]):
+            hp.Int("units", 100, 900)
+        oracle = BayesianOptimizationOracle(SCORE, 12, seed=0, hyperparameters=hp)
+        drive(oracle, tmp_path, lambda values: abs(values["units"] - 300))
+        for trial in oracle.trials.values():
+            values = trial.hyperparameters.values
+            assert (values["units"] < 10) == (values["model"] == "small")
+
     def test_tries_a_small_space_once_and_stops(self, tmp_path):
         hp = keras_tuner.HyperParameters()
         hp.Int("a", 1, 6)

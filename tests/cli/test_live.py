@@ -1,0 +1,67 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from kdl_cli.live import TrialsDisplay
+
+
+def row(trial, score=None, status="completed", error=""):
+    best = None if score is None else 2
+    return {
+        "trial": trial,
+        "status": status,
+        "loss": score,
+        "best_epoch": best,
+        "error": error,
+    }
+
+
+def shown(terminal, quiet=False, direction="min"):
+    """What two trials leave on a console, and what it shows while they run."""
+    console = Console(
+        file=io.StringIO(), force_terminal=terminal, width=70, markup=False
+    )
+    display = TrialsDisplay(console, 4, 10, 1, "loss", direction, quiet)
+    with display.shown():
+        display.begin(1, [row(1, status="running")])
+        display.update(0, {"loss": 0.5}, 0)
+        display.end(row(1, 0.25))
+        display.begin(2, [row(1, 0.25), row(2, status="running")])
+        display.end(row(2, 0.5, "pruned"))
+        display.begin(
+            3, [row(1, 0.25), row(2, 0.5, "pruned"), row(3, status="running")]
+        )
+        display.end(row(3, status="failed", error="ValueError: no [/b]"))
+        live = display._live and display._live.get_renderable()
+    # Without the codes of a terminal.
+    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
+    if live:
+        drawn = Console(file=io.StringIO(), width=70)
+        drawn.print(live)
+        return text, drawn.file.getvalue()
+    return text, ""
+
+
+class TestTrialsDisplay:
+    @pytest.mark.parametrize(("terminal", "quiet"), [(False, False), (True, True)])
+    def test_prints_a_line_a_trial_where_it_is_to_be_quiet(self, terminal, quiet):
+        text, live = shown(terminal, quiet)
+        assert text.splitlines() == [
+            "trial 1/4  loss 0.25",
+            "trial 2/4  loss 0.5  pruned",
+            "trial 3/4  ValueError: no [/b]",
+        ]
+        assert live == ""
+
+    @pytest.mark.parametrize(
+        ("direction", "best"), [("min", "0.25 in trial 1"), ("max", "0.5 in trial 2")]
+    )
+    def test_shows_a_table_and_the_best_on_a_terminal(self, direction, best):
+        _, live = shown(True, direction=direction)
+        assert f"3 of 4 trials, best loss {best}, about 0 s left" in live
+        rows = [line.split() for line in live.splitlines()]
+        assert ["1", "completed", "0.25", "2"] in rows
+        assert ["2", "pruned", "0.5", "2"] in rows
+        assert ["3", "failed"] in rows
