@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from kdl_cli.reports import short
+from kdl_cli.reports import duration, short
 
 # Rows of the table, so that it fits a small terminal.
 _ROWS = 8
@@ -103,7 +103,7 @@ class TrialsDisplay:
         if self._ended and self.trials:
             each = (time.monotonic() - self._began) / self._ended
             left = each * (self.trials - len(self._rows))
-            text += f", about {_duration(left)} left"
+            text += f", about {duration(left)} left"
         return Text(text, style="bold")
 
     def _table(self):
@@ -115,12 +115,3 @@ class TrialsDisplay:
             epoch = "" if row["best_epoch"] is None else str(row["best_epoch"])
             table.add_row(str(row["trial"]), row["status"], score, epoch)
         return table
-
-
-def _duration(seconds):
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

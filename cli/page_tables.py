@@ -7,6 +7,7 @@ import keras
 from kdl_cli import folders
 from kdl_cli.chart_style import MARKERS
 from kdl_cli.markup import code, details, element, joined, table
+from kdl_cli.reports import duration
 
 
 def trials(search):
@@ -85,12 +86,3 @@ def environment(settings):
         table("Settings", ["name", "value"], kept.items()) if kept else "",
         table(caption, ["name", "version"], versions.items()),
     )
-
-
-def duration(seconds):
-    """Seconds as a person says them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

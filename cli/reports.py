@@ -143,6 +143,15 @@ def tuner_folder(folder):
     return None
 
 
+def duration(seconds):
+    """Seconds as a person says them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
 def read_settings(folder):
     """Returns the settings of the run or search in a folder.
 

@@ -14,7 +14,7 @@ from keras_tuner.engine import trial as trials
 
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.files import write_json
-from kdl.tuning.encoding import Encoding
+from kdl.tuning.encoding import Encoding, is_active
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import read_message
 
@@ -285,39 +285,21 @@ class DurableOracle(keras_tuner.Oracle):
     def _record_values(self, trial):
         # KerasTuner's own drops, or draws anew without a seed, what is declared under
         # several conditions by one name.
-        hp, values = trial.hyperparameters, {}
-        for parameter in hp.space:
-            if all(condition.is_active(values) for condition in parameter.conditions):
-                value = hp.values.get(parameter.name, parameter.default)
-                values[parameter.name] = value
-        hp.values = values
+        hp = trial.hyperparameters
+        hp.values = values = _completed(hp.space, hp.values)
         known = self._compute_values_hash(values)
         self._tried_so_far.discard(self._id_to_hash[trial.trial_id])
         self._tried_so_far.add(known)
         self._id_to_hash[trial.trial_id] = known
 
     def _candidates(self, encoding, number):
-        yield from (self._completed(values) for values in self._enqueued)
-        if self.defaults_first and self._states_defaults():
-            yield self._completed({})
-        yield from self.suggestions(encoding, number)
-
-    def _states_defaults(self):
+        space = self.hyperparameters.space
+        yield from (_completed(space, values) for values in self._enqueued)
         # Where nobody states one, KerasTuner takes the least value, or the first.
-        return any(
-            parameter.default != _implied_default(parameter)
-            for parameter in self.hyperparameters.space
-        )
-
-    def _completed(self, values):
-        """Active values: those given, and the defaults of the others."""
-        hp = keras_tuner.HyperParameters()
-        for parameter in self.hyperparameters.space:
-            hp.merge([parameter])
-            if hp.is_active(parameter):
-                value = values.get(parameter.name, parameter.default)
-                hp.values[parameter.name] = value
-        return hp.values
+        stated = any(part.default != _implied_default(part) for part in space)
+        if self.defaults_first and stated:
+            yield _completed(space, {})
+        yield from self.suggestions(encoding, number)
 
     def _is_pruned(self, trial_id, execution, epoch):
         # Of several executions, the first one decides.
@@ -376,6 +358,15 @@ _ORACLE = (
     "pruner",
     "defaults_first",
 )
+
+
+def _completed(space, values):
+    """Active values: those given, and the defaults of the others."""
+    found = {}
+    for parameter in space:
+        if is_active(parameter, found):
+            found[parameter.name] = values.get(parameter.name, parameter.default)
+    return found
 
 
 def _implied_default(parameter):

@@ -3,13 +3,13 @@
 import itertools
 import json
 import math
+import numbers
 import re
 import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
-from keras_tuner import errors
 from keras_tuner.engine import trial as trials
 
 from kdl.callbacks import Resume, TensorBoardLogger
@@ -19,6 +19,7 @@ from kdl.tuning.cross_validation import CrossValidation, pooled, rows
 from kdl.tuning.durable import ENDED, EXECUTION
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import write_message
+from kdl.tuning.results import final
 
 
 class DurableTuner:
@@ -85,8 +86,9 @@ class DurableTuner:
 
     def search(self, *args, groups=None, **kwargs):
         if self.folds is not None:
-            kwargs = dict(zip(("x", "y"), args, strict=False)) | kwargs
-            args = ()
+            # In the order in which `fit` takes them.
+            given = zip(("x", "y", "batch_size", "epochs"), args, strict=False)
+            args, kwargs = args[4:], dict(given) | kwargs
             names = ("x", "y", "validation_data", "sample_weight")
             self._data = pooled(*(kwargs.pop(name, None) for name in names))
             first, *_ = keras.tree.flatten(self._data[1])
@@ -128,7 +130,7 @@ class DurableTuner:
                 kwargs |= self._fold()
             results = super()._build_and_fit_model(trial, *args, **kwargs)
             shutil.rmtree(self._checkpoints(trial), ignore_errors=True)
-            result, epoch = _final(results, self.oracle.objective)
+            result, epoch = final(results, self.oracle.objective)
             self._report(trial, epoch, result | {ENDED: 1.0})
         self._result = result
         return result
@@ -153,14 +155,14 @@ class DurableTuner:
         return {"x": x, "y": y, "sample_weight": weight, "validation_data": held}
 
     def _report(self, trial, epoch, metrics):
-        return self.oracle.update_trial(
-            trial.trial_id,
-            {
-                **{name: float(value) for name, value in metrics.items()},
-                EXECUTION: float(self._execution),
-            },
-            step=epoch,
-        )
+        # A callback may have put anything into the logs.
+        known = {
+            name: float(value)
+            for name, value in metrics.items()
+            if isinstance(value, numbers.Real)
+        }
+        known[EXECUTION] = float(self._execution)
+        return self.oracle.update_trial(trial.trial_id, known, step=epoch)
 
     def _seed_of(self, trial):
         place = (self._seed, int(trial.trial_id), self._execution)
@@ -236,41 +238,6 @@ class _ResumedTrial(Resume):
     def on_train_begin(self, logs=None):
         self.directory = self.folder / f"fit_{next(self._fits)}"
         super().on_train_begin(logs)
-
-
-def _final(results, objective):
-    """Metrics of the best epoch, and that epoch, of what a hypermodel's `fit` returns.
-
-    A fit whose last score is not finite has diverged, whatever it was before.
-    """
-    if isinstance(results, list):
-        metrics, found = zip(
-            *(_final(part, objective) for part in results), strict=True
-        )
-        names = set.intersection(*map(set, metrics))
-        means = {name: np.mean([part[name] for part in metrics]) for name in names}
-        return means, round(np.mean(found))
-    if isinstance(results, dict):
-        return results, 0
-    if not isinstance(results, keras.callbacks.History):
-        return {objective.name: float(results)}, 0
-    epochs = [
-        dict(zip(results.history, values, strict=False))
-        for values in itertools.zip_longest(
-            *results.history.values(), fillvalue=math.nan
-        )
-    ]
-    if not epochs or not objective.has_value(epochs[0]):
-        raise errors.FatalValueError(
-            f"The objective is {objective.name!r}, which the trial did not report. It "
-            f"reported: {', '.join(sorted(results.history)) or 'nothing'}."
-        )
-    scores = np.array([objective.get_value(logs) for logs in epochs])
-    sign = -1.0 if objective.direction == "max" else 1.0
-    best = len(epochs) - 1
-    if np.isfinite(scores[best]):
-        best = int(np.nanargmin(np.where(np.isfinite(scores), sign * scores, np.nan)))
-    return epochs[best] | {objective.name: scores[best]}, best
 
 
 def _sentence(error):

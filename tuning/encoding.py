@@ -118,7 +118,7 @@ class Encoding:
         """Returns the values, active ones alone, of a point of the cube."""
         values = {}
         for parameter in self._space:
-            if _is_active(parameter, values):
+            if is_active(parameter, values):
                 values[parameter.name] = self._value(parameter, point)
         return values
 
@@ -147,7 +147,7 @@ class Encoding:
             yield dict(values)
             return
         parameter = self._space[place]
-        if not _is_active(parameter, values):
+        if not is_active(parameter, values):
             yield from self._points(values, place + 1, levels)
             return
         for value in levels_of(parameter) or levels(parameter):
@@ -203,7 +203,8 @@ def _is_nominal(parameter):
     return False
 
 
-def _is_active(parameter, values):
+def is_active(parameter, values):
+    """Whether a hyperparameter has an effect, by the values of its parents."""
     return all(condition.is_active(values) for condition in parameter.conditions)
 
 

@@ -22,9 +22,10 @@ class GaussianProcess:
     `theta = (log l_1, …, log l_G, log s, log v)`, `v` the variance of the noise. `fit`
     takes those of highest posterior density (MAP). Their priors are normal:
 
-    - `log l_g` of mean `log(G) / 2 - 1.6` and variance 1. Distances grow as the root
+    - `log l_g` of mean `log(G) / 2 - 1.6` and variance 0.3. Distances grow as the root
       of the number of dimensions, and so do the length scales expected; the mean is
-      the mode, in `l`, of the prior that Hvarfner et al. give;
+      the mode, in `l`, of the prior that Hvarfner et al. give. Their variance is 3;
+      with less, that one scale is ten times another takes many trials to believe;
     - `log s` of mean 0 and variance 0.5, for `y` of variance 1;
     - `log v` of mean -9 and variance 9.
 
@@ -46,7 +47,7 @@ class GaussianProcess:
         self.noise = noise
         count = int(self.groups.max()) + 1
         self._mean = np.r_[np.full(count, 0.5 * math.log(count) - 1.6), 0.0, -9.0]
-        self._variance = np.r_[np.full(count, 1.0), 0.5, 9.0]
+        self._variance = np.r_[np.full(count, 0.3), 0.5, 9.0]
         self._bounds = [(-4.0, 5.0)] * count + [(-3.0, 3.0), (-14.0, 0.5)]
         if noise is not None:
             self._bounds[-1] = (math.log(noise),) * 2

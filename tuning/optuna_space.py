@@ -6,7 +6,7 @@ import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 
 from kdl.tuning.durable_tuner import label
-from kdl.tuning.encoding import levels_of
+from kdl.tuning.encoding import is_active, levels_of
 
 
 def check_installed(who, package="optuna", what="Optuna", extra="optuna"):
@@ -59,7 +59,7 @@ def distribution(parameter, tried=()):
 def active(space, values):
     """Yields name, as `named` has it, hyperparameter and value of active ones."""
     for name, parameter in named(space).items():
-        if parameter.name in values and _is_active(parameter, values):
+        if parameter.name in values and is_active(parameter, values):
             yield name, parameter, values[parameter.name]
 
 
@@ -72,7 +72,7 @@ def suggest(space, trial):
     """
     values = {}
     for name, parameter in named(space).items():
-        if _is_active(parameter, values):
+        if is_active(parameter, values):
             drawn = _suggest(trial, name, _drawn(parameter))
             values[parameter.name] = _value(parameter, drawn)
     return values
@@ -89,10 +89,6 @@ def suggested(space, values):
         name: _nearest(parameter, value)
         for name, parameter, value in active(space, values)
     }
-
-
-def _is_active(parameter, values):
-    return all(condition.is_active(values) for condition in parameter.conditions)
 
 
 def _drawn(parameter):

@@ -60,7 +60,7 @@ class TestTrialsDisplay:
     )
     def test_shows_a_table_and_the_best_on_a_terminal(self, direction, best):
         _, live = shown(True, direction=direction)
-        assert f"3 of 4 trials, best loss {best}, about 0 s left" in live
+        assert f"3 of 4 trials, best loss {best}, about 0.0 s left" in live
         rows = [line.split() for line in live.splitlines()]
         assert ["1", "completed", "0.25", "2"] in rows
         assert ["2", "pruned", "0.5", "2"] in rows

@@ -267,6 +267,19 @@ class TestBayesianOptimization:
         if score is not None:
             assert (trial.score, trial.best_step) == (score, 1)
 
+    def test_the_best_epoch_is_one_that_was_validated(self, tmp_path):
+        class Fitted(Line):
+            def fit(self, hp, model, *args, **kwargs):
+                history = keras.callbacks.History()
+                history.history = {"a": [5, 4, 3, 2, 1], "loss": [0.5, 0.7]}
+                return history
+
+        tuner = searched(tmp_path, Fitted(), max_trials=1)
+        (trial,) = tuner.oracle.trials.values()
+        # With `validation_freq=2`, after the second epoch and the fourth.
+        assert (trial.score, trial.best_step) == (0.5, 1)
+        assert trial.metrics.get_best_value("a") == 4
+
     def test_an_unknown_objective_ends_the_search_and_lists_what_there_is(
         self, tmp_path
     ):
@@ -512,8 +525,8 @@ class TestBayesianOptimizationOracle:
         )
         assert min(scores) < 0.01
 
-    @pytest.mark.parametrize(("fails", "most"), [(False, 0.05), (True, 0.1)])
-    def test_keeps_away_from_where_trials_fail(self, tmp_path, fails, most):
+    @pytest.mark.parametrize("fails", [False, True], ids=["inf", "failure"])
+    def test_keeps_away_from_where_trials_fail(self, tmp_path, fails):
         """KerasTuner's makes all proposals where the loss is infinite, or 17 to 19 of
         20 where trials fail."""
 
@@ -535,7 +548,8 @@ class TestBayesianOptimizationOracle:
             drive(oracle, tmp_path / str(seed), score)
             proposed = list(oracle.trials.values())[6:]
             there += [t.hyperparameters.values["a"] > 0.7 for t in proposed]
-        assert np.mean(there) <= most
+        # Of 80; the standard error is 0.024 where one of twenty fails.
+        assert np.mean(there) <= 0.1
 
     def test_one_name_may_be_declared_under_several_conditions(self, tmp_path):
         hp = keras_tuner.HyperParameters()
