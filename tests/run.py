@@ -2,7 +2,9 @@
 
 python tests/run.py [--backend jax] [arguments of pytest]
 
-As many backends run side by side as there are cores, and are shown one after the other.
+As many processes run side by side as there are cores, and are shown one after the
+other. Each backend's suite is two of them, so that no core waits for the last one; but
+for a backend alone, or with arguments of pytest.
 """
 
 import argparse
@@ -16,6 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
+# Halves of about the same time.
+_ONE_HALF = ("tests/callbacks", "tests/layers")
+HALVES = (_ONE_HALF, ("tests", *(f"--ignore={folder}" for folder in _ONE_HALF)))
 
 
 def main():
@@ -30,11 +35,14 @@ def main():
     backends = [arguments.backend] if arguments.backend else BACKENDS
     # One alone is shown as it goes.
     where = None if arguments.backend else subprocess.PIPE
+    parts = [rest] if rest or arguments.backend else HALVES
+    jobs = [(backend, part) for backend in backends for part in parts]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        suites = [pool.submit(suite, backend, rest, where) for backend in backends]
-        for backend, result in zip(backends, suites, strict=True):
+        suites = [pool.submit(suite, *job, where) for job in jobs]
+        for (backend, part), result in zip(jobs, suites, strict=True):
             output, outcomes = result.result()
-            print(f"== pytest on {backend}\n{output or ''}", flush=True)
+            what = " ".join(("pytest", *part))
+            print(f"== {what} on {backend}\n{output or ''}", flush=True)
             for outcome, count in outcomes.items():
                 counts[outcome] += count
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
