@@ -281,8 +281,8 @@ PROBLEMS = {
     "michalewicz5": Problem(
         cube("a b c d e", 0.0, math.pi), michalewicz, -4.687658, True
     ),
-    "levy6": Problem(cube("a b c d e f", -10.0, 10.0), levy, 0.0, True),
+    "levy6": Problem(cube("a b c d e f", -10.0, 10.0), levy, 0.0),
     "styblinski4": Problem(cube("a b c d", -5.0, 5.0), styblinski, -156.66466, True),
-    "branches": Problem(branches_space, branches, 0.0, True),
+    "branches": Problem(branches_space, branches, 0.0),
     "boosting": Problem(boosting_space, boosting, None, True),
 }
