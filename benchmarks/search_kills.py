@@ -61,13 +61,16 @@ def begin(folder):
 
 
 def states(folder):
-    """Number, status, score, values and curves of the trials that ended."""
+    """Status, score, values and curves of the trials that ended, as text, by number.
+
+    As text, since what is no number does not equal itself.
+    """
     from kdl.tuning import read_search
 
     if not (folder / "search" / "oracle.json").exists():
         return {}
     return {
-        trial.number: (trial.status, trial.score, trial.values, trial.curves)
+        trial.number: repr((trial.status, trial.score, trial.values, trial.curves))
         for trial in read_search(folder / "search").trials
         if trial.status != "running"
     }
