@@ -194,7 +194,7 @@ class DurableOracle(keras_tuner.Oracle):
             self.journal.append(
                 "epoch", trial_id, execution=execution, epoch=step, logs=metrics
             )
-            if not self.is_spent and not self._is_pruned(trial_id, execution, step):
+            if not self.is_spent and not self._is_pruned(trial_id, execution):
                 return trial
             self.journal.append("pruned", trial_id, epoch=step)
             # What KerasTuner's protocol foresees, if not its code. The trial itself
@@ -301,7 +301,7 @@ class DurableOracle(keras_tuner.Oracle):
             yield _completed(space, {})
         yield from self.suggestions(encoding, number)
 
-    def _is_pruned(self, trial_id, execution, epoch):
+    def _is_pruned(self, trial_id, execution):
         # Of several executions, the first one decides.
         if self.pruner is None or execution:
             return False

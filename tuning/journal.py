@@ -44,18 +44,17 @@ class Entry:
     def losses(self, objective, execution=0):
         """Array of the objective by epoch, negative if it is to be maximized."""
         curve = self.curves[execution] if execution < len(self.curves) else {}
-        rows = zip(*curve.values(), strict=True)
-        epochs = [dict(zip(curve, row, strict=True)) for row in rows]
+        if not objective.has_value(curve):
+            return np.empty(0)
         sign = -1.0 if objective.direction == "max" else 1.0
-        known = [logs for logs in epochs if objective.has_value(logs)]
-        return sign * np.array([objective.get_value(logs) for logs in known])
+        arrays = {name: np.array(values) for name, values in curve.items()}
+        return sign * objective.get_value(arrays)
 
     def take(self, event, time, **what):
         """Takes what one line of the journal says."""
         if event == "begin":
             if not what["again"]:
-                kept = self.seconds
-                self.__init__(seconds=kept)
+                self.__init__(seconds=self.seconds)
             self.began = time
         else:
             self.seconds += time - (self.last or time)

@@ -145,8 +145,8 @@ def _warped(scores):
         power = yeojohnson_normmax(values)
         warped = yeojohnson(values, power)
         if np.isfinite(warped).all() and np.ptp(warped) > 0:
-            sign = np.where(values < 0, 1 - power, power - 1)
-            slopes *= (1 + np.abs(values)) ** sign
+            exponents = np.where(values < 0, 1 - power, power - 1)
+            slopes *= (1 + np.abs(values)) ** exponents
             values = warped
     spread = np.std(values) or 1.0
     values, slopes = (values - values.mean()) / spread, slopes / spread
