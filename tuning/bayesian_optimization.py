@@ -183,7 +183,7 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
             Defaults to `10`.
         num_initial_points: Optional integer in `[1, inf)`. Number of trials before
             the model decides. Defaults to one more than there are hyperparameters, but
-            at least 5 and at most 12.
+            at least 3 and at most 6.
         alpha: Optional float in `(0, inf)`. Variance of the noise of a score, in units
             of the variance of the scores. Defaults to `None`, estimated.
         beta: Float in `[0, inf)`. Standard deviations that `"ucb"` adds to the mean:
