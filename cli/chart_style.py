@@ -129,3 +129,26 @@ def box(search, trial, names=None):
     ]
     rest = len(lines) - LINES
     return "<br>".join(lines[:LINES] + [f"and {rest} more"] * (rest > 0))
+
+
+def draw_lines(figure, lines, size, **options):
+    """Draws several lines as one with gaps, which is one entry of the legend.
+
+    Args:
+        figure: `plotly.graph_objects.Figure`.
+        lines: List of lists of points: x, y, and what the box beside it says.
+        size: Number. Diameter of a point, by which a line of one point is seen.
+        **options: What else Plotly is to know of it.
+    """
+    gap = (None, None, None)
+    points = [point for line in lines for point in (*line, gap)]
+    x, y, boxes = ([point[n] for point in points] for n in range(3))
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines+markers",
+        marker={"size": size},
+        hovertext=boxes,
+        hoverinfo="text",
+        **options,
+    )

@@ -8,6 +8,7 @@ from kdl_cli.chart_style import (
     BEST,
     MARKERS,
     counted,
+    draw_lines,
     layout,
     scaled,
     score_scale,
@@ -60,27 +61,16 @@ def learning_curves(search):
 
 
 def _draw(figure, runs, name, line, opacity):
-    """Draws curves as one line with gaps."""
-    x, y, boxes = [], [], []
+    curves = []
     for trial, number, curve in runs:
         execution = f", execution {number}" if len(trial.curves) > 1 else ""
         title = f"<b>trial {trial.number + 1}</b>{execution}, {trial.status}"
-        for epoch, value in enumerate(curve, 1):
-            x.append(epoch)
-            y.append(value)
-            boxes.append(f"{title}<br>epoch {epoch}<br>{short(value)}")
-        # Interrupts the line.
-        x, y, boxes = [*x, None], [*y, None], [*boxes, None]
-    figure.add_scatter(
-        x=x,
-        y=y,
-        # A curve of one epoch is a point.
-        mode="lines+markers",
-        line=line,
-        marker={"size": 2 + line["width"]},
-        opacity=opacity,
-        name=name,
-        legendgroup=name,
-        hovertext=boxes,
-        hoverinfo="text",
-    )
+        curves.append(
+            [
+                (epoch, value, f"{title}<br>epoch {epoch}<br>{short(value)}")
+                for epoch, value in enumerate(curve, 1)
+            ]
+        )
+    size = 2 + line["width"]
+    options = {"name": name, "legendgroup": name, "line": line, "opacity": opacity}
+    draw_lines(figure, curves, size, **options)

@@ -3,7 +3,16 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kdl_cli.chart_style import BEST, LINE, box, labels, layout, score_scale, text
+from kdl_cli.chart_style import (
+    BEST,
+    LINE,
+    box,
+    draw_lines,
+    labels,
+    layout,
+    score_scale,
+    text,
+)
 from kdl_cli.dimensions import Dimension
 
 # Colour and opacity of the trials' fifths, from the best to the worst.
@@ -80,24 +89,18 @@ def _draw_axis(figure, y, axis):
 
 
 def _draw_trials(figure, search, axes, trials, name, line, opacity):
-    """Draws trials as one line with gaps."""
-    x, y, boxes = [], [], []
+    runs = []
     for trial in trials:
         values = [trial.score, *(trial.values.get(axis.name) for axis in axes[1:])]
-        for row, (axis, value) in enumerate(zip(axes, values, strict=True)):
-            x.append(ABSENT if value is None else axis.position(value))
-            y.append(-row)
-            boxes.append(box(search, trial, [axis.name]))
-        # Interrupts the line.
-        x, y, boxes = [*x, None], [*y, None], [*boxes, None]
-    figure.add_scatter(
-        x=x,
-        y=y,
-        mode="lines+markers",
-        line=line,
-        marker={"size": 5 + line["width"]},
-        opacity=opacity,
-        name=name,
-        hovertext=boxes,
-        hoverinfo="text",
-    )
+        runs.append(
+            [
+                (
+                    ABSENT if value is None else axis.position(value),
+                    -row,
+                    box(search, trial, [axis.name]),
+                )
+                for row, (axis, value) in enumerate(zip(axes, values, strict=True))
+            ]
+        )
+    size = 5 + line["width"]
+    draw_lines(figure, runs, size, name=name, line=line, opacity=opacity)
