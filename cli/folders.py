@@ -9,10 +9,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import filelock
 import typer
 
 from kdl.files import atomic, write_json, write_png
-from kdl_cli.reports import HYPERPARAMETERS, SETTINGS
+from kdl_cli.reports import HYPERPARAMETERS, SETTINGS, read_settings
 
 
 class Folder:
@@ -96,6 +97,54 @@ def ending(folder, console, hint):
         folder.end("failed")
         raise
     folder.end("finished")
+
+
+def hold(path, doing):
+    """Returns a lock on a folder, which another process may not have.
+
+    It is let go at the end of a `with` block, or by the system with the process.
+
+    Args:
+        path: `Path` of an existing folder.
+        doing: String. What is done in it.
+
+    Raises:
+        ValueError: If another process has it.
+    """
+    try:
+        return filelock.FileLock(path / ".lock", blocking=False).acquire()
+    except filelock.Timeout:
+        raise ValueError(f"Another process is {doing} in {path}.") from None
+
+
+def check_same(path, settings, identity):
+    """Returns the settings in a folder, if what began there can go on with these.
+
+    Args:
+        path: `Path` of the folder.
+        settings: Dict of the settings now.
+        identity: Function from settings to a dict of what has to be the same.
+
+    Raises:
+        ValueError: If the folder is of something else.
+    """
+    before, kind = read_settings(path), settings["kind"]
+    if before["kind"] != kind:
+        raise ValueError(
+            f"{path} holds a {before['kind']}, not a {kind}. Give --out a new name."
+        )
+    there, here = identity(before), identity(settings)
+    other = [name for name in here | there if there.get(name) != here.get(name)]
+    if other:
+        there, here = (
+            ", ".join(f"{name} {side.get(name)}" for name in other)
+            for side in (there, here)
+        )
+        raise ValueError(
+            f"{path} holds another {kind}: {there}, not {here}. "
+            "Give --out a new name, or ask for the same."
+        )
+    return before
 
 
 def check_free(out):

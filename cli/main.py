@@ -8,6 +8,18 @@ import typer
 from rich.console import Console
 
 from kdl_cli import backends, reports
+from kdl_cli.options import (
+    Backend,
+    Data,
+    Epochs,
+    Hp,
+    Recipe,
+    SearchOptions,
+    Seed,
+    Set,
+    Wandb,
+    takes,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,47 +30,6 @@ app = typer.Typer(
 # Without markup: what is printed may hold brackets of any kind.
 console = Console(highlight=False, markup=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-
-Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
-Backend = Annotated[
-    str | None,
-    typer.Option(help="tensorflow, jax or torch. Defaults to Keras's choice."),
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        help="What to learn: digits, gallery (other writers in the test set) or "
-        "tfds:NAME. Defaults to the recipe's own data."
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="A hyperparameter, as `kdl describe` names it. Repeatable.",
-    ),
-]
-Hp = Annotated[
-    Path | None,
-    typer.Option(
-        help="hyperparameters.json of a run or a search, or the folder it is in. "
-        "--set overrides it."
-    ),
-]
-Epochs = Annotated[
-    int | None, typer.Option(min=1, help="Defaults to the recipe's own number.")
-]
-Seed = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
-]
-
-Wandb = Annotated[
-    str | None,
-    typer.Option(
-        metavar="MODE", help="Log to Weights & Biases: online, offline or disabled."
-    ),
-]
 
 
 @app.command("list")
@@ -147,90 +118,17 @@ def lr(
 
 
 @app.command()
-def tune(
-    recipe: Recipe,
-    trials: Annotated[
-        int,
-        typer.Option(min=1, help="Number of trials, those of a resumed search too."),
-    ] = 20,
-    data: Data = None,
-    epochs: Epochs = None,
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the search. A search that is there goes on. Defaults to "
-            "runs/RECIPE-tune."
-        ),
-    ] = None,
-    oracle: Annotated[
-        str,
-        typer.Option(
-            help="What decides what to try: bayesian, random, grid, or a sampler of "
-            "Optuna, such as optuna:tpe."
-        ),
-    ] = "bayesian",
-    prune: Annotated[
-        bool,
-        typer.Option(
-            "--prune/--no-prune",
-            help="End trials early that are worse than the median.",
-        ),
-    ] = True,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            min=2, help="Score each trial by cross-validation in so many parts."
-        ),
-    ] = None,
-    total_epochs: Annotated[
-        int | None, typer.Option(min=1, help="End after so many epochs of all trials.")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="End after so many minutes.")
-    ] = None,
-    wandb: Wandb = None,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Log each trial for TensorBoard.")
-    ] = False,
-    engine: Annotated[
-        str, typer.Option(help="Where trials run: local, or ray, a Ray cluster.")
-    ] = "local",
-    workers: Annotated[
-        int, typer.Option(min=1, help="Number of trials side by side on a cluster.")
-    ] = 1,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", help="Print a line a trial instead of a live table."),
-    ] = False,
-    backend: Backend = None,
-):
+@takes(SearchOptions)
+def tune(options):
     """Searches a recipe's hyperparameters, by Bayesian optimization unless told else.
 
     The same command goes on with a search that was interrupted.
     """
     with refusals():
-        start(backend)
+        start(options.backend)
         from kdl_cli.search import Search
 
-        search = Search(
-            recipe,
-            data,
-            epochs,
-            seed,
-            out,
-            trials,
-            oracle,
-            prune,
-            folds,
-            total_epochs,
-            minutes,
-            wandb,
-            tensorboard,
-            engine,
-            workers,
-            quiet,
-        )
+        search = Search(options)
     search.perform(console)
 
 

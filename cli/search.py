@@ -5,7 +5,6 @@ import io
 import warnings
 from pathlib import Path
 
-import filelock
 import typer
 
 from kdl.callbacks import TensorBoardLogger, WandbLogger
@@ -26,93 +25,56 @@ class Search:
     """A search that has been found possible, new or resumed.
 
     Args:
-        recipe: String. Name of a recipe.
-        data: Optional string. Source of data, as the recipe takes it.
-        epochs: Optional integer. Most epochs of each trial.
-        seed: Integer.
-        out: Optional `Path` of the folder.
-        trials: Integer. Number of trials, finished ones of a resumed search too.
-        oracle: String. What decides what to try, as `make_oracle` has it.
-        prune: Boolean. Whether trials worse than the median end early.
-        folds: Optional integer. Number of folds of cross-validation.
-        total_epochs: Optional integer. Epochs of all trials together.
-        minutes: Optional number. Time of the search.
-        wandb: Optional string. Mode of W&B.
-        tensorboard: Boolean. Whether there are logs for TensorBoard.
-        engine: `"local"`, or `"ray"`, a Ray cluster.
-        workers: Integer. Number of trials side by side on a cluster.
-        quiet: Boolean. Whether to print lines only.
+        options: `SearchOptions`.
 
     Raises:
         ValueError: If one of these cannot be, or if the folder holds something else.
             Nothing is written then.
     """
 
-    def __init__(
-        self,
-        recipe,
-        data,
-        epochs,
-        seed,
-        out,
-        trials,
-        oracle,
-        prune,
-        folds,
-        total_epochs,
-        minutes,
-        wandb,
-        tensorboard,
-        engine,
-        workers,
-        quiet,
-    ):
-        check_choice("--engine", engine, ("local", "ray"))
-        if workers > 1 and engine == "local":
+    def __init__(self, options):
+        check_choice("--engine", options.engine, ("local", "ray"))
+        if options.workers > 1 and options.engine == "local":
             raise ValueError("Several --workers need a cluster: --engine ray.")
-        self.engine, self.workers = engine, workers
-        self.recipe = training.make(recipe, data)
+        self.options = options
+        self.recipe = training.make(options.recipe, options.data)
         self.settings = {
             "kind": "search",
-            **training.settings(self.recipe, recipe, epochs, seed),
-            "trials": trials,
-            "oracle": oracle,
-            "prune": prune,
-            "folds": folds,
+            **training.settings(
+                self.recipe, options.recipe, options.epochs, options.seed
+            ),
+            "trials": options.trials,
+            "oracle": options.oracle,
+            "prune": options.prune,
+            "folds": options.folds,
         }
-        self.quiet = quiet
         # Refused before anything is written, if they cannot be.
         oracle = make_oracle(
-            oracle,
+            options.oracle,
             objective=self.recipe.objective,
-            max_trials=trials,
-            seed=seed,
-            pruner=MedianStopping() if prune else None,
-            max_total_epochs=total_epochs,
-            max_seconds=60 * minutes if minutes else None,
+            max_trials=options.trials,
+            seed=options.seed,
+            pruner=MedianStopping() if options.prune else None,
+            max_total_epochs=options.total_epochs,
+            max_seconds=60 * options.minutes if options.minutes else None,
         )
-        self.loggers = [WandbLogger("kdl", mode=wandb)] if wandb else []
-        folds = CrossValidation(folds) if folds else None
-        path = out or Path("runs") / f"{recipe}-tune"
+        self.loggers = [WandbLogger("kdl", mode=options.wandb)] if options.wandb else []
+        folds = CrossValidation(options.folds) if options.folds else None
+        path = options.out or Path("runs") / f"{options.recipe}-tune"
         resumed = folders.occupied(path)
-        before = check_identity(path, self.settings) if resumed else None
+        before = folders.check_same(path, self.settings, identity) if resumed else None
         self.data = self.recipe.data()
         self.folder = folders.Folder(path, self.settings, before)
         if not resumed:
             # Before the tuner makes files, which alone would be nobody's.
             self.folder.begin()
-        if wandb:
+        if options.wandb:
             (logger,) = self.loggers
             logger.group, logger.directory = path.name, path
-        if tensorboard:
+        if options.tensorboard:
             self.loggers.append(TensorBoardLogger(path / "tensorboard"))
         with contextlib.ExitStack() as held:
-            # Let go by the system, if not by us, when the process ends.
-            lock = filelock.FileLock(path / ".lock", blocking=False)
-            try:
-                held.enter_context(lock)
-            except filelock.Timeout:
-                raise ValueError(f"Another process is searching in {path}.") from None
+            held.enter_context(folders.hold(path, "searching"))
             # KerasTuner prints that it reloads; `perform` says more.
             with contextlib.redirect_stdout(io.StringIO()):
                 self.tuner = Tuner(
@@ -123,10 +85,10 @@ class Search:
                     project_name="trials",
                 )
             there = len(self.tuner.oracle.trials)
-            if trials < there:
+            if options.trials < there:
                 raise ValueError(
                     f"{path} holds {there} trials, so that `--trials` must be {there} "
-                    f"or more. Received: {trials}"
+                    f"or more. Received: {options.trials}"
                 )
             if resumed:
                 self.folder.begin()
@@ -154,7 +116,7 @@ class Search:
             self.tuner.executions_per_trial,
             oracle.objective.name,
             oracle.objective.direction,
-            self.quiet,
+            self.options.quiet,
         )
         with self.held, folders.ending(self.folder, console, hint):
             with display.shown():
@@ -169,7 +131,7 @@ class Search:
             self.finish(console)
 
     def _search(self, display, **data):
-        if self.engine == "local":
+        if self.options.engine == "local":
             self.tuner.show(display, self.folder)
             self.tuner.search(**data)
             return
@@ -178,7 +140,7 @@ class Search:
             self.tuner.show(display, self.folder)
             self.tuner.show_end(trial)
 
-        search_on_ray(self.tuner, self.workers, on_trial_end=ended, **data)
+        search_on_ray(self.tuner, self.options.workers, on_trial_end=ended, **data)
 
     def finish(self, console):
         """Writes what the trials say together."""
@@ -206,21 +168,6 @@ class Search:
         )
 
 
-def check_identity(path, settings):
-    """Returns the settings in a folder, if they are those of the same search.
-
-    Raises:
-        ValueError: If the folder is of another search, or of something else.
-    """
-    before = reports.read_settings(path)
-    if before["kind"] != "search":
-        raise ValueError(f"{path} holds a run, not a search. Give --out a new name.")
-    other = [key for key in IDENTITY if before.get(key) != settings[key]]
-    if other:
-        there = ", ".join(f"{key} {before.get(key)}" for key in other)
-        here = ", ".join(f"{key} {settings[key]}" for key in other)
-        raise ValueError(
-            f"{path} holds another search: {there}, not {here}. "
-            "Give --out a new name, or ask for the same."
-        )
-    return before
+def identity(settings):
+    """Those of a search's settings without which it is another one."""
+    return {name: settings.get(name) for name in IDENTITY}

@@ -1,0 +1,130 @@
+"""What the commands of `kdl` take."""
+
+import dataclasses
+import functools
+import inspect
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
+Backend = Annotated[
+    str | None,
+    typer.Option(help="tensorflow, jax or torch. Defaults to Keras's choice."),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        help="What to learn: digits, gallery (other writers in the test set) or "
+        "tfds:NAME. Defaults to the recipe's own data."
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A hyperparameter, as `kdl describe` names it. Repeatable.",
+    ),
+]
+Hp = Annotated[
+    Path | None,
+    typer.Option(
+        help="hyperparameters.json of a run or a search, or the folder it is in. "
+        "--set overrides it."
+    ),
+]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Defaults to the recipe's own number.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
+]
+
+Wandb = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODE", help="Log to Weights & Biases: online, offline or disabled."
+    ),
+]
+
+
+def takes(options):
+    """Has a command take what the fields of a dataclass say, and hands it over as one.
+
+    An option is then declared once, in the dataclass, with its help.
+    """
+
+    def decorate(command):
+        @functools.wraps(command)
+        def wrapper(**given):
+            return command(options(**given))
+
+        # Where typer looks for what a command takes.
+        wrapper.__signature__ = inspect.signature(options)
+        return wrapper
+
+    return decorate
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """What `kdl tune` takes; the help of each option says what it is."""
+
+    recipe: Recipe
+    trials: Annotated[
+        int,
+        typer.Option(min=1, help="Number of trials, those of a resumed search too."),
+    ] = 20
+    data: Data = None
+    epochs: Epochs = None
+    seed: Seed = 0
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the search. A search that is there goes on. Defaults to "
+            "runs/RECIPE-tune."
+        ),
+    ] = None
+    oracle: Annotated[
+        str,
+        typer.Option(
+            help="What decides what to try: bayesian, random, grid, or a sampler of "
+            "Optuna, such as optuna:tpe."
+        ),
+    ] = "bayesian"
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune/--no-prune",
+            help="End trials early that are worse than the median.",
+        ),
+    ] = True
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Score each trial by cross-validation in so many parts."
+        ),
+    ] = None
+    total_epochs: Annotated[
+        int | None, typer.Option(min=1, help="End after so many epochs of all trials.")
+    ] = None
+    minutes: Annotated[
+        float | None, typer.Option(help="End after so many minutes.")
+    ] = None
+    wandb: Wandb = None
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log each trial for TensorBoard.")
+    ] = False
+    engine: Annotated[
+        str, typer.Option(help="Where trials run: local, or ray, a Ray cluster.")
+    ] = "local"
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of trials side by side on a cluster.")
+    ] = 1
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Print a line a trial instead of a live table."),
+    ] = False
+    backend: Backend = None
