@@ -229,15 +229,25 @@ class _BestEpoch(keras.callbacks.Callback):
 
 
 class _ResumedTrial(Resume):
-    """`Resume` for a hypermodel that may fit several times: a checkpoint for each."""
+    """`Resume` for a hypermodel that may fit several times: a checkpoint for each.
+
+    A hypermodel with a training loop of its own may call `on_epoch_end` alone, which
+    is all that KerasTuner asks of it. Such a fit cannot be taken up.
+    """
 
     def __init__(self, folder, callbacks):
         super().__init__(folder, callbacks=callbacks)
         self.folder, self._fits = folder, itertools.count()
+        self._fitting = False
 
     def on_train_begin(self, logs=None):
         self.directory = self.folder / f"fit_{next(self._fits)}"
+        self._fitting = True
         super().on_train_begin(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._fitting:
+            super().on_epoch_end(epoch, logs)
 
 
 def _sentence(error):
