@@ -1,6 +1,10 @@
-"""Pictures of runs and searches."""
+"""Pictures of runs, searches and comparisons."""
+
+import math
 
 from matplotlib.figure import Figure
+
+from kdl_cli import statistics
 
 
 def curves(history):
@@ -57,4 +61,52 @@ def search(scores, objective):
     axes.set_ylabel(objective.name.replace("_", " "))
     axes.grid(alpha=0.3)
     axes.legend()
+    return figure
+
+
+def comparison(runs, values, vary, directions):
+    """Draws each run, joined by seed, and mean and interval of each value.
+
+    Args:
+        runs: List of dicts, as `comparison_report.read_runs` returns them.
+        values: List of strings. The values.
+        vary: String. Name of what is varied.
+        directions: Dict from the metrics to draw, a panel each, to `"min"`, `"max"` or
+            `None`, where it is not known.
+    """
+    count = len(directions)
+    columns = count if count <= 3 else -(-count // 2)
+    rows = -(-count // columns)
+    width = max(3.2, 0.7 * len(values) + 1.2)
+    figure = Figure(figsize=(width * columns, 3.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    places = range(len(values))
+    handles = {}
+    for (metric, direction), axes in zip(directions.items(), panels, strict=False):
+        found = [statistics.scores(runs, value, metric) for value in values]
+        for seed in dict.fromkeys(seed for each in found for seed in each):
+            line = [each.get(seed, math.nan) for each in found]
+            style = {"color": "0.6", "linewidth": 0.8, "markersize": 4}
+            axes.plot(places, line, "o-", label="runs of a seed", **style)
+        for place, each in zip(places, found, strict=True):
+            mean, low, high = statistics.interval(list(each.values()))
+            if low is not None:
+                style = {"color": "C0", "markersize": 6, "capsize": 4}
+                label = f"mean, {statistics.LEVEL:.0%} interval"
+                # Beside the runs, which it would hide.
+                place, half = place + 0.12, (high - low) / 2
+                axes.errorbar(place, mean, half, fmt="D", label=label, **style)
+        way = {"min": "\n(lower is better)", "max": "\n(higher is better)", None: ""}
+        axes.set_ylabel(metric.replace("_", " ") + way[direction])
+        axes.set_xlabel(vary)
+        axes.set_xlim(-0.4, len(values) - 0.6)
+        axes.set_xticks(places, values)
+        if sum(map(len, values)) > 8 * width:
+            axes.tick_params("x", rotation=30)
+        axes.grid(alpha=0.3, axis="y")
+        found = zip(*axes.get_legend_handles_labels(), strict=True)
+        handles |= {label: handle for handle, label in found}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
+    for axes in panels:
+        axes.remove()
     return figure

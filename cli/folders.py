@@ -1,4 +1,4 @@
-"""Folders of runs, searches and sweeps, as they are written."""
+"""Folders of runs, searches and so on, as they are written."""
 
 import contextlib
 import csv
@@ -17,7 +17,7 @@ from kdl_cli.reports import HYPERPARAMETERS, SETTINGS, read_settings
 
 
 class Folder:
-    """Folder of a run, a search or a sweep that this process writes.
+    """Folder of a run, a search and so on that this process writes.
 
     Args:
         path: `Path`.

@@ -10,6 +10,7 @@ from rich.console import Console
 from kdl_cli import backends, reports
 from kdl_cli.options import (
     Backend,
+    CompareOptions,
     Data,
     Epochs,
     Hp,
@@ -133,12 +134,28 @@ def tune(options):
 
 
 @app.command()
+@takes(CompareOptions)
+def compare(options):
+    """Says which value of a hyperparameter is better, and how sure that is.
+
+    Trains a recipe with each value and the same seeds. The same command goes on with
+    a comparison that was interrupted.
+    """
+    with refusals():
+        start(options.backend)
+        from kdl_cli.compare import Comparison
+
+        comparison = Comparison(options)
+    comparison.perform(console)
+
+
+@app.command()
 def report(
     folder: Annotated[
-        Path, typer.Argument(help="Folder of a run, a search or a sweep.")
+        Path, typer.Argument(help="Folder that one of the other commands has left.")
     ],
 ):
-    """Shows what a run, a search or a sweep has left in its folder, finished or not.
+    """Shows what another command has left in its folder, finished or not.
 
     Of a search it also writes a page with charts into the folder.
     """

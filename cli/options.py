@@ -128,3 +128,45 @@ class SearchOptions:
         typer.Option("--quiet", help="Print a line a trial instead of a live table."),
     ] = False
     backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions:
+    """What `kdl compare` takes; the help of each option says what it is."""
+
+    recipe: Recipe
+    vary: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME[=V1,V2,…]",
+            help="The hyperparameter, and the values to compare. Those of a choice "
+            "are all of them, if none are given.",
+        ),
+    ]
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of seeds to train each value with.")
+    ] = 5
+    set_: Set = None
+    hp: Hp = None
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:min|max]",
+            help="Metric on the test set to test differences by. Defaults to that "
+            "of the recipe's objective.",
+        ),
+    ] = None
+    data: Data = None
+    epochs: Epochs = None
+    seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the comparison. A comparison that is there goes on. "
+            "Defaults to runs/RECIPE-compare-NAME."
+        ),
+    ] = None
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print a line a run, and no bar.")
+    ] = False
+    backend: Backend = None

@@ -1,6 +1,5 @@
 """The page of a search: one HTML file that needs no network."""
 
-import json
 import shlex
 from datetime import UTC, datetime
 
@@ -114,8 +113,7 @@ def rerun(folder, trial, settings):
         command += ["--hp", str(folder)]
     else:
         for name, value in trial.values.items():
-            value = value if isinstance(value, str) else json.dumps(value)
-            command += ["--set", f"{name}={value}"]
+            command += ["--set", f"{name}={reports.written(value)}"]
     for name in ("data", "epochs"):
         if settings.get(name):
             command += [f"--{name}", str(settings[name])]

@@ -18,9 +18,13 @@ class EpochProgress:
     def __init__(self, console, epochs, metric):
         self.console, self.epochs, self.metric = console, epochs, metric
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            # A name may hold brackets of any kind.
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("epoch {task.completed}/{task.total}  {task.fields[metric]}"),
+            TextColumn(
+                "epoch {task.completed}/{task.total}  {task.fields[metric]}",
+                markup=False,
+            ),
             TimeRemainingColumn(),
             console=console,
             transient=True,

@@ -1,16 +1,18 @@
-"""Folders of runs, searches and sweeps, as they are read; this needs no Keras."""
+"""Folders of runs, searches and so on, as they are read; this needs no Keras."""
 
 import csv
 import json
 
 from rich.table import Table
 
-KINDS = ("run", "search", "sweep")
+KINDS = ("run", "search", "sweep", "comparison")
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
 TRIALS = "trials.csv"
 RESULTS = "results.json"
 SWEEP = "learning_rate.csv"
+RUNS = "runs.csv"
+COMPARISON = "comparison.csv"
 _TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 
 
@@ -22,7 +24,7 @@ def parts(folder, search=None):
         search: Optional `kdl.tuning.SearchRecord` of the search in it.
 
     Raises:
-        ValueError: If the folder is not that of a run, a search or a sweep.
+        ValueError: If the folder is of none of `KINDS`.
     """
     if search and search.directory == folder:
         yield values_table(
@@ -31,13 +33,20 @@ def parts(folder, search=None):
         yield from trial_tables(rows_of(search), search.objective, search.direction)
         return
     settings = read_settings(folder)
-    yield values_table(
-        {name: settings[name] for name in settings if name != "versions"}
-    )
+    # The hyperparameters have a table of their own.
+    hidden = ("versions", "hyperparameters")
+    yield values_table({k: v for k, v in settings.items() if k not in hidden})
     if settings["status"] == "running":
         yield "\nIt is still running, or was killed."
     if settings["kind"] == "search":
         yield from trials(folder, settings)
+    elif settings["kind"] == "comparison":
+        # Its statistics take a second to import.
+        from kdl_cli import comparison_report
+
+        yield from comparison_report.parts(folder, settings)
+        yield f"\nHyperparameters beside {settings['vary']}:"
+        yield values_table(settings["hyperparameters"])
     elif history := read_rows(folder / "history.csv"):
         yield "\nThe last epoch:"
         yield values_table(history[-1])
@@ -132,6 +141,11 @@ def short(value):
     return f"{number:.4g}"
 
 
+def written(value):
+    """A value as `--set` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def tuner_folder(folder):
     """Where the tuner of a search keeps its files, or `None` if there is no search.
 
@@ -153,19 +167,23 @@ def duration(seconds):
 
 
 def read_settings(folder):
-    """Returns the settings of the run or search in a folder.
+    """Returns the settings in a folder.
 
     Raises:
         ValueError: If the folder is of something else.
     """
-    foreign = f"{folder} is not the folder of a run, a search or a sweep of kdl"
+    kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+    foreign = f"{folder} is not the folder of a {kinds} of kdl"
     if not (folder / SETTINGS).exists():
         raise ValueError(f"{foreign}: it has no {SETTINGS}.")
     settings = read_json(folder / SETTINGS)
     if not isinstance(settings, dict) or settings.get("kind") not in KINDS:
         raise ValueError(f"{foreign}: its {SETTINGS} is of something else.")
-    missing = {"recipe", "objective", "direction", "status"} - settings.keys()
-    if missing:
+    needed = {"recipe", "objective", "direction", "status"}
+    if settings["kind"] == "comparison":
+        needed |= {"vary", "values", "hyperparameters", "seed", "seeds"}
+        needed |= {"metric", "metric_direction"}
+    if missing := needed - settings.keys():
         raise ValueError(f"{folder / SETTINGS} lacks {', '.join(sorted(missing))}.")
     return settings
 

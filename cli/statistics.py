@@ -1,0 +1,105 @@
+"""What runs of several values, each with the same seeds, say about the values.
+
+A run is a dict of its `value`, `seed` and `status`, and a number for each metric that
+it has.
+"""
+
+import numpy as np
+from scipy import stats
+
+# Of intervals; a test is as sure when its p is below 1 - LEVEL.
+LEVEL = 0.95
+
+
+def scores(runs, value, metric):
+    """Returns a dict of the metric by seed, of the runs of a value that succeeded."""
+    return {
+        run["seed"]: run[metric]
+        for run in runs
+        if run["value"] == value
+        and run["status"] == "completed"
+        # Another value may make a model with other metrics.
+        and run.get(metric) is not None
+    }
+
+
+def interval(numbers):
+    """Returns mean, and ends of Student's t interval for it.
+
+    The ends are `None` for fewer than two numbers, and so is the mean of none.
+    """
+    if len(numbers) == 0:
+        return None, None, None
+    mean = float(np.mean(numbers))
+    if len(numbers) == 1:
+        return mean, None, None
+    error = np.std(numbers, ddof=1) / np.sqrt(len(numbers))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(numbers) - 1) * error)
+    return mean, mean - half, mean + half
+
+
+def paired(first, second):
+    """Compares two dicts of scores by seed, in the seeds that both have.
+
+    Returns:
+        Dict of `pairs`, their number; `difference`, the mean of `second - first`, and
+        the ends of its interval, `difference_low` and `difference_high`; and `p` of
+        the paired t-test, `None` where the differences do not vary, so that there is
+        nothing to test by.
+    """
+    seeds = sorted(first.keys() & second.keys())
+    a, b = (np.array([each[seed] for seed in seeds]) for each in (first, second))
+    mean, low, high = interval(b - a)
+    p = None
+    # Metrics are float32: what differs by their rounding does not vary.
+    if len(seeds) > 1 and np.ptp(b - a) > 1e-6 * np.abs([a, b]).max():
+        p = float(stats.ttest_rel(b, a).pvalue)
+    return {
+        "pairs": len(seeds),
+        "difference": mean,
+        "difference_low": low,
+        "difference_high": high,
+        "p": p,
+    }
+
+
+def holm(ps):
+    """Corrects p values for their number, as Holm has it; `None` stays `None`."""
+    corrected, least = [None] * len(ps), 0.0
+    tested = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    for rank, (p, place) in enumerate(tested):
+        least = max(least, min(1.0, (len(tested) - rank) * p))
+        corrected[place] = least
+    return corrected
+
+
+def summary(runs, values, metrics):
+    """Returns a dict for each value: its means, and how it differs from the first.
+
+    Args:
+        runs: List of runs.
+        values: List of the values.
+        metrics: List of metrics. The first one is tested.
+    """
+    tested = [scores(runs, value, metrics[0]) for value in values]
+    tests = [paired(tested[0], each) for each in tested[1:]]
+    corrected = holm([test["p"] for test in tests])
+    rows = []
+    for value in values:
+        statuses = [run["status"] for run in runs if run["value"] == value]
+        rows.append({"value": value, "runs": len(statuses)})
+        rows[-1]["failed"] = statuses.count("failed")
+        for metric in metrics:
+            numbers = list(scores(runs, value, metric).values())
+            names = metric, f"{metric}_low", f"{metric}_high"
+            rows[-1] |= dict(zip(names, interval(numbers), strict=True))
+    for row, test, p in zip(rows[1:], tests, corrected, strict=False):
+        row |= {**test, "p_holm": p}
+    return rows
+
+
+def ranked(rows, metric, direction):
+    """Sorts rows of `summary` that have a mean of the metric, the best one first."""
+    sign = 1 if direction == "min" else -1
+    scored = [row for row in rows if row.get(metric) is not None]
+    return sorted(scored, key=lambda row: sign * row[metric])

@@ -1,0 +1,81 @@
+"""The values of a hyperparameter that are compared, beside the same others."""
+
+from kdl import recipes
+from kdl_cli import catalogue, training
+from kdl_cli.reports import written
+
+
+def varied(recipe, vary, given):
+    """Returns what to train with for each value of a hyperparameter.
+
+    Args:
+        recipe: `keras_tuner.HyperModel`.
+        vary: String. `NAME`, for all values of a choice, or `NAME=V1,V2`.
+        given: Dict of values of other hyperparameters. Where one has no effect beside
+            a value, as only one of several strategies has it, it is left out.
+
+    Returns:
+        Tuple of the hyperparameter's name and a dict from values, as `--set` takes
+        them, to `keras_tuner.HyperParameters`.
+
+    Raises:
+        ValueError: If there are not two values or more, if the recipe does not have
+            one, or if one of `given` has no effect beside any.
+    """
+    name, separator, text = vary.partition("=")
+    if not name:
+        raise ValueError(
+            "`--vary` must be NAME or NAME=V1,V2, as in batch_size=16,64. "
+            f"Received: {vary!r}"
+        )
+    given = {other: value for other, value in given.items() if other != name}
+    if separator:
+        texts = text.split(",")
+        values = [training.parse(f"{name}={part}")[1] for part in texts]
+    else:
+        values = _declared(recipe, name, given)
+    chosen = [_effective(recipe, given | {name: value}) for value in values]
+    idle = {k: v for k, v in given.items() if not any(k in some for some in chosen)}
+    found = {}
+    for value, some in zip(values, chosen, strict=True):
+        # Refuses the idle ones, and a value that there is not.
+        hp = recipes.hyperparameters(recipe, some | idle | {name: value})
+        # As the recipe has it, such as a float where an integer was given.
+        found[written(hp.values[name])] = hp
+    if len(found) < max(2, len(values)):
+        raise ValueError(
+            "`--vary` must have two values or more, each once. "
+            f"Received: {name}={','.join(map(written, values))}"
+        )
+    return name, found
+
+
+def _declared(recipe, name, given):
+    """The values of a hyperparameter that has some of its own."""
+    chosen = _effective(recipe, given)
+    hp = recipes.hyperparameters(recipe, chosen)
+    named = [parameter for parameter in hp.space if parameter.name == name]
+    active = [parameter for parameter in named if hp.is_active(parameter)]
+    if not active:
+        # Says why: there is none of this name, or it has no effect.
+        default = named[0].default if named else None
+        recipes.hyperparameters(recipe, chosen | {name: default})
+    (parameter, *_) = active
+    if hasattr(parameter, "min_value"):
+        ends = f"{parameter.min_value},{parameter.max_value}"
+        raise ValueError(
+            f"`{name}` needs values to compare, as in --vary {name}={ends}. It can be "
+            f"{catalogue.extent(parameter)}."
+        )
+    return parameter.values
+
+
+def _effective(recipe, values):
+    """Those of the values that have an effect beside the others."""
+    chosen = {}
+    # Parents come before children, in the order of the space.
+    for parameter in recipes.hyperparameters(recipe, {}).space:
+        name = parameter.name
+        if name in values and name in recipes.hyperparameters(recipe, chosen).values:
+            chosen[name] = values[name]
+    return chosen
