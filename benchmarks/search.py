@@ -26,6 +26,10 @@ from kdl.tuning import BayesianOptimizationOracle
 
 TRIALS = 50
 OURS, OTHERS = "kdl", ("keras_tuner", "optuna_gp", "optuna_tpe")
+ORACLES = {
+    "kdl": BayesianOptimizationOracle,
+    "keras_tuner": keras_tuner.oracles.BayesianOptimizationOracle,
+}
 
 
 def seed_of(number):
@@ -41,11 +45,7 @@ def search(optimizer, problem, seed, trials):
 
 
 def search_oracle(optimizer, problem, seed, trials):
-    make = {
-        "kdl": BayesianOptimizationOracle,
-        "keras_tuner": keras_tuner.oracles.BayesianOptimizationOracle,
-    }[optimizer]
-    oracle = make(
+    oracle = ORACLES[optimizer](
         objective=keras_tuner.Objective("score", "min"),
         max_trials=trials,
         seed=seed,
@@ -131,7 +131,7 @@ def run(job):
         return job, search(optimizer, PROBLEMS[name], seed, trials)
 
 
-def searched(jobs, keep, workers):
+def searched(run, jobs, keep, workers):
     """Scores by job, those that `keep` has from an earlier run among them."""
     known = {}
     if keep and keep.exists():
@@ -222,7 +222,7 @@ def main():
             (OURS, *OTHERS), arguments.problems, range(arguments.seeds)
         )
     ]
-    results = searched(jobs, arguments.keep, arguments.jobs)
+    results = searched(run, jobs, arguments.keep, arguments.jobs)
     report(results, arguments.problems, arguments.seeds)
 
 
