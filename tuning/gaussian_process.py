@@ -36,6 +36,10 @@ class GaussianProcess:
         groups: Array of `D` integers from 0. The group of each feature.
         noise: Optional float in `(0, inf)`. Fixed `v`. Defaults to `None`, fitted.
 
+    Attributes:
+        theta: Array of the parameters.
+        rough: Array of parameters to begin with when they are fitted.
+
     References:
         - [Rasmussen and Williams, 2006](https://gaussianprocess.org/gpml/), chapters
           2, 4 and 5
@@ -48,12 +52,15 @@ class GaussianProcess:
         count = int(self.groups.max()) + 1
         self._mean = np.r_[np.full(count, 0.5 * math.log(count) - 1.6), 0.0, -9.0]
         self._variance = np.r_[np.full(count, 0.3), 0.5, 9.0]
+        # Begins with less smooth functions than expected: from there, the way to
+        # smooth ones is downhill, while from a flat start it may not be found.
+        self.rough = np.r_[np.full(count, math.log(0.5)), 0.0, -7.0]
         self._bounds = [(-4.0, 5.0)] * count + [(-3.0, 3.0), (-14.0, 0.5)]
         if noise is not None:
             self._bounds[-1] = (math.log(noise),) * 2
         self.theta = self._mean.copy()
 
-    def fit(self, x, y, extra=0.0, starts=(), most=60):
+    def fit(self, x, y, extra=0.0, starts=None, most=60):
         """Takes the parameters of highest posterior density, and conditions on data.
 
         Args:
@@ -61,8 +68,8 @@ class GaussianProcess:
             y: Array `(n,)`, of mean 0 and variance 1 or so.
             extra: Array `(n,)`, or float. Variances of noise known beforehand, which
                 come on top of `v`.
-            starts: Sequence of arrays of parameters to begin with, beside one in the
-                middle of what the priors allow.
+            starts: Sequence of arrays of parameters to begin with. Defaults to
+                `[self.rough]`.
             most: Integer. Iterations from each start.
         """
         squares = self._squares(x)
@@ -72,9 +79,6 @@ class GaussianProcess:
             prior, slope = self.log_prior(theta)
             return -value - prior, -gradient - slope
 
-        # Begins with less smooth functions than expected: from there, the way to
-        # smooth ones is downhill, while from a flat start it may not be found.
-        middle = np.r_[np.full(len(self._mean) - 2, math.log(0.5)), 0.0, -7.0]
         found = [
             minimize(
                 loss,
@@ -84,7 +88,7 @@ class GaussianProcess:
                 bounds=self._bounds,
                 options={"maxiter": most},
             )
-            for start in (middle, *starts)
+            for start in (starts or [self.rough])
         ]
         self.theta = min(found, key=lambda result: result.fun).x
         return self.condition(x, y, extra)

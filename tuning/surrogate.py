@@ -8,8 +8,9 @@ from scipy.stats import yeojohnson, yeojohnson_normmax
 from kdl.tuning import acquisition
 from kdl.tuning.gaussian_process import GaussianProcess
 
-# Trials to which the parameters of the process are fitted; all are in its posterior.
-_MOST = 250
+# Trials to which the parameters of the process are fitted, from several starts, and
+# then from the best that those have found; all are in its posterior.
+_FEW, _MOST = 100, 250
 # A failure counts as much as three successes, and its probability to the eighth power:
 # so 3.4 % of the proposals fail in the three spaces of benchmarks/search_failures.py
 # (24 other seeds than those of its table; standard error 0.4 %), where to the fourth
@@ -120,17 +121,23 @@ def _chained(function, prediction):
 def _posterior(features, targets, variances, groups, rng, alpha=None):
     process = GaussianProcess(groups, noise=alpha)
     variances = np.broadcast_to(variances, targets.shape)
-    start = np.r_[rng.normal(0.0, 1.0, groups.max() + 1), 0.0, rng.uniform(-10, -3)]
-    count = len(targets)
-    some = np.arange(count)
-    if count > _MOST:
-        # The best, where it matters, and others, so that the rest is not forgotten.
-        best, rest = np.split(np.argsort(targets, kind="stable"), [_MOST // 2])
-        some = np.r_[best, rng.choice(rest, _MOST - len(best), replace=False)]
-    process.fit(features[some], targets[some], variances[some], starts=[start])
-    if count > _MOST:
-        process.condition(features, targets, variances)
-    return process
+    random = np.r_[rng.normal(0.0, 1.0, groups.max() + 1), 0.0, rng.uniform(-10, -3)]
+    starts = [process.rough, random]
+    for most in (_FEW, _MOST):
+        some = _some(targets, most, rng)
+        process.fit(features[some], targets[some], variances[some], starts)
+        if len(some) == len(targets):
+            return process
+        starts = [process.theta]
+    return process.condition(features, targets, variances)
+
+
+def _some(targets, most, rng):
+    """Indices of the best, where it matters, and others, lest the rest be forgotten."""
+    if len(targets) <= most:
+        return np.arange(len(targets))
+    best, rest = np.split(np.argsort(targets, kind="stable"), [most // 2])
+    return np.r_[best, rng.choice(rest, most - len(best), replace=False)]
 
 
 def _warped(scores):
