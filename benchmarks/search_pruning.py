@@ -125,7 +125,9 @@ def report(pool, orders):
         for name, pruner in PRUNERS.items()
     }
     print(f"\n{len(pool)} configurations, {EPOCHS} epochs, {len(orders)} orders\n")
-    print("| budget, full trials | pruning | regret, median [quartiles] | ratio |", end="")
+    print(
+        "| budget, full trials | pruning | median regret [quartiles] | ratio |", end=""
+    )
     print(" epochs to the best of none [quartiles] | configurations seen | target |")
     print("|---|---|---|---|---|---|---|")
     for budget, name in itertools.product(BUDGETS, PRUNERS):
