@@ -80,7 +80,9 @@ def summary(search, settings):
         f"A search for the {search.direction}imum of {search.objective}. "
         f"Trials: {len(search.trials)}. ",
         f"It is {status}. " if status else "",
-        f"Written by `kdl report` on {now} UTC.",
+        "Written by ",
+        element("code", "kdl report"),
+        f" on {now} UTC.",
     )
 
 

@@ -30,9 +30,15 @@ SETTINGS = {
     "versions": {"keras": "3.x"},
 }
 CHROMIUM = shutil.which("chromium")
-# Reads the page in a frame of a phone's width, uses it, and tells what came of it.
+# Without a network, and without what it would fetch of itself.
+OFFLINE = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"),
+)
+# Reads the page in a frame of some width, uses it, and tells what came of it.
 FRAME = """
-<iframe src="report.html" style="width: 375px; height: 800px; border: 0"></iframe>
+<iframe src="report.html" style="width: WIDTHpx; height: 800px; border: 0"></iframe>
 <script>
 const frame = document.querySelector("iframe");
 frame.addEventListener("load", () => setTimeout(() => {
@@ -47,11 +53,13 @@ frame.addEventListener("load", () => setTimeout(() => {
   button.click();
   const up = column();
   button.click();
+  console.log("read");
   document.body.innerText = JSON.stringify({
     widths: [page.documentElement.scrollWidth, frame.contentWindow.innerWidth],
     drawn: charts.map(chart => chart.querySelectorAll("svg.main-svg .trace").length),
     chartWidths: charts.map(chart => chart.querySelector("svg").clientWidth),
     hovered: history.querySelector(".hovertext").textContent,
+    loaded: frame.contentWindow.performance.getEntriesByType("resource").length,
     up, down: column(),
   });
 }, 1000));
@@ -299,19 +307,25 @@ class TestReport:
         assert f"{tried['hyperparameters']['values']['rate']:.4g}" in output
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_works_on_a_phone(folder):
-    (folder / "frame.html").write_text(FRAME)
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the path")
+@pytest.mark.parametrize("width", [375, 1200])
+def test_works_in_a_browser(folder, tmp_path, width):
+    frame = folder / f"frame_{width}.html"
+    frame.write_text(FRAME.replace("WIDTH", str(width)))
+    command = [CHROMIUM, *OFFLINE, "--dump-dom", "--enable-logging=stderr"]
     # So that the frame may be read.
     command += ["--allow-file-access-from-files", "--virtual-time-budget=10000"]
-    command += [f"--user-data-dir={folder / 'profile'}", f"file://{folder}/frame.html"]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    seen = json.loads(re.search(r"<body[^>]*>(.*)</body>", output, re.DOTALL)[1])
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"file://{frame}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    body = re.search(r"<body[^>]*>(.*)</body>", done.stdout, re.DOTALL)[1]
+    seen = json.loads(body)
     content, window = seen["widths"]
-    assert content <= window == 375
+    assert content <= window == width
+    # No more in the console than what the frame says there.
+    assert re.findall(r'CONSOLE.*?\] "(.*)"', done.stderr) == ["read"]
+    assert seen["loaded"] == 0
     assert len(seen["drawn"]) == 10 and all(seen["drawn"])
-    assert all(300 < width <= 375 for width in seen["chartWidths"])
+    assert all(300 < drawn <= width for drawn in seen["chartWidths"])
     trial = search().trials[0]
     assert seen["hovered"].startswith("trial 1, completed")
     assert f"val_loss {trial.score:.4g}" in seen["hovered"]
