@@ -9,6 +9,7 @@ from kdl.callbacks.log_numbers import LogNumbers
 from kdl.callbacks.prediction_pictures import PredictionPictures
 from kdl.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kdl.callbacks.resume import Resume
+from kdl.callbacks.scheduled_sampling import ScheduledSampling
 from kdl.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
 from kdl.callbacks.tensorboard_logger import TensorBoardLogger
 from kdl.callbacks.training_doctor import TrainingDoctor
@@ -24,6 +25,7 @@ __all__ = [
     "PredictionPictures",
     "ReduceOnPlateau",
     "Resume",
+    "ScheduledSampling",
     "StochasticWeightAveraging",
     "TensorBoardLogger",
     "TrainingDoctor",

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 # Where many small models are compiled, each for a few steps.
-QUICKLY = ("callbacks", "layers")
+QUICKLY = ("callbacks", "layers", "models")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -19,7 +19,7 @@ def is_within(size, start, length, layer, what):
     """Whether tokens are at positions that a layer has.
 
     Args:
-        size: Integer. Number of these positions.
+        size: Integer or scalar tensor. Number of these positions.
         start: Integer or scalar tensor. Position of the first token.
         length: Integer or scalar tensor. Number of tokens.
         layer: Layer that the error names.
@@ -31,7 +31,7 @@ def is_within(size, start, length, layer, what):
     Raises:
         ValueError: If a token is known to be elsewhere.
     """
-    if not all(_is_known(x) for x in (start, length)):
+    if not all(_is_known(x) for x in (size, start, length)):
         start, length = (ops.convert_to_tensor(x, "int32") for x in (start, length))
         return ops.logical_and(start >= 0, start + length <= size)
     if start < 0 or start + length > size:

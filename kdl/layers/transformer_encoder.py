@@ -156,15 +156,17 @@ class TransformerEncoderBlock(keras.layers.Layer):
         search can reorder it. Pass a mask of padding with the tokens it is of.
 
         Args:
-            batch_size: Integer in `[1, inf)`.
-            max_length: Integer in `[1, inf)`. Greatest number of tokens.
+            batch_size: Integer in `[1, inf)`, or within a graph that does not know it
+                a scalar integer tensor.
+            max_length: The same. Greatest number of tokens.
 
         Raises:
             ValueError: If an argument is outside its interval, or if the block is not
                 causal or not built.
         """
-        batch_size = check_integer("batch_size", batch_size, "[1, inf)")
-        max_length = check_integer("max_length", max_length, "[1, inf)")
+        for name, size in (("batch_size", batch_size), ("max_length", max_length)):
+            if not ops.is_tensor(size):
+                check_integer(name, size, "[1, inf)")
         self._check_causal()
         features = self.input_spec.axes[-1]
         shape = (batch_size, max_length)
@@ -266,7 +268,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
         """The cache with what is to be remembered of the inputs."""
         key, value, mask = memory["key"], memory["value"], memory["mask"]
         batch, length = ops.shape(key)[:2]
-        fits = is_within(cache["key"].shape[1], index, length, self, "cache")
+        places = ops.shape(cache["key"])[1]
+        fits = is_within(places, index, length, self, "cache")
         if mask is None:
             mask = ops.ones((batch, length), "bool")
         # NaN spreads to all that is computed with the cache.

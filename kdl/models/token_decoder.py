@@ -1,0 +1,351 @@
+"""What decoders of tokens have in common."""
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.layers.concrete import is_concrete
+from kdl.models.before import Before
+from kdl.models.choices import choose
+from kdl.models.generation import Generated, Generator
+from kdl.schedules import now, number
+
+EVALUATIONS = ("teacher_forcing", "free_running")
+_NEVER = -1e4
+
+
+class TokenDecoder(keras.layers.Layer):
+    """Predicts each token of a sequence from those before it.
+
+    It is fed the true tokens, its own, or in training either, by a coin for each token
+    and example. Here are the embedding before and the predictions after, the coins,
+    and all that users meet. A subclass says how features come of what is fed:
+
+    - `forced(fed, mask, context, training)` of tokens that are given;
+    - `mixed(true, coins, before, mask, context, training)` of true ones where a coin
+      says so and otherwise of its own; with `None` for coins, always of its own;
+    - `free(true, before, mask, context)` of its own alone, one after the other;
+    - `begin(batch, length, context)`, a state, and `advance(state, token, step)`, the
+      logits after one more token and the next state, by which to write.
+
+    The context is a dict of what else they depend on, such as a memory.
+
+    Args:
+        vocabulary_size: Integer in `[1, inf)`.
+        embedding_dim: Integer in `[1, inf)`.
+        epsilon: Float in `[0, 1]`, or a schedule of it.
+        temperature: Float in `[0, inf)`.
+        evaluation: `"teacher_forcing"` or `"free_running"`.
+        mask_zero: Boolean.
+        professor: Optional `kdl.models.ProfessorForcing`.
+        seed: Optional integer.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        embedding_dim,
+        epsilon=1.0,
+        temperature=0.0,
+        evaluation="teacher_forcing",
+        mask_zero=False,
+        professor=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocabulary_size = check_integer(
+            "vocabulary_size", vocabulary_size, "[1, inf)"
+        )
+        self.embedding_dim = check_integer("embedding_dim", embedding_dim, "[1, inf)")
+        self.epsilon = number("epsilon", epsilon, "[0, 1]")
+        self.temperature = check_number("temperature", temperature, "[0, inf)")
+        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
+        self.mask_zero = check_boolean("mask_zero", mask_zero)
+        if isinstance(professor, dict):
+            professor = keras.saving.deserialize_keras_object(professor)
+        self.professor = professor
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+        self.input_spec = keras.InputSpec(ndim=2)
+        self._generators = _Generators()
+
+    def build_ends(self, features, embeddings_initializer="uniform"):
+        """Makes the embedding, and the head on features of a size."""
+        # One more than there are tokens: what stands before the first.
+        self.embedding = keras.layers.Embedding(
+            self.vocabulary_size + 1,
+            self.embedding_dim,
+            embeddings_initializer,
+            dtype=self.dtype_policy,
+            name="embedding",
+        )
+        self.embedding.build(None)
+        self.head = keras.layers.Dense(
+            self.vocabulary_size, dtype=self.dtype_policy, name="head"
+        )
+        self.head.build((None, features))
+        if self.professor is not None and not self.professor.built:
+            self.professor.build((None, None, features))
+
+    @property
+    def start(self):
+        """Integer. What stands before the first token."""
+        return self.vocabulary_size
+
+    def predict_tokens(self, tokens, context, training):
+        """Returns logits `(batch, length, vocabulary_size)` of tokens."""
+        tokens = ops.cast(tokens, "int32")
+        mask = self.compute_mask(tokens)
+        valid = self._check(tokens, mask)
+        before = Before(mask)
+        true = before(tokens, self.start)
+        if not training and self.evaluation == "free_running":
+            features = self.free(true, before, mask, context)
+        elif training and self.epsilon != 1.0:
+            coins = self._coins(tokens, training)
+            features = self.mixed(true, coins, before, mask, context, training)
+        else:
+            features = self.forced(true, mask, context, training)
+        if training and self.professor is not None:
+            own = self.mixed(true, None, before, mask, context, training)
+            self.professor(features, own, mask=mask, training=training)
+        logits = self.logits(features)
+        return logits if valid is None else ops.where(valid, logits, float("nan"))
+
+    def check_memory(self, memory, is_expected):
+        """Returns a memory, or `None`, provided the decoder was built with one or not.
+
+        Raises:
+            ValueError: If it is there and was not, or the other way round.
+        """
+        if (memory is not None) != is_expected:
+            was, now = ("with", "without") if is_expected else ("without", "with")
+            raise ValueError(
+                f"The decoder {self.name!r} was built {was} a memory, and is called "
+                f"{now} one."
+            )
+        return memory
+
+    def compute_output_shape(self, tokens_shape, *args, **kwargs):
+        return (*tokens_shape, self.vocabulary_size)
+
+    def compute_mask(self, tokens, mask=None):
+        return ops.not_equal(tokens, 0) if self.mask_zero else None
+
+    def logits(self, features):
+        """Returns the logits of the tokens that follow features."""
+        # Not the head itself: see `unroll`.
+        logits = self.head.call(features)
+        if self.mask_zero:
+            # Padding is never predicted. Finite, since losses multiply by a mask.
+            is_padding = ops.arange(self.vocabulary_size, dtype="int32") == 0
+            logits = ops.where(is_padding, _NEVER, logits)
+        return logits
+
+    def choose(self, features, draws=None):
+        """Returns the tokens that follow features: drawn, or the likeliest."""
+        temperature = 0.0 if draws is None else self.temperature
+        return choose(self.logits(features), draws, temperature)
+
+    def draws(self, tokens, training):
+        """Returns uniform numbers to choose tokens by, if they are to be drawn."""
+        return self._uniform(tokens) if training and self.temperature else None
+
+    def generate(
+        self,
+        length,
+        prompt=None,
+        count=1,
+        end_token=None,
+        temperature=0.0,
+        top_k=None,
+        top_p=None,
+        beams=1,
+        length_penalty=0.0,
+        seed=0,
+        batch_size=32,
+        **context,
+    ):
+        """Writes sequences, compiled, on every backend alike.
+
+        Greedily by default; by chance with a `temperature`; by beam search with
+        `beams`. A beam search keeps the likeliest beginnings, of which the best in the
+        end has the greatest
+
+            log(probability) / ((5 + length) / 6) ** length_penalty
+
+        Args:
+            length: Integer in `[1, inf)`. Most tokens of a sequence, with its prompt.
+            prompt: Optional integer array `(sequences, steps)` of tokens to begin with.
+                A negative number is a token that is left to write.
+            count: Integer in `[1, inf)`. Number of sequences, where no array tells.
+            end_token: Optional integer. Token that ends a sequence. Defaults to
+                `None`: all have the full length.
+            temperature: Float in `[0, inf)`. What logits are divided by before a token
+                is drawn; less than 1 keeps to the likely ones. Defaults to `0.0`, the
+                likeliest token.
+            top_k: Optional integer. Number of the likeliest tokens to draw from.
+            top_p: Optional float in `(0, 1]`. Probability that the likeliest tokens to
+                draw from have together.
+            beams: Integer in `[1, inf)`. Beginnings that are kept. Defaults to `1`.
+            length_penalty: Float in `[0, inf)`. The larger, the longer the sequences
+                that win. Defaults to `0.0`; 0.6 to 1 are usual.
+            seed: Integer in `[0, inf)`. Draws the tokens, the same on every backend.
+            batch_size: Integer in `[1, inf)`. Sequences that are written at a time.
+            **context: Arrays that the decoder is called with, by name, such as
+                `memory`.
+
+        Returns:
+            `kdl.models.Generated`, of NumPy arrays.
+
+        Raises:
+            ValueError: If an argument is outside its interval, or if arrays differ in
+                their number of sequences.
+        """
+        check_integer("length", length, "[1, inf)")
+        if not self.built:
+            raise ValueError(
+                f"The decoder {self.name!r} has no weights yet. Call it, or fit the "
+                "model that it is in, before it is to write."
+            )
+        size = self.vocabulary_size
+        if end_token is not None:
+            check_integer("end_token", end_token, f"[0, {size - 1}]")
+        check_number("temperature", temperature, "[0, inf)")
+        if top_k is not None:
+            check_integer("top_k", top_k, f"[1, {size}]")
+        if top_p is not None:
+            check_number("top_p", top_p, "(0, 1]")
+        check_integer("beams", beams, "[1, inf)")
+        check_number("length_penalty", length_penalty, "[0, inf)")
+        if not temperature and not (top_k is None and top_p is None):
+            raise ValueError(
+                "`top_k` and `top_p` choose among tokens to draw, which takes a "
+                "`temperature` above 0, such as 1.0. Received: temperature=0.0"
+            )
+        if temperature and beams > 1:
+            raise ValueError(
+                "A beam search draws nothing: give `generate` `beams` or "
+                f"`temperature`. Received: beams={beams}, temperature={temperature}"
+            )
+        context = {
+            name: tree.map_structure(_array, value)
+            for name, value in context.items()
+            if value is not None
+        }
+        given = self._given(length, prompt, count, context)
+        rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
+        choice = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        made = self._generators.made
+        # By its length too, which TensorFlow would take for one that varies.
+        key = (length, *choice.values(), end_token, beams, length_penalty)
+        if key not in made:
+            made[key] = Generator(self, end_token, choice, beams, length_penalty)
+        written = made[key].predict(
+            {
+                "given": given,
+                "draws": rng.random(given.shape, "float32"),
+                "context": context,
+            },
+            batch_size=batch_size,
+            verbose=0,
+        )
+        return Generated(**written)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "embedding_dim": self.embedding_dim,
+            "epsilon": keras.saving.serialize_keras_object(self.epsilon),
+            "temperature": self.temperature,
+            "evaluation": self.evaluation,
+            "mask_zero": self.mask_zero,
+            "professor": keras.saving.serialize_keras_object(self.professor),
+            "seed": self.seed,
+        }
+
+    def _coins(self, tokens, training):
+        """Where the true token is fed, drawn for each token; `None` for nowhere."""
+        if self.epsilon == 0.0:
+            return None
+        return self._uniform(tokens) < now(self.epsilon, training)
+
+    def _uniform(self, tokens):
+        # In float32 whatever the dtype: bfloat16 knows 129 numbers from 1/2 to 1.
+        return keras.random.uniform(
+            ops.shape(tokens), dtype="float32", seed=self.seed_generator
+        )
+
+    def _check(self, tokens, mask):
+        """Refuses what are no tokens; within a graph returns which examples are valid.
+
+        With `None`, all are.
+        """
+        within = ops.logical_and(tokens >= 0, tokens < self.vocabulary_size)
+        if not is_concrete(within):
+            return ops.all(within, axis=1)[:, None, None]
+        within = ops.convert_to_numpy(within)
+        if not within.all():
+            values = ops.convert_to_numpy(tokens)
+            raise ValueError(
+                f"The decoder {self.name!r} takes tokens from 0 to "
+                f"{self.vocabulary_size - 1}. Received: {values[~within][0]}, in "
+                f"example {np.argwhere(~within)[0, 0]} of the batch"
+            )
+        if mask is not None:
+            is_empty = ~ops.convert_to_numpy(mask).any(axis=1)
+            if is_empty.any():
+                raise ValueError(
+                    f"The decoder {self.name!r} has mask_zero=True, so that 0 is "
+                    f"padding, and example {np.flatnonzero(is_empty)[0]} of the batch "
+                    "is nothing else. Leave it out."
+                )
+        return None
+
+    def _given(self, length, prompt, count, context):
+        """Array `(sequences, length)` of what is given, and -1 where it is not."""
+        counts = {name: len(tree.flatten(x)[0]) for name, x in context.items()}
+        if prompt is not None:
+            prompt = np.asarray(prompt)
+            is_fine = prompt.ndim == 2 and prompt.dtype.kind in "iu"
+            if not is_fine or prompt.shape[1] > length:
+                raise ValueError(
+                    "`prompt` must be integers of shape (sequences, steps), with at "
+                    f"most `length`={length} steps. Received: {prompt.dtype} "
+                    f"{prompt.shape}"
+                )
+            if prompt.size and prompt.max() >= self.vocabulary_size:
+                raise ValueError(
+                    f"`prompt` must hold tokens below {self.vocabulary_size}. "
+                    f"Received: {prompt.max()}"
+                )
+            counts["prompt"] = len(prompt)
+        if len(set(counts.values())) > 1:
+            received = ", ".join(f"{name} of {n}" for name, n in counts.items())
+            raise ValueError(
+                f"All arrays must be of as many sequences. Received: {received}"
+            )
+        count = next(iter(counts.values()), check_integer("count", count, "[1, inf)"))
+        given = np.full((count, length), -1, "int32")
+        if prompt is not None:
+            given[:, : prompt.shape[1]] = np.maximum(prompt, -1)
+        return given
+
+
+class _Generators:
+    """Models that hold a decoder, which it must not save as parts of itself."""
+
+    def __init__(self):
+        self.made = {}
+
+    def __reduce__(self):
+        return _Generators, ()
+
+
+def _array(x):
+    return ops.convert_to_numpy(x) if ops.is_tensor(x) else np.asarray(x)
