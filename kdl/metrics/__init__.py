@@ -1,6 +1,8 @@
 """Metrics."""
 
+from kdl.metrics.bits_per_token import BitsPerToken
 from kdl.metrics.confusion_matrix import ConfusionMatrix
+from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
 
-__all__ = ["ConfusionMatrix", "F1Score"]
+__all__ = ["BitsPerToken", "ConfusionMatrix", "ExactMatch", "F1Score"]

@@ -41,21 +41,32 @@ def read(y_true, y_pred, sample_weight, num_classes, threshold, dtype):
             f"`y_pred` must have {scores} on the last of two or more axes, as "
             f"num_classes={num_classes}. Received: shape={tuple(y_pred.shape)}"
         )
-    shape = ops.shape(predicted)
     # `fit` casts labels to float32 as well. NaN is no class either.
     true = ops.cast(y_true, "float32")
     true = check_targets(true, y_pred.shape[:-1], "integer labels")
     is_class = (true >= 0) & (true < num_classes) & (true == ops.floor(true))
     true = ops.cast(ops.where(is_class, true, num_classes), "int32")
     predicted = ops.where(is_class, predicted, num_classes)
+    weights = weights_of(y_pred, sample_weight, dtype)
+    return tuple(ops.reshape(x, (-1,)) for x in (true, predicted, weights))
+
+
+def weights_of(y_pred, sample_weight, dtype):
+    """Returns the weight of each label of predictions, with those of Keras's mask.
+
+    Args:
+        y_pred: Scores of shape `(batch, ..., num_classes)`.
+        sample_weight: `None`, or weights of the labels or of groups of them.
+        dtype: String. Dtype of weights that are given.
+
+    Returns:
+        Tensor `(batch, ...)`, int32 if there are none but those of a mask.
+    """
     weights = _MASK(y_pred, y_pred)
     if sample_weight is None:
-        weights = ops.cast(weights, "int32")
-    else:
-        weights = ops.cast(weights, dtype) * _spread(
-            ops.cast(sample_weight, dtype), shape
-        )
-    return tuple(ops.reshape(x, (-1,)) for x in (true, predicted, weights))
+        return ops.cast(weights, "int32")
+    given = _spread(ops.cast(sample_weight, dtype), ops.shape(y_pred)[:-1])
+    return ops.cast(weights, dtype) * given
 
 
 def count(labels, weights, size, dtype):

@@ -1,0 +1,54 @@
+"""Share of sequences without a mistake."""
+
+import keras
+from keras import ops
+
+from kdl.checks import check_targets
+from kdl.metrics.labels import weights_of
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class ExactMatch(keras.metrics.Mean):
+    """Share of sequences all of whose tokens are predicted.
+
+        mean over sequences of all(argmax(y_pred[t]) == y_true[t] for each step t)
+
+    Keras's accuracy counts tokens: with one mistake each, sequences of ten tokens have
+    an accuracy of 0.9, and none of them is right.
+
+    Args:
+        name: String. Defaults to `"exact_match"`.
+        dtype: Optional dtype of the result. Defaults to `None`, Keras's.
+
+    Call arguments:
+        y_true: Integer tokens of shape `(batch, length)`.
+        y_pred: Scores or logits of shape `(batch, length, vocabulary_size)`. Steps that
+            a mask of Keras leaves out do not count.
+        sample_weight: Optional weights of sequences, of shape `(batch,)`, or of tokens,
+            of shape `(batch, length)`: a token of weight 0 does not count, and a
+            sequence has the greatest weight of its tokens.
+
+    Returns:
+        Scalar, when `result()` is called.
+
+    Raises:
+        ValueError: If `y_true` is not of the shape of `y_pred` without its last axis.
+
+    Example:
+
+    >>> metric = kdl.metrics.ExactMatch()
+    >>> metric.update_state([[0, 1]], np.array([[[0.9, 0.1], [0.2, 0.8]]]))
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(self, name="exact_match", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        true = ops.cast(y_true, "int32")
+        true = check_targets(true, y_pred.shape[:-1], "integer tokens")
+        weights = weights_of(y_pred, sample_weight, self.dtype)
+        right = ops.equal(ops.cast(ops.argmax(y_pred, -1), "int32"), true)
+        right = ops.all(ops.logical_or(right, weights <= 0), axis=-1)
+        return super().update_state(right, ops.max(weights, axis=-1))
