@@ -47,7 +47,7 @@ class DurableTuner:
             kwargs["executions_per_trial"] = folds.folds * folds.repeats
         self.folds, self._splits = folds, None
         self._seed = oracle.seed  # A worker's stand-in for the oracle has none.
-        self._error = None
+        self._error = self._journal = None
         super().__init__(oracle, *args, **kwargs)
 
     def save(self):
@@ -99,7 +99,10 @@ class DurableTuner:
 
     def run_trial(self, trial, *args, **kwargs):
         # Read from the file: the oracle may be that of another process.
-        self._entry = Journal(Path(self.project_dir) / FILE).entry(trial.trial_id)
+        if self._journal is None:
+            self._journal = Journal(Path(self.project_dir) / FILE)
+        self._journal.refresh()
+        self._entry = self._journal.entry(trial.trial_id)
         self._execution, self._stopped = -1, None
         path = self._get_checkpoint_fname(trial.trial_id)
         scores = self._entry.scores(self.oracle.objective.name)

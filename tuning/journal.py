@@ -96,15 +96,20 @@ class Journal:
     """
 
     def __init__(self, path):
-        self.path = path
-        self.entries = {}
-        whole = b""
-        if path.exists():
-            whole, newline, _ = path.read_bytes().rpartition(b"\n")
-            whole += newline
+        self.path, self.entries = path, {}
+        self._size = 0
+        self.refresh()
+
+    def refresh(self):
+        """Takes what another process has written since this one last looked."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._size)
+            whole, newline, _ = file.read().rpartition(b"\n")
         for line in whole.splitlines():
             self._take(**json.loads(line))
-        self._size = len(whole)
+        self._size += len(whole + newline)
 
     def append(self, event, trial, **what):
         """Writes an event of a trial: `begin`, `epoch`, `execution`, `pruned`, `end`.

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kdl.tuning import RandomSearch, RandomSearchOracle, read_search
+from kdl.tuning.journal import Journal
 
 
 class Instant(RandomSearch):
@@ -110,3 +111,20 @@ class TestJournal:
             self.report(oracle, trial, epoch, score=score)
         (curve,) = oracle.journal.entry(trial.trial_id).curves
         assert curve["score"] == [5.0, 2.0]
+
+    def test_takes_once_what_another_process_writes(self, tmp_path):
+        oracle = self.oracle(tmp_path)
+        path = tmp_path / "search" / "journal.jsonl"
+        reader = Journal(path)
+        assert not reader.entries
+        trial = oracle.create_trial("tuner0")
+        for epoch in range(3):
+            self.report(oracle, trial, epoch, score=float(epoch))
+            whole = path.read_bytes()
+            # A line that is being written counts when it is whole.
+            path.write_bytes(whole[:-5])
+            reader.refresh()
+            assert reader.entry(trial.trial_id).epochs == epoch
+            path.write_bytes(whole)
+            reader.refresh()
+        assert reader.entries == Journal(path).entries == oracle.journal.entries
