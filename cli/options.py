@@ -16,8 +16,9 @@ Backend = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="What to learn: digits, gallery (other writers in the test set) or "
-        "tfds:NAME. Defaults to the recipe's own data."
+        help="What to learn, as `kdl.data.load` takes it: digits, gallery (other "
+        "writers in the test set), tfds:NAME and so on. Defaults to the recipe's own "
+        "data."
     ),
 ]
 Set = Annotated[
