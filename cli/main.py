@@ -18,6 +18,7 @@ from kdl_cli.options import (
     SearchOptions,
     Seed,
     Set,
+    SweepOptions,
     Wandb,
     takes,
 )
@@ -89,30 +90,17 @@ def run(
 
 
 @app.command()
-def lr(
-    recipe: Recipe,
-    set_: Set = None,
-    hp: Hp = None,
-    steps: Annotated[
-        int, typer.Option(min=20, help="Number of training batches to try them in.")
-    ] = 100,
-    data: Data = None,
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="New folder for the results. Defaults to runs/RECIPE-lr-N."),
-    ] = None,
-    backend: Backend = None,
-):
+@takes(SweepOptions)
+def lr(options):
     """Tries learning rates on a recipe, and suggests some.
 
     The rate grows from batch to batch until the loss explodes.
     """
     with refusals():
-        start(backend)
+        start(options.backend)
         from kdl_cli.sweep import Sweep
 
-        sweep = Sweep(recipe, data, steps, seed, out, hp, set_ or [])
+        sweep = Sweep(options)
     sweep.perform(console)
     with refusals():
         sweep.suggest(console)

@@ -42,7 +42,6 @@ Epochs = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
 ]
-
 Wandb = Annotated[
     str | None,
     typer.Option(
@@ -67,6 +66,25 @@ def takes(options):
         return wrapper
 
     return decorate
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """What `kdl lr` takes; the help of each option says what it is."""
+
+    recipe: Recipe
+    set_: Set = None
+    hp: Hp = None
+    steps: Annotated[
+        int, typer.Option(min=20, help="Number of training batches to try them in.")
+    ] = 100
+    data: Data = None
+    seed: Seed = 0
+    out: Annotated[
+        Path | None,
+        typer.Option(help="New folder for the results. Defaults to runs/RECIPE-lr-N."),
+    ] = None
+    backend: Backend = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,32 +12,27 @@ class Sweep:
     """A sweep that has been found possible, in a folder of its own.
 
     Args:
-        recipe: String. Name of a recipe.
-        data: Optional string. Source of data, as the recipe takes it.
-        steps: Integer. Number of training batches.
-        seed: Integer.
-        out: Optional `Path` of the folder.
-        hp: Optional `Path` of a file of hyperparameters, or of the folder it is in.
-        changes: List of strings `name=value`.
+        options: `SweepOptions`.
 
     Raises:
         ValueError: If one of these cannot be. Nothing is written then.
     """
 
-    def __init__(self, recipe, data, steps, seed, out, hp, changes):
-        self.recipe = training.make(recipe, data)
-        self.hp = training.hyperparameters(self.recipe, recipe, hp, changes)
-        self.finder = LearningRateFinder(steps=steps)
-        settings = training.settings(self.recipe, recipe, None, seed)
+    def __init__(self, options):
+        name, changes = options.recipe, options.set_ or []
+        self.recipe = training.make(name, options.data)
+        self.hp = training.hyperparameters(self.recipe, name, options.hp, changes)
+        self.finder = LearningRateFinder(steps=options.steps)
+        settings = training.settings(self.recipe, name, None, options.seed)
         del settings["epochs"]
-        self.settings = {"kind": "sweep", **settings, "steps": steps}
-        folders.check_free(out)
+        self.settings = {"kind": "sweep", **settings, "steps": options.steps}
+        folders.check_free(options.out)
         # Loads them, perhaps over a network; all else has been checked.
         self.data = self.recipe.data()
-        path = folders.create(out, f"{recipe}-lr")
+        path = folders.create(options.out, f"{name}-lr")
         self.folder = folders.Folder(path, self.settings)
         self.folder.begin()
-        self.folder.write_hyperparameters(recipe, self.hp.values)
+        self.folder.write_hyperparameters(name, self.hp.values)
 
     def perform(self, console):
         """Sweeps, and writes the losses."""
