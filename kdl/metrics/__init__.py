@@ -4,5 +4,12 @@ from kdl.metrics.bits_per_token import BitsPerToken
 from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
+from kdl.metrics.token_error_rate import TokenErrorRate
 
-__all__ = ["BitsPerToken", "ConfusionMatrix", "ExactMatch", "F1Score"]
+__all__ = [
+    "BitsPerToken",
+    "ConfusionMatrix",
+    "ExactMatch",
+    "F1Score",
+    "TokenErrorRate",
+]

@@ -3,8 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_targets
-from kdl.metrics.labels import weights_of
+from kdl.metrics.labels import check_ignored, mistakes
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -17,6 +16,9 @@ class ExactMatch(keras.metrics.Mean):
     an accuracy of 0.9, and none of them is right.
 
     Args:
+        ignore_class: Optional integer. Token whose steps do not count, such as that of
+            padding. A mask does as much, but on JAX, Keras gives metrics none in
+            training. Defaults to `None`.
         name: String. Defaults to `"exact_match"`.
         dtype: Optional dtype of the result. Defaults to `None`, Keras's.
 
@@ -42,13 +44,16 @@ class ExactMatch(keras.metrics.Mean):
     1.0
     """
 
-    def __init__(self, name="exact_match", dtype=None):
+    def __init__(self, ignore_class=None, name="exact_match", dtype=None):
         super().__init__(name=name, dtype=dtype)
+        self.ignore_class = check_ignored(ignore_class)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        true = ops.cast(y_true, "int32")
-        true = check_targets(true, y_pred.shape[:-1], "integer tokens")
-        weights = weights_of(y_pred, sample_weight, self.dtype)
-        right = ops.equal(ops.cast(ops.argmax(y_pred, -1), "int32"), true)
-        right = ops.all(ops.logical_or(right, weights <= 0), axis=-1)
+        wrong, weights = mistakes(
+            y_true, y_pred, sample_weight, self.ignore_class, self.dtype
+        )
+        right = ops.logical_not(ops.any(ops.logical_and(wrong, weights > 0), axis=-1))
         return super().update_state(right, ops.max(weights, axis=-1))
+
+    def get_config(self):
+        return {**super().get_config(), "ignore_class": self.ignore_class}

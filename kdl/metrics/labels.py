@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_targets
+from kdl.checks import check_integer, check_targets
 
 
 def read(y_true, y_pred, sample_weight, num_classes, threshold, dtype):
@@ -67,6 +67,38 @@ def weights_of(y_pred, sample_weight, dtype):
         return ops.cast(weights, "int32")
     given = _spread(ops.cast(sample_weight, dtype), ops.shape(y_pred)[:-1])
     return ops.cast(weights, dtype) * given
+
+
+def mistakes(y_true, y_pred, sample_weight, ignore_class, dtype):
+    """Returns which tokens are not predicted, and the weight of each.
+
+    Args:
+        y_true: Integer tokens of the shape of `y_pred` without its last axis.
+        y_pred: Scores of shape `(batch, ..., vocabulary_size)`.
+        sample_weight: `None`, or weights of the tokens or of groups of them.
+        ignore_class: Optional integer. Token of weight 0.
+        dtype: String. Dtype of weights that are given.
+
+    Returns:
+        Tuple of a boolean tensor and of weights, each `(batch, ...)`.
+
+    Raises:
+        ValueError: If `y_true` has another shape.
+    """
+    true = ops.cast(y_true, "int32")
+    true = check_targets(true, y_pred.shape[:-1], "integer tokens")
+    wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, -1), "int32"), true)
+    weights = weights_of(y_pred, sample_weight, dtype)
+    if ignore_class is not None:
+        weights = ops.where(true == ignore_class, 0, weights)
+    return wrong, weights
+
+
+def check_ignored(ignore_class):
+    """Returns a class that is not to count, or `None`."""
+    if ignore_class is None:
+        return None
+    return check_integer("ignore_class", ignore_class, "(-inf, inf)")
 
 
 def count(labels, weights, size, dtype):
