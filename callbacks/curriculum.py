@@ -1,7 +1,5 @@
 """Examples from easy to hard."""
 
-import copy
-
 import keras
 import numpy as np
 from keras import ops
@@ -30,9 +28,10 @@ class Curriculum(keras.callbacks.Callback):
         batches: `kdl.data.Batches` that `fit` trains on.
         difficulty: Array of shape `(examples,)`, larger for harder ones; a function of
             the model, `batches.x` and `batches.y` that returns one; or `"loss"`, for
-            the loss of each example under the model as it is. Defaults to `"loss"`.
-            Lengths of sentences, or losses of a model that has been trained, are usual
-            for the first two.
+            the loss of each example under the model as it is, the mean over the steps
+            of a sequence that are not masked. Defaults to `"loss"`. Lengths of
+            sentences, such as `kdl.data.BucketedBatches.lengths`, or losses of a model
+            that has been trained, are usual for the first two.
         share: Float in `(0, 1]`, or a function of the epoch, counted from zero, that
             returns one, such as a schedule: `PiecewiseConstantDecay([1], [0.5, 1.0])`
             of Keras begins with two epochs of the easier half. Defaults to `1.0`.
@@ -79,7 +78,7 @@ class Curriculum(keras.callbacks.Callback):
                 f"Received: batches={batches!r}"
             )
         self.batches = batches
-        self.difficulty = _check_difficulty(difficulty, len(batches.x))
+        self.difficulty = _check_difficulty(difficulty, batches.examples)
         self.share = share
         if not callable(share):
             self.share = check_number("share", share, "(0, 1]")
@@ -89,7 +88,7 @@ class Curriculum(keras.callbacks.Callback):
         self.rows = None
 
     def on_train_begin(self, logs=None):
-        self.rows = self._scores = self._epoch = self._indices = None
+        self.rows = self._scores = self._epoch = self._indices = self._losses = None
         self._asked = 0  # Epochs since the model was asked.
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -136,16 +135,18 @@ class Curriculum(keras.callbacks.Callback):
             self._asked += 1
             return
         if isinstance(difficulty, str):
-            scores = _losses(self.model, batches)
+            self._losses = self._losses or _Losses(self.model, batches.y)
+            options = {"batch_size": batches.batch_size, "verbose": 0}
+            scores = self._losses.predict((batches.x, batches.y), **options)
         elif callable(difficulty):
             scores = difficulty(self.model, batches.x, batches.y)
         else:
             scores = difficulty
-        scores = _check_scores(scores, len(batches.x))
+        scores = _check_scores(scores, batches.examples)
         self._scores, self._asked = -scores if self.reverse else scores, 1
 
     def _draw(self, epoch):
-        examples = len(self.batches.x)
+        examples = self.batches.examples
         share = self.share
         if callable(share):
             share = check_number("share", float(share(epoch)), "(0, 1]")
@@ -166,27 +167,59 @@ class Curriculum(keras.callbacks.Callback):
         return rows
 
 
-def _losses(model, batches):
-    """The loss of each example under a model."""
-    loss = model.loss
-    if isinstance(loss, (list, tuple)) and len(loss) == 1:
-        (loss,) = loss
-    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    predictions = model.predict(batches.x, batch_size=batches.batch_size, verbose=0)
-    targets = batches.y
-    if not callable(loss) or not hasattr(predictions, "shape"):
-        raise ValueError(
-            "`difficulty` must be an array or a function where a model has several "
-            "losses or outputs. Received: difficulty='loss'"
-        )
-    if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
-        targets = targets[..., None]
-    if isinstance(loss, keras.losses.Loss):
-        loss = copy.copy(loss)
-        loss.reduction = None
-    losses = loss(ops.convert_to_tensor(targets), ops.convert_to_tensor(predictions))
-    losses = ops.convert_to_numpy(losses).astype("float64")
-    return losses.reshape(len(losses), -1).mean(axis=1)
+class _Losses(keras.Model):
+    """The loss of each example under a model, which `predict` compiles.
+
+    Args:
+        model: Compiled `keras.Model`.
+        targets: What it is trained towards.
+
+    Raises:
+        ValueError: If it has several losses.
+    """
+
+    def __init__(self, model, targets):
+        super().__init__()
+        loss = model.loss
+        if isinstance(loss, (list, tuple)) and len(loss) == 1:
+            (loss,) = loss
+        loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+        if not callable(loss) or not isinstance(targets, np.ndarray):
+            raise ValueError(
+                "`difficulty` must be an array or a function where a model has several "
+                "losses or outputs. Received: difficulty='loss'"
+            )
+        self.model, self.mean = model, _MeanOfSteps()
+        self.loss_of = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        self.compile(jit_compile=model.jit_compile, run_eagerly=model.run_eagerly)
+
+    def call(self, inputs):
+        x, targets = inputs
+        outputs = self.model(x, training=False)
+        if len(outputs.shape) == len(targets.shape) + 1 and outputs.shape[-1] == 1:
+            targets = targets[..., None]
+        # As Keras does, in float32 where the model has less.
+        pair = (ops.cast(part, keras.config.floatx()) for part in (targets, outputs))
+        return self.mean(self.loss_of(*pair), outputs)
+
+    def __reduce__(self):
+        # It is of one fit. A copy of the callback has `None`.
+        return type(None), ()
+
+
+class _MeanOfSteps(keras.layers.Layer):
+    """The mean over all axes but the first of what neither argument masks."""
+
+    def call(self, losses, outputs, losses_mask=None, outputs_mask=None):
+        weights = ops.ones_like(losses)
+        for mask in (losses_mask, outputs_mask):
+            if mask is not None:
+                axes = tuple(range(len(mask.shape), len(losses.shape)))
+                weights *= ops.expand_dims(ops.cast(mask, losses.dtype), axes)
+        steps = (ops.shape(losses)[0], -1)
+        counts = ops.sum(ops.reshape(weights, steps), 1)
+        total = ops.sum(ops.reshape(losses * weights, steps), 1)
+        return total / ops.maximum(counts, 1)
 
 
 def _check_difficulty(difficulty, examples):

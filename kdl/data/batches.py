@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import tree
 
 from kdl.checks import check_boolean, check_integer
 
@@ -22,8 +23,9 @@ class Batches(keras.utils.PyDataset):
     `kdl.callbacks.Resume` sees to it.
 
     Args:
-        x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes.
-        y: Array of shape `(examples, ...)`. The targets.
+        x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes; or
+            a dict or tuple of such, for a model of several inputs.
+        y: The targets, of the same kinds.
         batch_size: Integer in `[1, inf)`. Defaults to `32`.
         seed: Integer in `[0, inf)`. Defaults to `0`.
         shuffle: Boolean. Whether each epoch has an order of its own. Defaults to
@@ -61,11 +63,13 @@ class Batches(keras.utils.PyDataset):
         # Keras's workers can pass a batch of one epoch on to the next, so that there
         # is no argument for them.
         super().__init__()
-        self.x, self.y = np.asarray(x), np.asarray(y)
-        if len(self.x) != len(self.y) or not len(self.x):
+        self.x, self.y = _arrays(x), _arrays(y)
+        counts = [tree.map_structure(_count, data) for data in (self.x, self.y)]
+        known = [set(tree.flatten(count)) for count in counts]
+        if known[0] != known[1] or len(known[0]) != 1 or 0 in known[0]:
             raise ValueError(
                 "`x` and `y` must hold the same number of examples, at least one. "
-                f"Received: len(x)={len(self.x)}, len(y)={len(self.y)}"
+                f"Received: len(x)={counts[0]}, len(y)={counts[1]}"
             )
         self.batch_size = check_integer("batch_size", batch_size, "[1, inf)")
         self.seed = check_integer("seed", seed, "[0, inf)")
@@ -78,11 +82,16 @@ class Batches(keras.utils.PyDataset):
         self._asked = []
 
     @property
+    def examples(self):
+        """Number of examples."""
+        return len(tree.flatten(self.x)[0])
+
+    @property
     def num_batches(self):
         """Number of batches in an epoch."""
         if self.drop_remainder:
-            return max(1, len(self.x) // self.batch_size)
-        return -(-len(self.x) // self.batch_size)
+            return max(1, self.examples // self.batch_size)
+        return -(-self.examples // self.batch_size)
 
     def __len__(self):
         return self.num_batches
@@ -95,7 +104,7 @@ class Batches(keras.utils.PyDataset):
         self._asked.append(index)
         epoch, start = self._epoch, index * self.batch_size
         rows = self._rows(epoch)[start : start + self.batch_size]
-        x, y = self.x[rows], self.y[rows]
+        x, y = self._take(rows)
         if self.augment:
             rng = np.random.default_rng((self.seed, epoch, index))
             for function in self.augment:
@@ -115,7 +124,7 @@ class Batches(keras.utils.PyDataset):
         Raises:
             ValueError: If there are not as many rows as examples, or not such ones.
         """
-        count = len(self.x)
+        count = self.examples
         rows = np.asarray(rows)
         is_integer = rows.shape == (count,) and rows.dtype.kind in "iu"
         if not is_integer or rows.min() < 0 or rows.max() >= count:
@@ -123,7 +132,7 @@ class Batches(keras.utils.PyDataset):
                 f"`rows` must be {count} integers from 0 to {count - 1}, as many as "
                 f"there are examples. Received: rows={rows!r}"
             )
-        self._order = self._epoch, rows
+        self._order = self._epoch, self._arranged(rows)
         self._asked = []
         return self._asked
 
@@ -143,15 +152,42 @@ class Batches(keras.utils.PyDataset):
     def _rows(self, epoch):
         """The order of the examples in an epoch."""
         # Kept for the epoch, as one pair: TensorFlow draws from threads of its own.
-        drawn, order = self._order
-        if drawn != epoch:
-            order = np.arange(len(self.x))
-            if self.shuffle:
-                order = np.random.default_rng((self.seed, epoch)).permutation(order)
+        known, order = self._order
+        if known != epoch:
+            order = self._drawn(epoch)
             self._order = epoch, order
         return order
+
+    def _drawn(self, epoch):
+        """The order of an epoch that was given no rows."""
+        order = np.arange(self.examples)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, epoch)).permutation(order)
+        return order
+
+    def _arranged(self, rows):
+        """Rows that an epoch was given, as its batches are to have them."""
+        return rows
+
+    def _take(self, rows):
+        """The batch of some examples."""
+        return tree.map_structure(lambda part: part[rows], (self.x, self.y))
 
     @property
     def _epoch(self):
         # `fit` once calls `on_epoch_end` before its first epoch.
         return self.epoch + max(0, self._ends - 1)
+
+
+def _arrays(data):
+    """Data as arrays; a list is data, a dict or a tuple holds some."""
+    if isinstance(data, dict):
+        return {name: _arrays(part) for name, part in data.items()}
+    if isinstance(data, tuple):
+        return tuple(map(_arrays, data))
+    return np.asarray(data)
+
+
+def _count(array):
+    """How many examples an array holds; a number holds none."""
+    return len(array) if array.ndim else 0

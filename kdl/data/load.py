@@ -1,8 +1,13 @@
 """Data by name."""
 
+from kdl.data.arithmetic import arithmetic
+from kdl.data.dates import dates
 from kdl.data.digits import digits
+from kdl.data.mackey_glass import mackey_glass
 from kdl.data.splits import Splits
+from kdl.data.text_files import read_pairs, read_windows
 from kdl.data.tfds import tfds
+from kdl.data.topics import topics
 
 
 def load(source, seed=0):
@@ -10,8 +15,12 @@ def load(source, seed=0):
 
     Args:
         source: `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
-            `"tfds:NAME"`, a data set of `kdl.data.tfds`, such as `"tfds:mnist"`;
-            or `kdl.data.Splits`, which are returned as they are.
+            `"dates"`, `"arithmetic"`, `"topics"` or `"mackey_glass"`, after the
+            functions of `kdl.data`; `"tfds:NAME"`, a data set of `kdl.data.tfds`, such
+            as `"tfds:mnist"`; `"text:PATH"`, the text in a file, in windows of 64
+            characters as those of `kdl.data.topics`; `"pairs:PATH"`, the lines of a
+            file, each of a text, a tab and what it is to become; or `kdl.data.Splits`,
+            which are returned as they are. Files are in UTF-8.
         seed: Integer in `[0, 2**32)`. Draws what the source leaves to chance.
             Defaults to `0`.
 
@@ -19,9 +28,11 @@ def load(source, seed=0):
         `kdl.data.Splits`.
 
     Raises:
-        ValueError: If no source has this name.
+        ValueError: If no source has this name, or if a file does not hold what it
+            should.
         ImportError: If the source needs a package that is not installed.
         ConnectionError: If the source must be downloaded and cannot be.
+        OSError: If a file cannot be read.
 
     Example:
 
@@ -29,13 +40,28 @@ def load(source, seed=0):
     """
     if isinstance(source, Splits):
         return source
-    if source == "digits":
-        return digits(seed=seed)
-    if source == "gallery":
-        return digits("gallery", seed)
-    if isinstance(source, str) and source.startswith("tfds:"):
-        return tfds(source.removeprefix("tfds:"), seed=seed)
+    if isinstance(source, str):
+        kind, _, name = source.partition(":")
+        if source in _NAMED:
+            return _NAMED[source](seed)
+        if name and kind in _KINDS:
+            return _KINDS[kind](name, seed)
     raise ValueError(
-        "`source` must be 'digits', 'gallery', 'tfds:NAME' or a `kdl.data.Splits`. "
-        f"Received: source={source!r}"
+        f"`source` must be {', '.join(map(repr, _NAMED))}, 'tfds:NAME', 'text:PATH', "
+        f"'pairs:PATH' or a `kdl.data.Splits`. Received: source={source!r}"
     )
+
+
+_NAMED = {
+    "digits": lambda seed: digits(seed=seed),
+    "gallery": lambda seed: digits("gallery", seed),
+    "dates": lambda seed: dates(seed=seed),
+    "arithmetic": lambda seed: arithmetic(seed=seed),
+    "topics": lambda seed: topics(),
+    "mackey_glass": lambda seed: mackey_glass(seed=seed),
+}
+_KINDS = {
+    "tfds": lambda name, seed: tfds(name, seed=seed),
+    "text": lambda path, seed: read_windows(path),
+    "pairs": read_pairs,
+}

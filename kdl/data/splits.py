@@ -49,6 +49,34 @@ def hold_out(x, y, share, seed):
     return (x, y), (x_held_out, y_held_out)
 
 
+def split_in_three(x, y, groups, rng):
+    """Splits `(x, y)` at random into 80, 10 and 10 in a hundred.
+
+    Args:
+        x: Array of shape `(examples, ...)`.
+        y: Array of shape `(examples, ...)`.
+        groups: Integer array of shape `(examples,)`. Examples of one group stay
+            together, of at least three groups. A part begins where one ends, and has
+            at least one.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        `Splits`, each part in a random order.
+    """
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    ends = np.cumsum(sizes[order])
+    first = np.searchsorted(ends, 8 * len(x) / 10) + 1
+    second = np.searchsorted(ends, 9 * len(x) / 10) + 1
+    first = min(first, len(sizes) - 2)
+    second = min(max(second, first + 1), len(sizes) - 1)
+    part_of = np.empty(len(sizes), int)
+    part_of[order] = np.repeat([0, 1, 2], [first, second - first, len(sizes) - second])
+    rows = rng.permutation(len(x))
+    parts = [rows[part_of[groups[rows]] == part] for part in range(3)]
+    return Splits(*((x[part], y[part]) for part in parts))
+
+
 def labelled_images(splits):
     """Returns `splits`, provided they hold images with one label each.
 

@@ -31,6 +31,21 @@ class TestBatches(Contract):
             "Received: len(x)=10, len(y)=9",
         ),
         (
+            {"x": {"a": x, "b": (y, y[2:])}},
+            "`x` and `y` must hold the same number of examples, at least one. "
+            "Received: len(x)={'a': 10, 'b': (10, 8)}, len(y)=10",
+        ),
+        (
+            {"x": {}},
+            "`x` and `y` must hold the same number of examples, at least one. "
+            "Received: len(x)={}, len(y)=10",
+        ),
+        (
+            {"y": None},
+            "`x` and `y` must hold the same number of examples, at least one. "
+            "Received: len(x)=10, len(y)=0",
+        ),
+        (
             {"batch_size": 0},
             "`batch_size` must be an integer in [1, inf). Received: batch_size=0",
         ),
@@ -138,6 +153,25 @@ class TestBatches(Contract):
             batches.begin_at(5)
             assert same(batches[1], other[1]), ends
             batches.on_epoch_end()
+
+    def test_takes_dicts_and_tuples_of_arrays(self):
+        x = {"b": self.x, "a": (self.y.tolist(), 2 * self.x)}
+        batches = Batches(x, (self.y, self.x), 4)
+        assert batches.examples == 10
+        for (x, y), (whole, rows) in zip(batches, self.batches(), strict=True):
+            assert same(x, {"b": whole, "a": (rows, 2 * whole)})
+            assert same(y, (rows, whole))
+
+    def test_fit_takes_dicts(self):
+        inputs = {name: keras.Input((1,), name=name) for name in "ab"}
+        difference = keras.layers.Subtract()([inputs["a"], inputs["b"]])
+        outputs = keras.layers.Dense(1, kernel_initializer="ones")(difference)
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        batches = Batches({"b": self.x, "a": 3 * self.x}, 2 * self.x, 4)
+        # In their order, three minus one is two.
+        history = model.fit(batches, shuffle=False, verbose=0)
+        assert history.history["loss"][0] < 1e-6
 
     def test_refuses_an_index_past_the_end(self):
         with pytest.raises(IndexError, match="`index` must be below 3"):
