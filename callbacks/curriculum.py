@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 from kdl.callbacks.copies import copy_but
+from kdl.callbacks.example_losses import ExampleLosses
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
 
 
@@ -135,7 +135,7 @@ class Curriculum(keras.callbacks.Callback):
             self._asked += 1
             return
         if isinstance(difficulty, str):
-            self._losses = self._losses or _Losses(self.model, batches.y)
+            self._losses = self._losses or ExampleLosses(self.model, batches.y)
             options = {"batch_size": batches.batch_size, "verbose": 0}
             scores = self._losses.predict((batches.x, batches.y), **options)
         elif callable(difficulty):
@@ -165,61 +165,6 @@ class Curriculum(keras.callbacks.Callback):
             order = np.argsort(self._scores[trained], kind="stable")
             rows[:kept] = trained[order]
         return rows
-
-
-class _Losses(keras.Model):
-    """The loss of each example under a model, which `predict` compiles.
-
-    Args:
-        model: Compiled `keras.Model`.
-        targets: What it is trained towards.
-
-    Raises:
-        ValueError: If it has several losses.
-    """
-
-    def __init__(self, model, targets):
-        super().__init__()
-        loss = model.loss
-        if isinstance(loss, (list, tuple)) and len(loss) == 1:
-            (loss,) = loss
-        loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-        if not callable(loss) or not isinstance(targets, np.ndarray):
-            raise ValueError(
-                "`difficulty` must be an array or a function where a model has several "
-                "losses or outputs. Received: difficulty='loss'"
-            )
-        self.model, self.mean = model, _MeanOfSteps()
-        self.loss_of = loss.call if isinstance(loss, keras.losses.Loss) else loss
-        self.compile(jit_compile=model.jit_compile, run_eagerly=model.run_eagerly)
-
-    def call(self, inputs):
-        x, targets = inputs
-        outputs = self.model(x, training=False)
-        if len(outputs.shape) == len(targets.shape) + 1 and outputs.shape[-1] == 1:
-            targets = targets[..., None]
-        # As Keras does, in float32 where the model has less.
-        pair = (ops.cast(part, keras.config.floatx()) for part in (targets, outputs))
-        return self.mean(self.loss_of(*pair), outputs)
-
-    def __reduce__(self):
-        # It is of one fit. A copy of the callback has `None`.
-        return type(None), ()
-
-
-class _MeanOfSteps(keras.layers.Layer):
-    """The mean over all axes but the first of what neither argument masks."""
-
-    def call(self, losses, outputs, losses_mask=None, outputs_mask=None):
-        weights = ops.ones_like(losses)
-        for mask in (losses_mask, outputs_mask):
-            if mask is not None:
-                axes = tuple(range(len(mask.shape), len(losses.shape)))
-                weights *= ops.expand_dims(ops.cast(mask, losses.dtype), axes)
-        steps = (ops.shape(losses)[0], -1)
-        counts = ops.sum(ops.reshape(weights, steps), 1)
-        total = ops.sum(ops.reshape(losses * weights, steps), 1)
-        return total / ops.maximum(counts, 1)
 
 
 def _check_difficulty(difficulty, examples):

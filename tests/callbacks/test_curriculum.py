@@ -1,13 +1,15 @@
 import copy
+import pickle
 import random
 
 import keras
 import numpy as np
 import pytest
-from contracts import CallbackContract, same
+from contracts import CallbackContract, array, same
 
 from kdl.callbacks import Curriculum
 from kdl.data import Batches
+from kdl.layers import Clock
 
 Stages = keras.optimizers.schedules.PiecewiseConstantDecay
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
@@ -161,6 +163,51 @@ class TestCurriculum(CallbackContract):
         (rows,) = rows_of_a_fit({"order": "ascending"}, model, labels, epochs=1)
         assert same(rows, np.argsort(logits))
 
+    @pytest.mark.parametrize("what", ["mask", "ignored class", "both"])
+    def test_ranks_sequences_by_the_loss_of_what_is_not_masked(self, what):
+        model, x, y = tokens_and_model(
+            mask_zero=what != "ignored class",
+            ignore_class=None if what == "mask" else 0,
+        )
+        logits = array(model(x)).astype("float64")
+        losses = np.log(np.exp(logits).sum(axis=-1))
+        losses -= np.take_along_axis(logits, y[..., None], axis=-1)[..., 0]
+        desired = np.where(y > 0, losses, 0).sum(axis=1) / (y > 0).sum(axis=1)
+        curriculum = Curriculum(Batches(x, y, 8), order="ascending")
+        model.fit(curriculum.batches, shuffle=False, callbacks=[curriculum], verbose=0)
+        assert np.diff(desired[curriculum.rows]).min() > -1e-6
+        # With the losses of padding, the order would be another one.
+        assert np.diff(losses.mean(axis=1)[curriculum.rows]).min() < -0.01
+
+    def test_ranks_dicts_by_a_score_and_by_a_function(self):
+        model, x, y = tokens_and_model()
+        lengths = (y > 0).sum(axis=1)
+        for difficulty in (lengths, lambda model, x, y: (x["tokens"] > 0).sum(axis=1)):
+            curriculum = Curriculum(Batches(x, y, 8), difficulty, 0.5)
+            model.fit(
+                curriculum.batches, shuffle=False, callbacks=[curriculum], verbose=0
+            )
+            easiest = np.argsort(lengths, kind="stable")[:10]
+            assert set(curriculum.rows) == set(easiest)
+
+    def test_survives_copies_of_an_interrupted_fit(self):
+        def interrupt(epoch, logs):
+            raise KeyboardInterrupt
+
+        batches = Batches(X, X[:, :1], 4)
+        curriculum = Curriculum(batches, order="ascending")
+        interruption = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fit = {"callbacks": [curriculum, interruption], "verbose": 0}
+            network().fit(batches, shuffle=False, **fit)
+        for clone in (
+            copy.deepcopy(curriculum),
+            pickle.loads(pickle.dumps(curriculum)),
+        ):
+            model = network()
+            model.fit(clone.batches, shuffle=False, callbacks=[clone], verbose=0)
+            assert same(clone.rows, curriculum.rows)
+
     def test_refuses_to_rank_by_several_losses(self):
         inputs = keras.Input((3,))
         outputs = {n: keras.layers.Dense(1, name=n)(inputs) for n in "ab"}
@@ -182,6 +229,22 @@ class TestCurriculum(CallbackContract):
         assert str(error.value) == (
             "`share` must be a number in (0, 1]. Received: share=1.5"
         )
+
+
+def tokens_and_model(mask_zero=True, ignore_class=None):
+    """Twenty sequences of tokens, padded with 0, and a model that predicts them."""
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(3)
+    lengths = rng.integers(1, 7, 20)
+    tokens = np.where(np.arange(6) < lengths[:, None], rng.integers(1, 5, (20, 6)), 0)
+    inputs = keras.Input((None,), dtype="int32", name="tokens")
+    # Of a clock, because it wants to know whether the model trains.
+    x = Clock()(inputs)
+    x = keras.layers.Embedding(5, 4, "normal", mask_zero=mask_zero)(x)
+    model = keras.Model({"tokens": inputs}, keras.layers.Dense(5)(x))
+    loss = keras.losses.SparseCategoricalCrossentropy(True, ignore_class=ignore_class)
+    model.compile("sgd", loss)
+    return model, {"tokens": tokens.astype("int32")}, tokens.astype("int32")
 
 
 def network(loss="mse"):
