@@ -112,7 +112,8 @@ class BucketedBatches(Batches):
         if len(batches) > 1:
             # On TensorFlow, Keras holds a length to be fixed that the first two batches
             # have alike. So these are the shortest and the longest.
-            short, *_, long = np.argsort(self._bucket[batches].max(axis=1))
+            buckets = self._bucket[batches].max(axis=1)
+            short, *_, long = np.argsort(buckets, kind="stable")
             others = np.delete(batches, [short, long], axis=0)
             batches = np.concatenate([batches[[short, long]], others])
         return np.r_[batches.ravel(), rest]

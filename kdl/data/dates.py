@@ -128,11 +128,8 @@ def _noisy(text, rng):
     places = [place for start, end in words for place in range(start, end - 1)]
     if places:
         place = _pick(places, rng)
-        before, (letter, following), after = (
-            text[:place],
-            text[place : place + 2],
-            text[place + 2 :],
-        )
+        before, after = text[:place], text[place + 2 :]
+        letter, following = text[place : place + 2]
         noisy += [
             before + following + after,
             before + letter + letter + following + after,
