@@ -1,7 +1,8 @@
 """Regret and overhead of searches: kdl's, KerasTuner's and Optuna's.
 
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
-    python benchmarks/search.py [--seeds 16] [--jobs 2] [--keep FILE]
+    python benchmarks/search.py [--seeds 16] [--jobs 2] [--keep FILE] \\
+    [--problems NAME ...] [--beside NAME ...]
 """
 
 import argparse
@@ -153,7 +154,7 @@ def searched(run, jobs, keep, workers):
     return {job: known[job] for job in jobs}
 
 
-def report(results, names, seeds):
+def report(results, names, others, seeds):
     """Prints regrets, and ratios to the others."""
     least = {
         name: PROBLEMS[name].minimum
@@ -170,7 +171,7 @@ def report(results, names, seeds):
             ]
         )
 
-    optimizers = (OURS, *OTHERS)
+    optimizers = (OURS, *others)
     for at in (20, 50):
         print(f"\nMedian regret after {at} trials, {seeds} seeds [quartiles]\n")
         print("| problem |" + "".join(f" {name} |" for name in optimizers))
@@ -188,7 +189,7 @@ def report(results, names, seeds):
         print("| against |" + "".join(f" {name} |" for name in names), end="")
         print(" geometric mean, all but Branin | tuned on | held out | pairs won |")
         print("|---|" + "---|" * (len(names) + 4))
-        for other in OTHERS:
+        for other in others:
             ratios, won = {}, []
             for name in names:
                 ours, theirs = regrets(OURS, name, at), regrets(other, name, at)
@@ -214,16 +215,17 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="go on with what this file has")
     parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
+    parser.add_argument("--beside", nargs="*", choices=OTHERS, default=OTHERS)
     arguments = parser.parse_args()
     print(f"python {' '.join(sys.argv)}")
     jobs = [
         (optimizer, name, seed_of(k), TRIALS)
         for optimizer, name, k in itertools.product(
-            (OURS, *OTHERS), arguments.problems, range(arguments.seeds)
+            (OURS, *arguments.beside), arguments.problems, range(arguments.seeds)
         )
     ]
     results = searched(run, jobs, arguments.keep, arguments.jobs)
-    report(results, arguments.problems, arguments.seeds)
+    report(results, arguments.problems, arguments.beside, arguments.seeds)
 
 
 if __name__ == "__main__":
