@@ -161,13 +161,14 @@ def plot(results, seconds, path):
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    grid = np.linspace(0, seconds, 400)
+    grid, last = np.linspace(0, seconds, 400), []
     for (name, label), color in zip(
         OPTIMIZERS.items(), ("#8a8f98", "#2f6fb0", "#d1662a"), strict=True
     ):
         runs = [best_at(results[job], grid) for job in results if job[0] == name]
         low, middle, high = np.percentile(runs, [25, 50, 75], axis=0, method="lower")
         known = np.isfinite(high)
+        last += [low[-1], high[-1]]
         axes.step(grid, middle, where="post", color=color, label=label, linewidth=2)
         axes.fill_between(
             grid[known],
@@ -179,6 +180,8 @@ def plot(results, seconds, path):
             linewidth=0,
         )
     axes.set_yscale("log")
+    # The first epochs are the same for all, and far above.
+    axes.set_ylim(0.8 * min(last), 5 * max(last))
     axes.set_xlabel("seconds of one processor")
     axes.set_ylabel("best val_crossentropy so far")
     axes.grid(alpha=0.3, which="both")
