@@ -21,7 +21,12 @@ class DecoderContract(LayerContract):
     """Promises of a `TokenDecoder`, which `plain` makes from few arguments.
 
     Its `arguments` have mask_zero=True and evaluation="free_running".
+
+    Attributes:
+        context: List of strings. What it depends on besides the tokens, sorted.
     """
+
+    context = []
 
     input_shape = (2, 5)
     is_composed = True
@@ -150,6 +155,9 @@ class DecoderContract(LayerContract):
         decoder = self.built(mask_zero=True)
         found = decoder.generate(6, count=200, temperature=3.0, batch_size=200)
         assert (found.tokens > 0).all()
+        # That of a prompt is left to write.
+        found = decoder.generate(6, prompt=TOKENS)
+        assert (found.tokens > 0).all() and (found.tokens[:, :3] == TOKENS[:, :3]).all()
         outputs = decoder(TOKENS)
         assert (array(outputs._keras_mask) == (TOKENS > 0)).all()
 
@@ -256,6 +264,10 @@ class DecoderContract(LayerContract):
                 "`prompt` must hold tokens below 7. Received: 7",
             ),
             (
+                {"memry": np.ones((3, 2, 4))},
+                "The decoder 'decoder' depends on {}. Received: memry",
+            ),
+            (
                 {"prompt": np.ones((2, 1), int), "memory": np.ones((3, 2, 4))},
                 "All arrays must be of as many sequences. Received: memory of 3, "
                 "prompt of 2",
@@ -263,10 +275,10 @@ class DecoderContract(LayerContract):
         ],
     )
     def test_refuses_to_write(self, options, message):
-        decoder = self.built()
+        decoder = self.plain(name="decoder")
         with pytest.raises(ValueError) as error:
             decoder.generate(**{"length": 4, **options})
-        assert str(error.value) == message
+        assert str(error.value) == message.format(", ".join(self.context))
 
     def test_refuses_to_write_without_weights(self):
         with pytest.raises(ValueError) as error:

@@ -1,14 +1,14 @@
 """Sequences that a decoder writes by itself."""
 
+import inspect
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops, tree
 
-from kdl.models.choices import choose
-
-# Log-probability of what is impossible, of which some can be added up.
-_NEVER = -1e30
+from kdl.checks import check_integer, check_number
+from kdl.models.decoding import sample, search
 
 
 class Generated(NamedTuple):
@@ -29,6 +29,71 @@ class Generated(NamedTuple):
     tokens: Any
     lengths: Any
     scores: Any
+
+
+def generate(
+    decoder,
+    length,
+    prompt,
+    count,
+    end_token,
+    choice,
+    beams,
+    length_penalty,
+    seed,
+    batch_size,
+    context,
+):
+    """Has a decoder write; `TokenDecoder.generate` says what the arguments are.
+
+    Args:
+        decoder: `TokenDecoder`.
+        length: Integer in `[1, inf)`.
+        prompt: Optional integer array `(sequences, steps)`.
+        count: Integer in `[1, inf)`.
+        end_token: Optional integer.
+        choice: Dict of `temperature`, `top_k` and `top_p`.
+        beams: Integer in `[1, inf)`.
+        length_penalty: Float in `[0, inf)`.
+        seed: Integer in `[0, inf)`.
+        batch_size: Integer in `[1, inf)`.
+        context: Dict of arrays.
+
+    Returns:
+        `Generated`, of NumPy arrays.
+    """
+    check_integer("length", length, "[1, inf)")
+    _check_choice(decoder.vocabulary_size, **choice)
+    if end_token is not None:
+        last = decoder.vocabulary_size - 1
+        check_integer("end_token", end_token, f"[0, {last}]")
+    check_integer("beams", beams, "[1, inf)")
+    check_number("length_penalty", length_penalty, "[0, inf)")
+    if choice["temperature"] and beams > 1:
+        raise ValueError(
+            "A beam search draws nothing: give `generate` `beams` or `temperature`. "
+            f"Received: beams={beams}, temperature={choice['temperature']}"
+        )
+    context = _checked_context(decoder, context)
+    given = _given(decoder, length, prompt, count, context)
+    rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
+    if not decoder.built:
+        raise ValueError(
+            f"The decoder {decoder.name!r} has no weights yet. Call it, or fit the "
+            "model that it is in, before it is to write."
+        )
+    made = decoder.generators.made
+    # By its length too, which TensorFlow would take for one that varies.
+    key = (length, *choice.values(), end_token, beams, length_penalty)
+    if key not in made:
+        made[key] = Generator(decoder, end_token, choice, beams, length_penalty)
+    draws = rng.random(given.shape, "float32")
+    written = made[key].predict(
+        {"given": given, "draws": draws, "context": context},
+        batch_size=batch_size,
+        verbose=0,
+    )
+    return Generated(**written)
 
 
 class Generator(keras.Model):
@@ -59,152 +124,82 @@ class Generator(keras.Model):
     def call(self, inputs):
         given, draws = inputs["given"], inputs["draws"]
         context = inputs["context"]
+        options = (self.decoder, given, context, self.end_token)
         if self.beams == 1:
-            written = sample(
-                self.decoder, given, context, self.end_token, draws, self.choice
-            )
+            written = sample(*options, draws, self.choice)
         else:
-            written = search(
-                self.decoder,
-                given,
-                context,
-                self.end_token,
-                self.beams,
-                self.length_penalty,
+            written = search(*options, self.beams, self.length_penalty)
+        return Generated(*written)._asdict()
+
+
+class Generators:
+    """Models that hold a decoder, which it must not save as parts of itself."""
+
+    def __init__(self):
+        self.made = {}
+
+    def __reduce__(self):
+        return Generators, ()
+
+
+def _check_choice(size, temperature, top_k, top_p):
+    check_number("temperature", temperature, "[0, inf)")
+    if top_k is not None:
+        check_integer("top_k", top_k, f"[1, {size}]")
+    if top_p is not None:
+        check_number("top_p", top_p, "(0, 1]")
+    if not temperature and not (top_k is None and top_p is None):
+        raise ValueError(
+            "`top_k` and `top_p` choose among tokens to draw, which takes a "
+            "`temperature` above 0, such as 1.0. Received: temperature=0.0"
+        )
+
+
+def _checked_context(decoder, context):
+    """What the decoder depends on as NumPy arrays."""
+    taken = inspect.signature(decoder.call).parameters.keys() - {"tokens", "training"}
+    for name in context:
+        if name not in taken:
+            raise ValueError(
+                f"The decoder {decoder.name!r} depends on {', '.join(sorted(taken))}. "
+                f"Received: {name}"
             )
-        return written._asdict()
-
-
-def sample(decoder, given, context, end_token=None, draws=None, choice=None):
-    """Has a decoder write token by token.
-
-    Args:
-        decoder: `TokenDecoder`.
-        given: Int32 tensor `(batch, length)` of tokens to begin with, and -1.
-        context: Dict. Of the decoder.
-        end_token: Optional integer.
-        draws: Optional float tensor `(batch, length)` to choose by.
-        choice: Optional dict of arguments of `choose`; the likeliest by default.
-
-    Returns:
-        `Generated`, of tensors.
-    """
-    batch, length = ops.shape(given)
-    none = ops.zeros_like(given[:, 0])
-    before = {
-        "step": ops.zeros((), "int32"),
-        "state": decoder.begin(batch, length, context),
-        "tokens": ops.zeros_like(given),
-        "last": none + decoder.start,
-        "ended": none > 0,
-        "lengths": none,
-        "scores": ops.cast(none, "float32"),
+    return {
+        name: tree.map_structure(_array, value)
+        for name, value in context.items()
+        if value is not None
     }
 
-    def write(step, state, tokens, last, ended, lengths, scores):
-        logits, state = decoder.advance(state, last, step)
-        said = ops.take(given, step, axis=1)
-        is_free = ops.logical_and(said < 0, ops.logical_not(ended))
-        draw = None if draws is None else ops.take(draws, step, axis=1)
-        last = ops.where(said < 0, choose(logits, draw, **(choice or {})), said)
-        gain = ops.take_along_axis(_log_softmax(logits), last[:, None], axis=1)
-        scores = scores + ops.where(is_free, gain[:, 0], 0)
-        last = ops.where(ended, 0, last)
-        lengths = lengths + ops.where(ended, 0, 1)
-        tokens = ops.slice_update(tokens, (0, step), last[:, None])
-        if end_token is not None:
-            ends = ops.logical_and(is_free, last == end_token)
-            ended = ops.logical_or(ended, ends)
-        return step + 1, state, tokens, last, ended, lengths, scores
 
-    after = _repeat(write, before, length, end_token is not None)
-    return Generated(after["tokens"], after["lengths"], after["scores"])
-
-
-def search(decoder, given, context, end_token, beams, length_penalty):
-    """Keeps the likeliest beginnings of each sequence, token by token.
-
-    Args:
-        decoder: `TokenDecoder`.
-        given: Int32 tensor `(batch, length)` of tokens to begin with, and -1.
-        context: Dict. Of the decoder.
-        end_token: Optional integer.
-        beams: Integer in `[2, inf)`. Number of beginnings.
-        length_penalty: Float in `[0, inf)`.
-
-    Returns:
-        `Generated`, of tensors.
-    """
-    batch, length = ops.shape(given)
-    size = decoder.vocabulary_size
-    numbers = ops.arange(beams, dtype="int32")
-    none = ops.zeros_like(given[:, :1]) + ops.zeros_like(numbers)
-    tokens, rows = ops.arange(size, dtype="int32"), ops.arange(batch, dtype="int32")
-    before = {
-        "step": ops.zeros((), "int32"),
-        "state": decoder.begin(
-            batch * beams,
-            length,
-            tree.map_structure(lambda x: ops.repeat(x, beams, axis=0), context),
-        ),
-        "tokens": ops.zeros_like(given)[:, None] + none[..., None],
-        "last": none + decoder.start,
-        "ended": none > 0,
-        "lengths": none,
-        # All begin alike, so that only one counts.
-        "scores": ops.where(none + numbers > 0, _NEVER, 0.0),
-    }
-
-    def write(step, state, written, last, ended, lengths, scores):
-        logits, state = decoder.advance(state, ops.reshape(last, (-1,)), step)
-        gains = ops.reshape(_log_softmax(logits), (-1, beams, size))
-        said = ops.take(given, step, axis=1)[:, None, None]
-        gains = ops.where(said < 0, gains, ops.where(tokens == said, 0.0, _NEVER))
-        # After its end, a sequence goes on with nothing but padding, for free.
-        padding = ops.where(tokens == 0, 0.0, _NEVER)
-        gains = ops.where(ended[..., None], padding, gains)
-        totals = ops.reshape(scores[..., None] + gains, (-1, beams * size))
-        scores, found = ops.top_k(totals, beams)
-        found = ops.cast(found, "int32")
-        parent, last = found // size, found % size
-        places = ops.reshape(rows[:, None] * beams + parent, (-1,))
-        state = tree.map_structure(lambda x: ops.take(x, places, axis=0), state)
-        written = ops.take_along_axis(written, parent[..., None], axis=1)
-        written = ops.slice_update(written, (0, 0, step), last[..., None])
-        ended = ops.take_along_axis(ended, parent, axis=1)
-        lengths = ops.take_along_axis(lengths, parent, axis=1)
-        lengths = lengths + ops.where(ended, 0, 1)
-        if end_token is not None:
-            ends = ops.logical_and(last == end_token, said[..., 0] < 0)
-            ended = ops.logical_or(ended, ends)
-        return step + 1, state, written, last, ended, lengths, scores
-
-    after = _repeat(write, before, length, end_token is not None)
-    long = ops.cast(after["lengths"], "float32")
-    scores = after["scores"] / ((5 + long) / 6) ** length_penalty
-    best = ops.cast(ops.argmax(scores, axis=1), "int32")[:, None]
-    written = ops.take_along_axis(after["tokens"], best[..., None], axis=1)[:, 0]
-    lengths, scores = (
-        ops.take_along_axis(x, best, axis=1)[:, 0] for x in (after["lengths"], scores)
-    )
-    return Generated(written, lengths, scores)
+def _given(decoder, length, prompt, count, context):
+    """Array `(sequences, length)` of what is given, and -1 where it is not."""
+    counts = {name: len(tree.flatten(x)[0]) for name, x in context.items()}
+    if prompt is not None:
+        prompt = np.asarray(prompt)
+        is_fine = prompt.ndim == 2 and prompt.dtype.kind in "iu"
+        if not is_fine or prompt.shape[1] > length:
+            raise ValueError(
+                "`prompt` must be integers of shape (sequences, steps), with at most "
+                f"`length`={length} steps. Received: {prompt.dtype} {prompt.shape}"
+            )
+        if prompt.size and prompt.max() >= decoder.vocabulary_size:
+            raise ValueError(
+                f"`prompt` must hold tokens below {decoder.vocabulary_size}. "
+                f"Received: {prompt.max()}"
+            )
+        counts["prompt"] = len(prompt)
+    if len(set(counts.values())) > 1:
+        received = ", ".join(f"{name} of {n}" for name, n in counts.items())
+        raise ValueError(
+            f"All arrays must be of as many sequences. Received: {received}"
+        )
+    count = next(iter(counts.values()), check_integer("count", count, "[1, inf)"))
+    given = np.full((count, length), -1, "int32")
+    if prompt is not None:
+        is_free = prompt < (1 if decoder.mask_zero else 0)
+        given[:, : prompt.shape[1]] = np.where(is_free, -1, prompt)
+    return given
 
 
-def _repeat(write, before, length, ends):
-    """Writes step by step, until all have ended, if they do."""
-    names, state = list(before), tuple(before.values())
-    if ends:
-
-        def goes_on(step, *rest):
-            state = dict(zip(names, (step, *rest), strict=True))
-            some = ops.logical_not(ops.all(state["ended"]))
-            return ops.logical_and(step < length, some)
-
-        state = ops.while_loop(goes_on, write, state)
-    else:
-        state = ops.fori_loop(0, length, lambda _, state: write(*state), state)
-    return dict(zip(names, state, strict=True))
-
-
-def _log_softmax(logits):
-    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+def _array(x):
+    return ops.convert_to_numpy(x) if ops.is_tensor(x) else np.asarray(x)

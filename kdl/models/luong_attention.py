@@ -34,6 +34,7 @@ class LuongAttention(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.supports_masking = True
 
     def build(self, query_shape, memory_shape):
         features = query_shape[-1]

@@ -2,13 +2,13 @@
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
 from kdl.layers.concrete import is_concrete
 from kdl.models.before import Before
 from kdl.models.choices import choose
-from kdl.models.generation import Generated, Generator
+from kdl.models.generation import Generators, generate
 from kdl.schedules import now, number
 
 EVALUATIONS = ("teacher_forcing", "free_running")
@@ -71,7 +71,7 @@ class TokenDecoder(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=2)
-        self._generators = _Generators()
+        self.generators = Generators()
 
     def build_ends(self, features, embeddings_initializer="uniform"):
         """Makes the embedding, and the head on features of a size."""
@@ -181,7 +181,7 @@ class TokenDecoder(keras.layers.Layer):
         Args:
             length: Integer in `[1, inf)`. Most tokens of a sequence, with its prompt.
             prompt: Optional integer array `(sequences, steps)` of tokens to begin with.
-                A negative number is a token that is left to write.
+                A negative number, or with `mask_zero` padding, is left to write.
             count: Integer in `[1, inf)`. Number of sequences, where no array tells.
             end_token: Optional integer. Token that ends a sequence. Defaults to
                 `None`: all have the full length.
@@ -203,58 +203,22 @@ class TokenDecoder(keras.layers.Layer):
             `kdl.models.Generated`, of NumPy arrays.
 
         Raises:
-            ValueError: If an argument is outside its interval, or if arrays differ in
-                their number of sequences.
+            ValueError: If an argument is outside its interval or is none that the
+                decoder takes, or if arrays differ in their number of sequences.
         """
-        check_integer("length", length, "[1, inf)")
-        if not self.built:
-            raise ValueError(
-                f"The decoder {self.name!r} has no weights yet. Call it, or fit the "
-                "model that it is in, before it is to write."
-            )
-        size = self.vocabulary_size
-        if end_token is not None:
-            check_integer("end_token", end_token, f"[0, {size - 1}]")
-        check_number("temperature", temperature, "[0, inf)")
-        if top_k is not None:
-            check_integer("top_k", top_k, f"[1, {size}]")
-        if top_p is not None:
-            check_number("top_p", top_p, "(0, 1]")
-        check_integer("beams", beams, "[1, inf)")
-        check_number("length_penalty", length_penalty, "[0, inf)")
-        if not temperature and not (top_k is None and top_p is None):
-            raise ValueError(
-                "`top_k` and `top_p` choose among tokens to draw, which takes a "
-                "`temperature` above 0, such as 1.0. Received: temperature=0.0"
-            )
-        if temperature and beams > 1:
-            raise ValueError(
-                "A beam search draws nothing: give `generate` `beams` or "
-                f"`temperature`. Received: beams={beams}, temperature={temperature}"
-            )
-        context = {
-            name: tree.map_structure(_array, value)
-            for name, value in context.items()
-            if value is not None
-        }
-        given = self._given(length, prompt, count, context)
-        rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
-        choice = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-        made = self._generators.made
-        # By its length too, which TensorFlow would take for one that varies.
-        key = (length, *choice.values(), end_token, beams, length_penalty)
-        if key not in made:
-            made[key] = Generator(self, end_token, choice, beams, length_penalty)
-        written = made[key].predict(
-            {
-                "given": given,
-                "draws": rng.random(given.shape, "float32"),
-                "context": context,
-            },
-            batch_size=batch_size,
-            verbose=0,
+        return generate(
+            self,
+            length,
+            prompt,
+            count,
+            end_token,
+            {"temperature": temperature, "top_k": top_k, "top_p": top_p},
+            beams,
+            length_penalty,
+            seed,
+            batch_size,
+            context,
         )
-        return Generated(**written)
 
     def get_config(self):
         return {
@@ -306,46 +270,3 @@ class TokenDecoder(keras.layers.Layer):
                     "is nothing else. Leave it out."
                 )
         return None
-
-    def _given(self, length, prompt, count, context):
-        """Array `(sequences, length)` of what is given, and -1 where it is not."""
-        counts = {name: len(tree.flatten(x)[0]) for name, x in context.items()}
-        if prompt is not None:
-            prompt = np.asarray(prompt)
-            is_fine = prompt.ndim == 2 and prompt.dtype.kind in "iu"
-            if not is_fine or prompt.shape[1] > length:
-                raise ValueError(
-                    "`prompt` must be integers of shape (sequences, steps), with at "
-                    f"most `length`={length} steps. Received: {prompt.dtype} "
-                    f"{prompt.shape}"
-                )
-            if prompt.size and prompt.max() >= self.vocabulary_size:
-                raise ValueError(
-                    f"`prompt` must hold tokens below {self.vocabulary_size}. "
-                    f"Received: {prompt.max()}"
-                )
-            counts["prompt"] = len(prompt)
-        if len(set(counts.values())) > 1:
-            received = ", ".join(f"{name} of {n}" for name, n in counts.items())
-            raise ValueError(
-                f"All arrays must be of as many sequences. Received: {received}"
-            )
-        count = next(iter(counts.values()), check_integer("count", count, "[1, inf)"))
-        given = np.full((count, length), -1, "int32")
-        if prompt is not None:
-            given[:, : prompt.shape[1]] = np.maximum(prompt, -1)
-        return given
-
-
-class _Generators:
-    """Models that hold a decoder, which it must not save as parts of itself."""
-
-    def __init__(self):
-        self.made = {}
-
-    def __reduce__(self):
-        return _Generators, ()
-
-
-def _array(x):
-    return ops.convert_to_numpy(x) if ops.is_tensor(x) else np.asarray(x)

@@ -9,7 +9,7 @@ from kdl.layers import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from kdl.models.generation import sample
+from kdl.models.decoding import sample
 from kdl.models.gradients import no_gradient
 from kdl.models.token_decoder import TokenDecoder
 from kdl.schedules import number
@@ -190,8 +190,8 @@ class TransformerDecoder(TokenDecoder):
 
     def free(self, true, before, mask, context):
         # In passes, tokens would be those of a step before; here each waits for them.
-        written = sample(self, ops.zeros_like(true) - 1, context)
-        return self.forced(before(written.tokens, self.start), mask, context, False)
+        own, *_ = sample(self, ops.zeros_like(true) - 1, context)
+        return self.forced(before(own, self.start), mask, context, False)
 
     def begin(self, batch, length, context):
         memory, mask = self._memory(context), context.get("memory_mask")

@@ -9,6 +9,7 @@ from kdl.models import ProfessorForcing, TransformerDecoder
 
 class TestTransformerDecoder(DecoderContract):
     component = TransformerDecoder
+    context = ["memory", "memory_mask"]
     arguments = {
         "vocabulary_size": SIZE,
         "embedding_dim": 4,
