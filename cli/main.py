@@ -11,15 +11,9 @@ from kdl_cli import backends, reports
 from kdl_cli.options import (
     Backend,
     CompareOptions,
-    Data,
-    Epochs,
-    Hp,
-    Recipe,
+    RunOptions,
     SearchOptions,
-    Seed,
-    Set,
     SweepOptions,
-    Wandb,
     takes,
 )
 
@@ -66,26 +60,14 @@ def describe(
 
 
 @app.command()
-def run(
-    recipe: Recipe,
-    set_: Set = None,
-    hp: Hp = None,
-    data: Data = None,
-    epochs: Epochs = None,
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
-    ] = None,
-    wandb: Wandb = None,
-    backend: Backend = None,
-):
+@takes(RunOptions)
+def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
     with refusals():
-        start(backend)
+        start(options.backend)
         from kdl_cli.training import Training
 
-        training = Training(recipe, data, epochs, seed, out, hp, set_ or [], wandb)
+        training = Training(options)
     training.perform(console)
 
 

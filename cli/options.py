@@ -69,6 +69,24 @@ def takes(options):
 
 
 @dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What `kdl run` takes; the help of each option says what it is."""
+
+    recipe: Recipe
+    set_: Set = None
+    hp: Hp = None
+    data: Data = None
+    epochs: Epochs = None
+    seed: Seed = 0
+    out: Annotated[
+        Path | None,
+        typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
+    ] = None
+    wandb: Wandb = None
+    backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
 class SweepOptions:
     """What `kdl lr` takes; the help of each option says what it is."""
 

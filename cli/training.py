@@ -3,11 +3,9 @@
 import json
 
 import keras
-import numpy as np
 
 from kdl import recipes
 from kdl.callbacks import LogNumbers, WandbLogger
-from kdl.callbacks.prediction_figures import confusion_figure
 from kdl.files import write_json
 from kdl_cli import catalogue, figures, folders, reports
 from kdl_cli.progress import EpochProgress, Record
@@ -17,34 +15,28 @@ class Training:
     """A training that has been found possible, in a folder of its own.
 
     Args:
-        recipe: String. Name of a recipe.
-        data: Optional string. Source of data, as the recipe takes it.
-        epochs: Optional integer.
-        seed: Integer.
-        out: Optional `Path` of the folder.
-        hp: Optional `Path` of a file of hyperparameters, or of the folder it is in.
-        changes: List of strings `name=value`.
-        wandb: Optional string. Mode of W&B.
+        options: `RunOptions`.
 
     Raises:
         ValueError: If one of these cannot be. Nothing is written then.
     """
 
-    def __init__(self, recipe, data, epochs, seed, out, hp, changes, wandb):
-        self.recipe = make(recipe, data)
-        self.hp = hyperparameters(self.recipe, recipe, hp, changes)
+    def __init__(self, options):
+        name, changes = options.recipe, options.set_ or []
+        self.recipe = make(name, options.data)
+        self.hp = hyperparameters(self.recipe, name, options.hp, changes)
         # Refuses a mode that there is not before anything is written.
-        logger = WandbLogger("kdl", mode=wandb) if wandb else None
+        logger = WandbLogger("kdl", mode=options.wandb) if options.wandb else None
         self.settings = {
             "kind": "run",
-            **settings(self.recipe, recipe, epochs, seed),
+            **settings(self.recipe, name, options.epochs, options.seed),
         }
-        folders.check_free(out)
+        folders.check_free(options.out)
         # Loads them, perhaps over a network; all else has been checked.
         self.data = self.recipe.data()
-        self.folder = folders.Folder(folders.create(out, recipe), self.settings)
+        self.folder = folders.Folder(folders.create(options.out, name), self.settings)
         self.folder.begin()
-        self.folder.write_hyperparameters(recipe, self.hp.values)
+        self.folder.write_hyperparameters(name, self.hp.values)
         if logger:
             path = self.folder.path
             logger.name, logger.directory = path.name, path
@@ -137,9 +129,9 @@ def test(recipe, model, folder, console):
     scores = model.evaluate(**data, verbose=0, return_dict=True)
     write_json(folder.path / reports.RESULTS, {"test": scores})
     folder.write_model(model)
-    predicted = np.argmax(model.predict(data["x"], verbose=0), axis=-1)
-    figure = confusion_figure(data["y"], predicted, title="Test set")
-    folder.write_figure("confusion_matrix.png", figure)
+    for name, part in recipe.examine(model).items():
+        write = folder.write_rows if name.endswith(".csv") else folder.write_figure
+        write(name, part)
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
     console.print(f"Test set, {len(data['y'])} examples: {line}")
     console.print(folder.listing())

@@ -10,6 +10,7 @@ from keras import layers
 
 from kdl import spaces
 from kdl.callbacks import EarlyStopping, Resume
+from kdl.callbacks.prediction_figures import confusion_figure
 from kdl.data import Batches, RandomAffine, load
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
@@ -190,6 +191,13 @@ class Digits(keras_tuner.HyperModel):
             callbacks=[*stop, *callbacks],
             **kwargs,
         )
+
+    def examine(self, model):
+        """What a model makes of the test set, as pictures by file name."""
+        x, y = self.splits.test
+        predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
+        figure = confusion_figure(y, predicted, title="Test set")
+        return {"confusion_matrix.png": figure}
 
     def _stop(self, p, validation_data):
         if validation_data is None:

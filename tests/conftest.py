@@ -6,8 +6,16 @@ from pathlib import Path
 import keras
 import pytest
 
-# Where many small models are compiled, each for a few steps.
-QUICKLY = ("callbacks", "layers", "models")
+# Where many small models are compiled, or large ones, each for a few steps.
+QUICKLY = (
+    "callbacks",
+    "layers",
+    "models",
+    *(
+        f"test_{name}.py"
+        for name in ("arithmetic", "dates", "forecast", "language_model")
+    ),
+)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -920,11 +920,8 @@ class RecipeContract:
 
     def data(self):
         data = self.recipe.data()
-        return {
-            **data,
-            "x": data["x"][: self.examples],
-            "y": data["y"][: self.examples],
-        }
+        some = {name: leading(data[name], self.examples) for name in ("x", "y")}
+        return {**data, **some}
 
     def test_defaults_learn(self, tmp_path):
         keras.utils.set_random_seed(0)
@@ -932,17 +929,18 @@ class RecipeContract:
         objective = self.recipe.objective
         first, *_, last = history.history[objective.name]
         assert last < first if objective.direction == "min" else last > first
-        test = self.recipe.test_data()
+        test = leading(self.recipe.test_data(), 256)
         scores = model.evaluate(**test, verbose=0, return_dict=True)
         assert objective.name.removeprefix("val_") in scores
         model.save(tmp_path / "model.keras")
-        x = test["x"][:8]
-        np.save(tmp_path / "x.npy", x)
+        x = leading(test["x"], 8)
+        inputs = x if isinstance(x, dict) else {"": x}
+        np.savez(tmp_path / "x.npz", **inputs)
         # In a process that has imported kdl, but no recipe.
         code = (
             "import sys, keras, kdl, numpy as np; folder = sys.argv[1];"
             "model = keras.saving.load_model(folder + '/model.keras');"
-            "outputs = model(np.load(folder + '/x.npy'));"
+            "x = dict(np.load(folder + '/x.npz')); outputs = model(x.get('', x));"
             "np.save(folder + '/y.npy', keras.ops.convert_to_numpy(outputs));"
             "assert 'kdl.recipes' not in sys.modules"
         )
@@ -953,6 +951,8 @@ class RecipeContract:
         fit = inspect.signature(self.recipe.fit).parameters
         assert fit["epochs"].default == self.recipe.epochs >= 1
         assert "seed" in fit
+        # What it makes of the test set, and in which file it belongs.
+        assert callable(self.recipe.examine)
         # A recipe by name, on a source by name.
         assert isinstance(type(self.recipe)().source, str)
         assert type(self.recipe)("gallery").source == "gallery"
@@ -980,6 +980,11 @@ class RecipeContract:
         assert space == {hp.name for hp in tuner.oracle.get_space().space}
         (best,) = tuner.get_best_hyperparameters()
         run(self.recipe, **self.data(), hp=best, epochs=1, verbose=0)
+
+
+def leading(data, count):
+    """The first examples of an array, or of a structure of arrays."""
+    return keras.tree.map_structure(lambda part: part[:count], data)
 
 
 def normal(shape, dtype="float32"):

@@ -1,0 +1,158 @@
+"""Forecast a series, many steps ahead."""
+
+import functools
+
+import keras
+import keras_tuner
+import numpy as np
+from keras import layers
+
+from kdl.data import load
+from kdl.layers import Clock
+from kdl.models import RecurrentForecaster
+from kdl.recipes import sequences
+
+
+class Forecast(keras_tuner.HyperModel):
+    """Encoder and forecaster that predict a series many steps ahead, one by one.
+
+    The encoder reads the steps that are known. The forecaster is trained by one of the
+    strategies `"teacher_forcing"`, `"scheduled_sampling"`, `"always_own"`,
+    `"professor_forcing"` and `"curriculum"`, from windows of small loss to all.
+    Validation and test are free-running, as in use: each prediction is made from those
+    before it.
+
+    Args:
+        source: What to learn, as `kdl.data.load` takes it: `"mackey_glass"`, or a
+            `kdl.data.Splits` of float arrays of shapes `(windows, history, features)`
+            and `(windows, horizon, features)`, scaled to about mean 0 and variance 1.
+            Loaded when it is first needed. Defaults to `"mackey_glass"`.
+        seed: Integer in `[0, 2**32)`. Draws the source. Defaults to `0`.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Forecast()
+    >>> data = recipe.data()
+    >>> x = {name: part[:64] for name, part in data["x"].items()}
+    >>> model, history = kdl.recipes.run(recipe, x=x, y=data["y"][:64], epochs=1)
+    """
+
+    objective = keras_tuner.Objective("val_rmse", "min")
+    epochs = 20
+
+    def __init__(self, source="mackey_glass", seed=0):
+        super().__init__(name="forecast")
+        self.source, self.seed = source, seed
+
+    @functools.cached_property
+    def splits(self):
+        """`kdl.data.Splits` of the source."""
+        splits = load(self.source, self.seed)
+        for part in splits:
+            x, y = map(np.asarray, part)
+            if not (x.ndim == y.ndim == 3 and x.shape[::2] == y.shape[::2]):
+                raise ValueError(
+                    "`source` must hold series of shapes (windows, history, features) "
+                    "and (windows, horizon, features). Received: "
+                    f"{x.dtype} {x.shape} and {y.dtype} {y.shape}"
+                )
+        return splits
+
+    def data(self):
+        """Keyword arguments of `model.fit`: the training and the validation set."""
+        x, y = self._inputs(self.splits.train)
+        return {"x": x, "y": y, "validation_data": self._inputs(self.splits.validation)}
+
+    def test_data(self):
+        """Keyword arguments of `model.evaluate`: the test set."""
+        x, y = self._inputs(self.splits.test)
+        return {"x": x, "y": y}
+
+    def _inputs(self, part):
+        past, future = (np.asarray(array, "float32") for array in part)
+        return {"past": past, "future": future}, future
+
+    def space(self, hp):
+        """The whole search space. Its defaults are the recipe."""
+        p = sequences.strategy_space(hp, "always_own")
+        p.units = hp.Int("units", 16, 128, step=2, sampling="log", default=64)
+        p.batch_size = hp.Choice("batch_size", [32, 64, 128], default=64)
+        p.learning_rate = hp.Float(
+            "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
+        )
+        p.patience = hp.Int("patience", 3, 30, default=10)
+        return p
+
+    def build(self, hp):
+        p = self.space(hp)
+        features = np.shape(self.splits.train[0])[-1]
+        inputs = {
+            name: keras.Input((None, features), name=name)
+            for name in ("past", "future")
+        }
+        x = Clock(name="clock")(inputs)
+        state = layers.GRU(p.units)(x["past"])
+        forecaster = RecurrentForecaster(
+            layers.GRUCell(p.units), features, name="decoder", **sequences.feeding(p)
+        )
+        outputs = forecaster(x["future"], first=x["past"][:, -1], initial_state=state)
+        model = keras.Model(inputs, outputs)
+        model.compile(
+            optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
+            loss="mse",
+            metrics=[
+                keras.metrics.RootMeanSquaredError("rmse"),
+                keras.metrics.MeanAbsoluteError("mae"),
+            ],
+        )
+        return model
+
+    def fit(
+        self,
+        hp,
+        model,
+        x,
+        y,
+        *,
+        validation_data=None,
+        initial_epoch=0,
+        epochs=epochs,
+        seed=0,
+        callbacks=None,
+        **kwargs,
+    ):
+        """Fits a model by its strategy, in one cycle from `initial_epoch` to `epochs`.
+
+        The arguments are those of `model.fit`, and `seed`, which draws the order. The
+        batch size is a hyperparameter.
+        """
+        return sequences.fit(
+            self.space(hp),
+            model,
+            x,
+            y,
+            objective=self.objective,
+            difficulty="loss",
+            validation_data=validation_data,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            seed=seed,
+            callbacks=callbacks,
+            **kwargs,
+        )
+
+    def examine(self, model):
+        """What a model makes of the test set, as pictures and tables by file name."""
+        x, y = self._inputs(self.splits.test)
+        errors = {}
+        for evaluation in ("teacher_forcing", "free_running"):
+            outputs = sequences.predictions(model, evaluation, x)
+            errors[evaluation] = np.sqrt(((outputs - y) ** 2).mean(axis=(0, 2)))
+        rows = [
+            {"step": step, **{name: float(e[step - 1]) for name, e in errors.items()}}
+            for step in range(1, y.shape[1] + 1)
+        ]
+        figure = sequences.errors_figure(
+            errors, "root mean squared error", "step ahead"
+        )
+        return {"errors.png": figure, "errors.csv": rows}

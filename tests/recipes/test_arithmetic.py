@@ -1,0 +1,24 @@
+from contracts import RecipeContract, leading
+
+from kdl.recipes import Arithmetic
+
+
+class TestArithmetic(RecipeContract):
+    recipe = Arithmetic()
+    epochs = 2
+    examples = 512
+
+    def data(self):
+        data = super().data()
+        return {**data, "validation_data": leading(data["validation_data"], 64)}
+
+    def test_learns_sums(self):
+        data = self.recipe.data()
+        text, total = (
+            characters.decode(tokens)[0]
+            for characters, tokens in zip(
+                self.recipe.characters, (data["x"]["source"], data["y"]), strict=True
+            )
+        )
+        a, b = map(int, text.split("+"))
+        assert a + b == int(total)
