@@ -34,14 +34,14 @@ def compare(title, arms, seeds, digits=3):
     base, *others = arms
     print(f"| arm | mean of {seeds} seeds | interval | beside {base} | interval | |")
     print("|---|---|---|---|---|---|")
-    mean, (low, high) = _interval(scores[base])
+    mean, (low, high) = interval(scores[base])
     print(
         f"| {base} | {mean:.{digits}f} | {low:.{digits}f} to {high:.{digits}f} | | | |"
     )
     for name in others:
-        mean, (low, high) = _interval(scores[name])
+        mean, (low, high) = interval(scores[name])
         differences = np.subtract(scores[name], scores[base])
-        difference, (least, most) = _interval(differences)
+        difference, (least, most) = interval(differences)
         verdict = "no difference seen"
         if least > 0 or most < 0:
             verdict = "higher" if least > 0 else "lower"
@@ -65,7 +65,8 @@ def chosen(train, options):
     return max(results, key=lambda result: result[0])[1]
 
 
-def _interval(values):
+def interval(values):
+    """Mean of values, and its interval of 95 %."""
     mean = np.mean(values)
     half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
     return mean, (mean - half, mean + half)
