@@ -23,6 +23,7 @@ class Generated(NamedTuple):
     Example:
 
     >>> decoder = kdl.models.RecurrentDecoder(keras.layers.GRUCell(8), 10, 4)
+    >>> logits = decoder(np.ones((1, 5), "int32"))
     >>> tokens, lengths, scores = decoder.generate(5, batch_size=2)
     """
 

@@ -20,9 +20,8 @@ class TransformerDecoder(TokenDecoder):
     """Predicts each token of a sequence from those before it, by a Transformer.
 
     It is `kdl.models.RecurrentDecoder` with attention in the place of a cell, where it
-    is said what scheduled sampling is for. As a Transformer sees all tokens of a
-    sequence at once, its own are those that it predicts in a pass before, on the true
-    ones:
+    is said what scheduled sampling is for. A Transformer sees all tokens of a sequence
+    at once, so that its own are those that it predicts in a pass before:
 
         own = choose(logits(tokens moved by one))
         fed = tokens moved by one where a coin says so, elsewhere own moved by one
