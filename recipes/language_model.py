@@ -109,40 +109,16 @@ class LanguageModel(keras_tuner.HyperModel):
         )
         return model
 
-    def fit(
-        self,
-        hp,
-        model,
-        x,
-        y,
-        *,
-        validation_data=None,
-        initial_epoch=0,
-        epochs=epochs,
-        seed=0,
-        callbacks=None,
-        **kwargs,
-    ):
+    def fit(self, hp, model, x, y, *, epochs=epochs, seed=0, **options):
         """Fits a model by its strategy, in one cycle from `initial_epoch` to `epochs`.
 
         The arguments are those of `model.fit`, and `seed`, which draws the order. The
         batch size is a hyperparameter.
         """
-        return sequences.fit(
-            self.space(hp),
-            model,
-            x,
-            y,
-            objective=self.objective,
-            # All texts have one length.
-            difficulty="loss",
-            validation_data=validation_data,
-            initial_epoch=initial_epoch,
-            epochs=epochs,
-            seed=seed,
-            callbacks=callbacks,
-            **kwargs,
-        )
+        # All texts have one length.
+        options |= {"objective": self.objective, "difficulty": "loss"}
+        p = self.space(hp)
+        return sequences.fit(p, model, x, y, epochs=epochs, seed=seed, **options)
 
     def examine(self, model):
         """What a model makes of the test set, as pictures and tables by file name."""

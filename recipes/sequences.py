@@ -65,11 +65,11 @@ def fit(
     *,
     objective,
     difficulty,
-    validation_data,
-    initial_epoch,
     epochs,
     seed,
-    callbacks,
+    validation_data=None,
+    initial_epoch=0,
+    callbacks=None,
     **kwargs,
 ):
     """Fits a model by the strategy of `p`, in one cycle of the learning rate.
@@ -82,16 +82,22 @@ def fit(
         y: Targets.
         objective: `keras_tuner.Objective`, for early stopping.
         difficulty: Of a `Curriculum`: `"length"`, or `"loss"`.
-        validation_data: Optional tuple, as of `fit`.
-        initial_epoch: Integer.
         epochs: Integer.
         seed: Integer. Draws the order of the examples.
+        validation_data: Optional tuple, as of `fit`.
+        initial_epoch: Integer.
         callbacks: Optional list.
         **kwargs: Other arguments of `model.fit`.
 
     Returns:
         What `model.fit` does.
+
+    Raises:
+        ValueError: If an argument of `model.fit` is given that this one decides.
     """
+    for name in ("batch_size", "sample_weight", "shuffle", "validation_split"):
+        if name in kwargs:
+            raise ValueError(f"A recipe of sequences takes no `{name}` in `fit`")
     options = {"drop_remainder": True, "epoch": initial_epoch}
     if p.strategy == "curriculum" and difficulty == "length":
         batches = BucketedBatches(x, y, p.batch_size, seed, **options)

@@ -143,6 +143,12 @@ class TestDates(RecipeContract):
             label = evaluation.replace("_", " ")
             np.testing.assert_allclose(lines[label], desired)
 
+    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "sample_weight"])
+    def test_refuses_what_it_would_ignore(self, name):
+        with pytest.raises(ValueError) as error:
+            run(self.recipe, **self.data(), **{name: 1})
+        assert str(error.value) == f"A recipe of sequences takes no `{name}` in `fit`"
+
     def test_refuses_what_are_no_texts(self):
         numbers = np.zeros((4, 8, 8, 1)), np.zeros(4, int)
         with pytest.raises(ValueError) as error:
