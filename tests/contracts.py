@@ -565,6 +565,11 @@ class LayerContract(SavedContract):
         """The layer, or a model with it that takes a tensor and returns a tensor."""
         return layer
 
+    def batch(self):
+        """Two examples, an array of floats, as a model is given that Keras exports."""
+        shape = (2, *self.input_shape[1:])
+        return np.random.default_rng(0).normal(size=shape).astype("float32")
+
     def test_shapes_agree(self):
         layer, shape = self.wrap(self.make()), (None, *self.input_shape[1:])
         symbolic = layer(keras.Input(batch_shape=shape)).shape

@@ -36,6 +36,9 @@ class DecoderContract(LayerContract):
     def inputs(self):
         return keras.ops.convert_to_tensor(TOKENS)
 
+    def batch(self):
+        return TOKENS.astype("float32")
+
     def plain(self, size=SIZE, **arguments):
         raise NotImplementedError
 

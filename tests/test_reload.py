@@ -46,10 +46,12 @@ def saved():
 def model_with(test, part):
     """A small compiled model that holds a part, and a batch for it."""
     shape, options, layers = (4,), {}, []
+    inputs = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     compiled = {"optimizer": "sgd", "loss": "mse"}
     match part:
         case keras.layers.Layer():
             shape, layers = test.input_shape[1:], [test().wrap(part)]
+            inputs = test().batch()
         case keras.regularizers.Regularizer():
             options["kernel_regularizer"] = part
         case keras.initializers.Initializer():
@@ -72,7 +74,7 @@ def model_with(test, part):
     model = keras.Sequential([keras.Input(shape), *layers])
     model.compile(**compiled)
     model.optimizer.build(model.trainable_variables)
-    return model, np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    return model, inputs
 
 
 def parts_of(configs, name):

@@ -1,5 +1,7 @@
 """The encoder block of the Transformer."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -165,7 +167,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
                 causal or not built.
         """
         for name, size in (("batch_size", batch_size), ("max_length", max_length)):
-            if not ops.is_tensor(size):
+            # One that a graph leaves open is no number.
+            if isinstance(size, numbers.Number):
                 check_integer(name, size, "[1, inf)")
         self._check_causal()
         features = self.input_spec.axes[-1]
