@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-from keras import tree
 from keras.optimizers import schedules
 from scipy.special import lambertw
 
@@ -221,8 +220,3 @@ def errors_figure(errors, what, step):
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
-
-
-def some(data, count):
-    """The first examples of arrays, or of structures of them."""
-    return tree.map_structure(lambda part: part[:count], data)
