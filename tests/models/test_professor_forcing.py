@@ -46,7 +46,7 @@ class TestProfessorForcing(LayerContract):
         assert layer(inputs, inputs).shape == (None, None, 2)
 
     def losses(self, **gates):
-        layer = self.make(weight=0.5, **gates)
+        layer = self.make(units=16, weight=0.5, **gates)
         forced, own = normal((4, 5, 2)), normal((4, 5, 2)) * 3 + 1
         layer(forced, own, training=True)
         read = [array(layer.discriminator(x))[:, 0] for x in (forced, own)]
@@ -83,7 +83,8 @@ class TestProfessorForcing(LayerContract):
     def test_each_term_moves_its_own_side_alone(self, term):
         """The decoder's loss is switched off, so that the professor's alone counts."""
         gate = {"discriminator_gate": 1.0, "generator_gate": 0.0}[term]
-        professor = self.make(weight=1.0, **{**NEVER, term: gate})
+        # With few units, the hidden layer may be 0 everywhere, and passes no gradient.
+        professor = self.make(units=16, weight=1.0, **{**NEVER, term: gate})
         decoder = RecurrentDecoder(
             keras.layers.GRUCell(4), 6, 3, professor=professor, seed=0
         )
