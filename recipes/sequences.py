@@ -217,6 +217,7 @@ def errors_figure(errors, what, step):
     axes.set_xlabel(step)
     axes.set_ylabel(what)
     axes.set_ylim(bottom=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

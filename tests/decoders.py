@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from contracts import LayerContract, array, assert_close
+from contracts import LayerContract, array, assert_close, normal
 
 SIZE = 7
 # Two sequences, the second of which ends with padding.
@@ -108,6 +108,20 @@ class DecoderContract(LayerContract):
         # Four standard errors.
         error = 4 * np.sqrt(desired * (1 - desired) / count)
         assert (np.abs(shares - desired) < error).all()
+
+    def test_in_training_draws_tokens_by_their_probabilities(self):
+        count, temperature = 4000, 1.5
+        decoder = self.built(size=4, temperature=temperature)
+        features = normal((1, 1, decoder.head.kernel.shape[0]))
+        logits = array(decoder.logits(features))[0, 0] / temperature
+        desired = np.exp(log_softmax(logits))
+        noise = decoder.noise(np.zeros((count, 1), "int32"), training=True)
+        found = array(decoder.choose(np.repeat(features, count, 0), noise))
+        shares = np.bincount(found[:, 0], minlength=4) / count
+        # Four standard errors.
+        error = 4 * np.sqrt(desired * (1 - desired) / count)
+        assert (np.abs(shares - desired) < error).all()
+        assert decoder.noise(found, training=False) is None
 
     @pytest.mark.parametrize("options", [{"top_k": 2}, {"top_p": 0.5}])
     def test_draws_among_the_likeliest(self, options):

@@ -163,6 +163,7 @@ def plot(name, results, path):
             axes.plot(np.arange(1, len(curve) + 1), curve, style, label=arm)
         axes.set_title(side.replace("_", " ").replace("free running", "free-running"))
         axes.set_xlabel("step ahead" if name == "forecast" else "position")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.set_ylim(bottom=0)
     panels[0].set_ylabel(what)

@@ -28,7 +28,7 @@ class Attention(keras.layers.Layer):
         mask: Optional boolean tensor of shape `(batch, keys)`: what may be seen.
 
     Returns:
-        Dict of `"key"` and `"value"`, of shape `(batch, keys, num_heads, size)`, and of
+        Dict of `"key"` and `"value"`, of shape `(batch, num_heads, keys, size)`, and of
         the `"mask"`.
     """
 
@@ -74,23 +74,32 @@ class Attention(keras.layers.Layer):
         """
         key, value = memory["key"], memory["value"]
         query = self._heads(self.query(inputs)) * key.shape[-1] ** -0.5
-        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+        scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
         # In float32: half precision would lose small weights, and their sum.
         scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
         seen = _seen(scores, memory["mask"], start)
         if seen is not None:
             scores = ops.where(seen, scores, _UNSEEN)
-        weights = ops.softmax(scores, axis=-1)
+        weights = softmax(scores)
         if seen is not None:
             weights = ops.where(seen, weights, 0)
         weights = drop(ops.cast(weights, value.dtype))
-        outputs = ops.einsum("bhqk,bkhd->bqhd", weights, value)
+        outputs = ops.swapaxes(ops.matmul(weights, value), 1, 2)
         return self.projection(ops.reshape(outputs, ops.shape(inputs)))
 
     def _heads(self, inputs):
         *rest, size = ops.shape(inputs)
         shape = (*rest, self.num_heads, size // self.num_heads)
-        return ops.reshape(inputs, shape)
+        # Heads before keys: what is kept is multiplied as it lies.
+        return ops.swapaxes(ops.reshape(inputs, shape), 1, 2)
+
+
+def softmax(scores):
+    """Returns the softmax over the last axis, without a warning if it has one entry."""
+    if scores.shape[-1] == 1:
+        # 1, by way of the scores: each weight has a gradient.
+        return ops.exp(scores - scores)
+    return ops.softmax(scores, axis=-1)
 
 
 def dense(layer, units, name, input_shape, use_bias=True):

@@ -105,7 +105,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         cache = super().make_cache(batch_size, max_length)
         memory = self.cross_attention(context, mask=context_mask)
         if memory["mask"] is None:
-            memory["mask"] = ops.ones(ops.shape(memory["key"])[:2], "bool")
+            memory["mask"] = ops.ones(ops.shape(context)[:2], "bool")
         return {**cache, "context": memory}
 
     def call(

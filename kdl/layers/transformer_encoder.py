@@ -172,12 +172,12 @@ class TransformerEncoderBlock(keras.layers.Layer):
                 check_integer(name, size, "[1, inf)")
         self._check_causal()
         features = self.input_spec.axes[-1]
-        shape = (batch_size, max_length)
-        heads = (*shape, self.num_heads, features // self.num_heads)
+        size = features // self.num_heads
+        heads = (batch_size, self.num_heads, max_length, size)
         return {
             "key": ops.zeros(heads, self.compute_dtype),
             "value": ops.zeros(heads, self.compute_dtype),
-            "mask": ops.zeros(shape, "bool"),
+            "mask": ops.zeros((batch_size, max_length), "bool"),
         }
 
     def call(self, inputs, mask=None, cache=None, index=None, training=False):
@@ -270,15 +270,15 @@ class TransformerEncoderBlock(keras.layers.Layer):
     def _written(self, cache, memory, index):
         """The cache with what is to be remembered of the inputs."""
         key, value, mask = memory["key"], memory["value"], memory["mask"]
-        batch, length = ops.shape(key)[:2]
-        places = ops.shape(cache["key"])[1]
+        batch, _, length, _ = ops.shape(key)
+        places = ops.shape(cache["key"])[2]
         fits = is_within(places, index, length, self, "cache")
         if mask is None:
             mask = ops.ones((batch, length), "bool")
         # NaN spreads to all that is computed with the cache.
         parts = {"key": key, "value": ops.where(fits, value, float("nan"))}
         written = {
-            name: ops.slice_update(cache[name], (0, index, 0, 0), part)
+            name: ops.slice_update(cache[name], (0, 0, index, 0), part)
             for name, part in parts.items()
         }
         mask = ops.slice_update(cache["mask"], (0, index), ops.cast(mask, "bool"))

@@ -17,7 +17,7 @@ def unroll(
     coins,
     embed,
     predict,
-    draws=None,
+    noise=None,
     mask=None,
     training=False,
 ):
@@ -34,9 +34,9 @@ def unroll(
         coins: Optional boolean tensor `(batch, length, …)` to choose by. Where true,
             what is given is fed. With `None`, it never is.
         embed: Function that returns the inputs of the cell for what is fed.
-        predict: Function of outputs of the cell, and of draws, that returns the
+        predict: Function of outputs of the cell, and of noise, that returns the
             prediction.
-        draws: Optional tensor `(batch, length)` for `predict`.
+        noise: Optional tensor `(batch, length, …)` for `predict`.
         mask: Optional boolean tensor `(batch, length)`. Where false, states and
             prediction stay as they were.
         training: Boolean.
@@ -46,7 +46,7 @@ def unroll(
     """
     takes = "training" in inspect.signature(cell.call).parameters
     options = {"training": training} if takes else {}
-    parts = {"given": given, "coin": coins, "draw": draws, "mask": mask}
+    parts = {"given": given, "coin": coins, "noise": noise, "mask": mask}
     steps = {name: _steps_first(x) for name, x in parts.items() if x is not None}
 
     def step(before, at):
@@ -56,7 +56,7 @@ def unroll(
         # Not the cell itself: on PyTorch, calling a layer takes longer than the step.
         output, states = cell.call(embed(fed), before["states"], **options)
         states = as_list(states)
-        after = {"own": predict(output, at.get("draw")), "states": states}
+        after = {"own": predict(output, at.get("noise")), "states": states}
         if "mask" in at:
             after = tree.map_structure(
                 lambda new, old: ops.where(_like(at["mask"], new), new, old),

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kdl.layers.attention import softmax
+
 _UNSEEN = -1e30
 
 
@@ -64,7 +66,7 @@ class LuongAttention(keras.layers.Layer):
         # In float32: half precision would lose small weights, and their sum.
         scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
         seen = memory["mask"][:, None]
-        weights = ops.softmax(ops.where(seen, scores, _UNSEEN), axis=-1)
+        weights = softmax(ops.where(seen, scores, _UNSEEN))
         weights = ops.cast(ops.where(seen, weights, 0), query.dtype)
         found = ops.matmul(weights, memory["value"])
         return self.combined(ops.concatenate([found, query], axis=-1))

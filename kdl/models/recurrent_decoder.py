@@ -163,10 +163,10 @@ class RecurrentDecoder(TokenDecoder):
     def mixed(self, true, coins, before, mask, context, training):
         memory = self._memory(context)
 
-        def predict(hidden, draws):
+        def predict(hidden, noise):
             with no_gradient():
                 features = self._attended(hidden[:, None], memory)[:, 0]
-                return self.choose(features, draws)
+                return self.choose(features, noise)
 
         states = self._states(context, ops.shape(true)[0])
         first = ops.zeros_like(true[:, 0]) + self.start
@@ -179,7 +179,7 @@ class RecurrentDecoder(TokenDecoder):
                 coins,
                 embed=self.embedding.call,
                 predict=predict,
-                draws=self.draws(true, training),
+                noise=self.noise(true, training),
                 mask=mask,
                 training=training,
             )

@@ -13,6 +13,7 @@ from kdl.schedules import now, number
 
 EVALUATIONS = ("teacher_forcing", "free_running")
 _NEVER = -1e4
+_LEAST = 1e-30
 
 
 class TokenDecoder(keras.layers.Layer):
@@ -146,14 +147,23 @@ class TokenDecoder(keras.layers.Layer):
             logits = ops.where(is_padding, _NEVER, logits)
         return logits
 
-    def choose(self, features, draws=None):
-        """Returns the tokens that follow features: drawn, or the likeliest."""
-        temperature = 0.0 if draws is None else self.temperature
-        return choose(self.logits(features), draws, temperature)
+    def choose(self, features, noise=None):
+        """Returns the tokens that follow features: drawn by noise, or the likeliest."""
+        logits = self.logits(features)
+        return choose(logits if noise is None else logits + noise)
 
-    def draws(self, tokens, training):
-        """Returns uniform numbers to choose tokens by, if they are to be drawn."""
-        return self._uniform(tokens) if training and self.temperature else None
+    def noise(self, tokens, training):
+        """Returns what to add to logits so that the greatest is a token drawn.
+
+        Gumbel's numbers, times the temperature, of shape `(batch, length,
+        vocabulary_size)`; `None` if tokens are not to be drawn. Made for all steps at
+        once, they are cheaper than what `kdl.models.choices.choose` does at each one.
+        """
+        if not training or not self.temperature:
+            return None
+        uniform = self._uniform((*ops.shape(tokens), self.vocabulary_size))
+        # 0 is drawn now and then, of which there is no logarithm.
+        return -self.temperature * ops.log(-ops.log(ops.maximum(uniform, _LEAST)))
 
     def generate(
         self,
@@ -237,13 +247,12 @@ class TokenDecoder(keras.layers.Layer):
         """Where the true token is fed, drawn for each token; `None` for nowhere."""
         if self.epsilon == 0.0:
             return None
-        return self._uniform(tokens) < now(self.epsilon, training)
+        uniform = self._uniform(ops.shape(tokens))
+        return uniform < now(self.epsilon, training)
 
-    def _uniform(self, tokens):
+    def _uniform(self, shape):
         # In float32 whatever the dtype: bfloat16 knows 129 numbers from 1/2 to 1.
-        return keras.random.uniform(
-            ops.shape(tokens), dtype="float32", seed=self.seed_generator
-        )
+        return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
 
     def _check(self, tokens, mask):
         """Refuses what are no tokens; within a graph returns which examples are valid.

@@ -182,7 +182,7 @@ class TransformerDecoder(TokenDecoder):
         for _ in range(self.passes):
             with no_gradient():
                 features = self.forced(fed, mask, context, False)
-                own = self.choose(features, self.draws(true, training))
+                own = self.choose(features, self.noise(true, training))
                 own = before(own, self.start)
             fed = own if coins is None else ops.where(coins, true, own)
         return self.forced(fed, mask, context, training)
