@@ -222,7 +222,8 @@ class WandbLogger(keras.callbacks.Callback):
             "name": self.name,
             "group": self.group,
             "mode": self.mode,
-            "dir": self.directory,
+            # W&B writes in a process of its own, which stays where it began.
+            "dir": self.directory and Path(self.directory).absolute(),
         }
         return wandb.init(**{**arguments, **options})
 

@@ -397,6 +397,17 @@ class TestWandbLogger(CallbackContract):
         assert self.runs() == []
         assert wandb.run is None
 
+    def test_writes_beneath_the_working_directory_of_the_time(
+        self, tmp_path, monkeypatch
+    ):
+        """W&B's process began in the first one, and stays there."""
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            monkeypatch.chdir(tmp_path / name)
+            self.fit(self.log(directory="."), epochs=1)
+        for name in ("one", "two"):
+            assert len(read_runs(tmp_path / name)) == 1
+
     def test_joins_the_run_of_the_user(self):
         config = {"rate": 0.1, "seed": 0}
         where = {"mode": "offline", "dir": self.arguments["directory"]}
