@@ -6,16 +6,8 @@ from pathlib import Path
 import keras
 import pytest
 
-# Where many small models are compiled, or large ones, each for a few steps.
-QUICKLY = (
-    "callbacks",
-    "layers",
-    "models",
-    *(
-        f"test_{name}.py"
-        for name in ("arithmetic", "dates", "forecast", "language_model")
-    ),
-)
+# Where the commands are run as users do.
+OPTIMIZED = Path(__file__).parent / "cli"
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +18,11 @@ def begins_alike():
 
 @pytest.fixture(autouse=True, scope="module")
 def compiles_quickly(request):
-    """Has JAX compile with less optimization, which saves a third of the time."""
-    parts = Path(request.node.path).relative_to(Path(__file__).parent).parts
-    if keras.backend.backend() != "jax" or not set(parts) & set(QUICKLY):
+    """Has JAX compile with less optimization, which saves a third of the time.
+
+    Most of what the tests compile runs for a few steps.
+    """
+    if keras.backend.backend() != "jax" or OPTIMIZED in request.node.path.parents:
         yield
         return
     import jax

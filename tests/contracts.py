@@ -590,6 +590,13 @@ class LayerContract(SavedContract):
         revived = self.component.from_config(layer.get_config())
         assert revived.dtype_policy.name == f"mixed_{dtype}"
 
+    def test_leaves_no_part_unbuilt(self):
+        """Keras would call it once more, uncompiled, in each fit or prediction."""
+        model = keras.Sequential([self.wrap(self.make())])
+        model(self.inputs())
+        parts = model._flatten_layers()
+        assert [part.name for part in parts if not part.built] == []
+
     def test_inference_is_deterministic(self):
         layer, inputs = self.wrap(self.make()), self.inputs()
         assert_close(layer(inputs), layer(inputs))

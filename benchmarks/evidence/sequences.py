@@ -52,8 +52,8 @@ SETTINGS = {
         "characters",
     ),
     "arithmetic": (
-        lambda: Arithmetic(fewer(arithmetic(examples=12000, digits=3), 6000)),
-        {"epochs": 20, "hp": {"units": 64}},
+        lambda: Arithmetic(arithmetic()),
+        {"epochs": 15, "hp": {}},
         "characters",
     ),
     "language_model": (
@@ -152,7 +152,7 @@ def plot(name, results, path):
     from kdl.files import write_png
 
     what = "root mean squared error" if name == "forecast" else "wrong characters"
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, side in zip(panels, SIDES, strict=True):
         for number, (arm, found) in enumerate(results.items()):
@@ -167,7 +167,8 @@ def plot(name, results, path):
         axes.grid(alpha=0.3)
         axes.set_ylim(bottom=0)
     panels[0].set_ylabel(what)
-    panels[1].legend(fontsize=8)
+    lines, labels = panels[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=4, fontsize=8)
     write_png(path, figure, dpi=150)
 
 

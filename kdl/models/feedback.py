@@ -140,7 +140,9 @@ def layer_of(cell, dtype):
         if type(cell) is kind:
             config = {**cell.get_config(), **options}
             layer = layer.from_config(config)
-            del layer.cell
+            # Else it would stay a part, and one that is never built, for which Keras
+            # computes anything once more without compiling it.
+            layer._tracker.untrack(layer.cell)
             layer.cell = cell
             return layer
     return keras.layers.RNN(cell, **options)
