@@ -150,7 +150,7 @@ class TokenDecoder(keras.layers.Layer):
     def choose(self, features, noise=None):
         """Returns the tokens that follow features: drawn by noise, or the likeliest."""
         logits = self.logits(features)
-        return choose(logits if noise is None else logits + noise)
+        return choose(logits if noise is None else ops.add(logits, noise))
 
     def noise(self, tokens, training):
         """Returns what to add to logits so that the greatest is a token drawn.
