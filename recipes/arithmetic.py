@@ -9,8 +9,8 @@ class Arithmetic(Dates):
     """Encoder and decoder with attention that add long numbers, digit by digit.
 
     It is the recipe `Dates` on `kdl.data.arithmetic`: a sum is a text that is
-    rewritten. A digit depends on the digits after it, by what is carried, so that an
-    early mistake need not lead to others.
+    rewritten. An early mistake does not lead to others, so that it helps little to feed
+    the decoder its own digits, and more to begin with short sums.
 
     Args:
         source: What to learn, as of `Dates`. Defaults to `"arithmetic"`.
@@ -26,6 +26,7 @@ class Arithmetic(Dates):
 
     # Of long sums, none is right for many epochs, which tells a search nothing.
     objective = keras_tuner.Objective("val_token_error_rate", "min")
+    strategy = "curriculum"
 
     def __init__(self, source="arithmetic", seed=0):
         keras_tuner.HyperModel.__init__(self, name="arithmetic")

@@ -40,7 +40,7 @@ class Dates(keras_tuner.HyperModel):
 
     objective = keras_tuner.Objective("val_exact_match", "max")
     epochs = 20
-    strategy = "always_own"
+    strategy = "scheduled_sampling"
 
     def __init__(self, source="dates", seed=0):
         super().__init__(name="dates")

@@ -74,7 +74,7 @@ class Forecast(keras_tuner.HyperModel):
 
     def space(self, hp):
         """The whole search space. Its defaults are the recipe."""
-        p = sequences.strategy_space(hp, "always_own")
+        p = sequences.strategy_space(hp, "scheduled_sampling")
         p.units = hp.Int("units", 16, 128, step=2, sampling="log", default=64)
         p.batch_size = hp.Choice("batch_size", [32, 64, 128], default=64)
         p.learning_rate = hp.Float(

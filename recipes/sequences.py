@@ -33,7 +33,7 @@ def strategy_space(hp, default):
     """
     p = SimpleNamespace(strategy=hp.Choice("strategy", STRATEGIES, default=default))
     with hp.conditional_scope("strategy", ["scheduled_sampling"]):
-        p.decay = hp.Choice("decay", _DECAYS)
+        p.decay = hp.Choice("decay", _DECAYS, default="exponential")
         with hp.conditional_scope("decay", ["linear", "exponential"]):
             p.final_epsilon = hp.Float("final_epsilon", 0.01, 0.9, default=0.1)
     with hp.conditional_scope("strategy", ["professor_forcing"]):

@@ -5,7 +5,7 @@ from kdl.recipes import Arithmetic
 
 class TestArithmetic(RecipeContract):
     recipe = Arithmetic()
-    epochs = 2
+    epochs = 5
     examples = 512
     # Its space is that of `Dates`, which is searched there.
     test_tuner_sees_the_whole_space_at_once_and_searches_it = None

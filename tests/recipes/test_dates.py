@@ -76,8 +76,7 @@ class TestDates(RecipeContract):
             np.testing.assert_allclose(float(schedule(epoch)), value, rtol=1e-5)
 
     def test_scheduled_sampling_follows_it_and_examines_what_comes_of_it(self):
-        values = {"strategy": "scheduled_sampling", "final_epsilon": 0.2}
-        recipe, model, history = self.fit(**values)
+        recipe, model, history = self.fit(decay="linear", final_epsilon=0.2)
         np.testing.assert_allclose(history["decoder/epsilon"], [1, 0.6, 0.2], 1e-5)
         self.check_what_it_examines(recipe, model)
 
