@@ -4,14 +4,15 @@ import math
 
 from matplotlib.figure import Figure
 
-from kdl_cli import statistics
+from kdl_cli import metrics, statistics
 
 
-def curves(history):
+def curves(history, objective):
     """Draws what the logs hold by epoch, training beside validation.
 
     Args:
         history: Dict of lists, one value per epoch, as `History.history`.
+        objective: `keras_tuner.Objective`.
     """
     names = [name for name in history if not name.startswith("val_")]
     columns = min(3, len(names))
@@ -20,15 +21,20 @@ def curves(history):
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for name, axes in zip(names, panels, strict=False):
         epochs = range(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], label="training", color="C0")
+        # One epoch alone is no line.
+        style = "o" if len(epochs) == 1 else "-"
+        axes.plot(epochs, history[name], style, label="training", color="C0")
         # Without a counterpart it is no metric, but a number in force.
         if f"val_{name}" in history:
-            axes.plot(epochs, history[f"val_{name}"], label="validation", color="C1")
+            validation = history[f"val_{name}"]
+            axes.plot(epochs, validation, style, label="validation", color="C1")
             axes.legend()
-            if name != "accuracy" and all(value > 0 for value in history[name]):
+            is_error = metrics.direction(name, objective) == "min"
+            if is_error and all(value > 0 for value in history[name]):
                 axes.set_yscale("log")
         axes.set_title(name.replace("_", " "))
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
     for axes in panels:
         axes.remove()

@@ -46,7 +46,7 @@ class Training:
     def perform(self, console):
         """Trains, tests and writes the results."""
         path, epochs = self.folder.path, self.settings["epochs"]
-        console.print(f"Training into {path}: {epochs} epochs.")
+        console.print(f"Training into {path}. Epochs: {epochs}.")
         progress = EpochProgress(console, epochs, self.recipe.objective.name)
         keras.utils.set_random_seed(self.settings["seed"])
         hint = f"`kdl report {path}` shows what there is."
@@ -62,7 +62,8 @@ class Training:
                     callbacks=[LogNumbers(), record, *self.loggers],
                     verbose=0,
                 )
-            self.folder.write_figure("curves.png", figures.curves(history.history))
+            figure = figures.curves(history.history, self.recipe.objective)
+            self.folder.write_figure("curves.png", figure)
             test(self.recipe, model, self.folder, console)
 
 
