@@ -35,7 +35,7 @@ class TransformerDecoder(TokenDecoder):
     Embeddings are multiplied by the root of their size and sinusoidal positions added.
     With a `memory` the blocks are `kdl.layers.TransformerDecoderBlock`s, which look
     something up there, and else causal `kdl.layers.TransformerEncoderBlock`s. Those
-    keep what they have computed, so that writing takes the same time for each token.
+    keep what they have computed, so that no token is computed twice in writing.
 
     Padding is seen by none, but counted in positions: put it at the end.
 
