@@ -109,7 +109,6 @@ class ProfessorForcing(keras.layers.Layer):
         )
 
     def call(self, forced, own, mask=None, training=False):
-        weight = now(self.weight, training)
         if not training:
             return own
         is_forced = self._read(ops.stop_gradient(forced), mask)
@@ -121,7 +120,7 @@ class ProfessorForcing(keras.layers.Layer):
         fooled = ops.mean(ops.softplus(-self._read(own, mask, is_frozen=True)))
         learns = ops.cast(accuracy < self.discriminator_gate, "float32")
         teaches = ops.cast(accuracy > self.generator_gate, "float32")
-        self.add_loss(learns * found_out + weight * teaches * fooled)
+        self.add_loss(learns * found_out + now(self.weight) * teaches * fooled)
         return own
 
     def get_config(self):

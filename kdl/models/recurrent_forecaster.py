@@ -110,9 +110,8 @@ class RecurrentForecaster(keras.layers.Layer):
             first = ops.zeros_like(targets[:, 0])
         true = Before()(targets, first)
         states = states_of(self.cell, initial_state, ops.shape(targets)[0])
-        epsilon = now(self.epsilon, training)
         if training:
-            coins = None if self.epsilon == 0 else self._coins(targets, epsilon)
+            coins = None if self.epsilon == 0 else self._coins(targets)
             is_forced = self.epsilon == 1.0
         else:
             coins, is_forced = None, self.evaluation == "teacher_forcing"
@@ -139,12 +138,12 @@ class RecurrentForecaster(keras.layers.Layer):
             "seed": self.seed,
         }
 
-    def _coins(self, targets, epsilon):
+    def _coins(self, targets):
         # In float32 whatever the dtype: bfloat16 knows 129 numbers from 1/2 to 1.
         uniform = keras.random.uniform(
             (*ops.shape(targets)[:2], 1), dtype="float32", seed=self.seed_generator
         )
-        return uniform < epsilon
+        return uniform < now(self.epsilon)
 
     def _mixed(self, true, coins, states, training):
         def predict(hidden, _):

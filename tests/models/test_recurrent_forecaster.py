@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 from contracts import LayerContract, array, normal
 
+from kdl.layers import Clock
 from kdl.models import ProfessorForcing, RecurrentForecaster
+from kdl.schedules import Adjustable
 
 
 class TestRecurrentForecaster(LayerContract):
@@ -78,9 +80,18 @@ class TestRecurrentForecaster(LayerContract):
         desired = self.by_hand(layer, targets, first, state, coins)
         np.testing.assert_allclose(array(outputs), desired, atol=1e-5)
 
+    def test_predicts_before_it_is_fitted(self):
+        """On JAX, a variable that is made within the compiled step would leak."""
+        forecaster = RecurrentForecaster(
+            keras.layers.GRUCell(5), 2, epsilon=Adjustable(0.5)
+        )
+        targets = keras.Input(self.input_shape[1:])
+        model = keras.Model(targets, forecaster(Clock()(targets)))
+        assert np.isfinite(model.predict(self.batch(), verbose=0)).all()
+
     def test_tosses_a_coin_for_each_step_and_example(self):
         layer = self.plain(epsilon=0.3)
-        coins = array(layer._coins(np.zeros((200, 100, 2)), 0.3))[..., 0]
+        coins = array(layer._coins(np.zeros((200, 100, 2))))[..., 0]
         # 20,000 coins: four standard errors of 0.0032; neighbours: four of 0.0071.
         assert abs(coins.mean() - 0.3) < 0.013
         for first, second in ((coins[:, 1:], coins[:, :-1]), (coins[1:], coins[:-1])):
