@@ -138,8 +138,9 @@ class BucketedBatches(Batches):
 
     def _bucket_of(self, rows):
         """The bucket to whose longest sequences a batch is cut."""
-        # One that is not full has the same length in each epoch, the longest.
-        if len(rows) < self.batch_size:
+        # One that is not full has the same length in each epoch, the longest. So has
+        # one alone: on TensorFlow, Keras holds its length to be fixed.
+        if len(rows) < self.batch_size or self.examples < 2 * self.batch_size:
             return self.buckets - 1
         return self._bucket[rows].max()
 
