@@ -216,6 +216,14 @@ class TestBucketedBatches(Contract):
         assert (images.shape, floats.shape) == ((8, 30, 2), (8, 30))
         assert labels.shape == (8, 1)
 
+    def test_a_batch_that_is_alone_keeps_its_length(self):
+        """On TensorFlow, Keras holds it to be fixed, whatever rows come later."""
+        tokens = np.tri(8, 8, dtype="int32")
+        batches = BucketedBatches(tokens, tokens, 8)
+        assert batches[0][0].shape == (8, 8)
+        batches.use_rows([0] * 8)
+        assert batches[0][0].shape == (8, 8)
+
     def test_less_than_a_batch_is_one(self):
         for drop_remainder in (True, False):
             ((x, _),) = self.batches(batch_size=100, drop_remainder=drop_remainder)
