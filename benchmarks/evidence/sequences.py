@@ -49,29 +49,25 @@ SETTINGS = {
     "dates": (
         lambda: Dates(fewer(dates(examples=6000), 1500)),
         {"epochs": 15, "hp": {"units": 64}},
-        "characters",
     ),
     "arithmetic": (
         lambda: Arithmetic(arithmetic()),
         {"epochs": 15, "hp": {}},
-        "characters",
     ),
     "language_model": (
         lambda: LanguageModel(topics(64)),
         {"epochs": 8, "hp": {"units": 128}},
-        "characters",
     ),
     "forecast": (
         lambda: Forecast(mackey_glass(horizon=60, steps=4000, delay=30.0)),
         {"epochs": 12, "hp": {"units": 32}},
-        "steps",
     ),
 }
 
 
 def train(name, arm, seed):
     """Trains once, and returns errors of the test set, by side and by step."""
-    make, options, _ = SETTINGS[name]
+    make, options = SETTINGS[name]
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     recipe = make()

@@ -75,15 +75,8 @@ class Attention(keras.layers.Layer):
         key, value = memory["key"], memory["value"]
         query = self._heads(self.query(inputs)) * key.shape[-1] ** -0.5
         scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
-        # In float32: half precision would lose small weights, and their sum.
-        scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
         seen = _seen(scores, memory["mask"], start)
-        if seen is not None:
-            scores = ops.where(seen, scores, _UNSEEN)
-        weights = softmax(scores)
-        if seen is not None:
-            weights = ops.where(seen, weights, 0)
-        weights = drop(ops.cast(weights, value.dtype))
+        weights = drop(attention_weights(scores, seen))
         outputs = ops.swapaxes(ops.matmul(weights, value), 1, 2)
         return self.projection(ops.reshape(outputs, ops.shape(inputs)))
 
@@ -94,12 +87,30 @@ class Attention(keras.layers.Layer):
         return ops.swapaxes(ops.reshape(inputs, shape), 1, 2)
 
 
-def softmax(scores):
-    """Returns the softmax over the last axis, without a warning if it has one entry."""
+def attention_weights(scores, seen=None):
+    """Returns the softmax of scores, over what may be seen of their last axis.
+
+    Args:
+        scores: Float tensor.
+        seen: Optional boolean tensor that broadcasts to the scores. Where nothing is to
+            be seen, all weights are 0. Defaults to `None`, all.
+
+    Returns:
+        Tensor of the shape and dtype of the scores.
+    """
+    dtype = scores.dtype
+    # In float32: half precision would lose small weights, and their sum.
+    scores = ops.cast(scores, keras.backend.result_type(dtype, "float32"))
+    if seen is not None:
+        scores = ops.where(seen, scores, _UNSEEN)
     if scores.shape[-1] == 1:
-        # 1, by way of the scores: each weight has a gradient.
-        return ops.exp(scores - scores)
-    return ops.softmax(scores, axis=-1)
+        # 1, by way of the scores, for each weight to have a gradient. Keras would warn.
+        weights = ops.exp(scores - scores)
+    else:
+        weights = ops.softmax(scores, axis=-1)
+    if seen is not None:
+        weights = ops.where(seen, weights, 0)
+    return ops.cast(weights, dtype)
 
 
 def dense(layer, units, name, input_shape, use_bias=True):

@@ -3,9 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.layers.attention import softmax
-
-_UNSEEN = -1e30
+from kdl.layers.attention import attention_weights
 
 
 class LuongAttention(keras.layers.Layer):
@@ -63,10 +61,6 @@ class LuongAttention(keras.layers.Layer):
 
     def call(self, query, memory):
         scores = ops.matmul(query, ops.swapaxes(memory["key"], 1, 2))
-        # In float32: half precision would lose small weights, and their sum.
-        scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
-        seen = memory["mask"][:, None]
-        weights = softmax(ops.where(seen, scores, _UNSEEN))
-        weights = ops.cast(ops.where(seen, weights, 0), query.dtype)
+        weights = attention_weights(scores, memory["mask"][:, None])
         found = ops.matmul(weights, memory["value"])
         return self.combined(ops.concatenate([found, query], axis=-1))
