@@ -6,10 +6,12 @@ import warnings
 from pathlib import Path
 
 import typer
+from keras import tree
 
 from kdl.callbacks import TensorBoardLogger, WandbLogger
 from kdl.checks import check_choice
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
+from kdl.tuning.cross_validation import pooled
 from kdl_cli import figures, folders, reports, training
 from kdl_cli.live import TrialsDisplay
 from kdl_cli.tuner import Tuner, make_oracle
@@ -64,6 +66,10 @@ class Search:
         resumed = folders.occupied(path)
         before = folders.check_same(path, self.settings, identity) if resumed else None
         self.data = self.recipe.data()
+        if folds:
+            # What cannot be split is refused here, before there is a folder.
+            _, targets, *_ = pooled(**self.data)
+            folds.split(tree.flatten(targets)[0])
         self.folder = folders.Folder(path, self.settings, before)
         if not resumed:
             # Before the tuner makes files, which alone would be nobody's.

@@ -291,6 +291,13 @@ class TestLr:
 class TestTune:
     options = ("digits", "--epochs", 1, "--out", "search")
 
+    def test_refuses_folds_that_there_are_not_examples_for(self, folder):
+        assert refusal("tune", *self.options, "--trials", 1, "--folds", 200) == (
+            "Class 8 has 156 examples, too few for 200 folds. Ask for fewer, or for "
+            "stratified=False."
+        )
+        assert not list(folder.iterdir())
+
     def test_searches_resumes_and_tells(self, folder, monkeypatch):
         output = kdl("tune", *self.options, "--trials", 1).output
         assert "Searching into search. Trials: 1, of up to 1 epochs each." in output
