@@ -1,9 +1,19 @@
 """Files that are whole or not there."""
 
 import contextlib
+import glob
 import json
 import os
+import platform
 from pathlib import Path
+
+
+class WriteError(OSError):
+    """A file of ours could not be written, for lack of space or of a permission.
+
+    It tells the failure of a write from the failure of what is written about: a trial
+    of a search, or a fit, is not to blame for a disk that is full.
+    """
 
 
 @contextlib.contextmanager
@@ -11,20 +21,69 @@ def atomic(path):
     """Yields a path to write to, which takes the place of `path` at the end.
 
     Whoever reads `path` finds what stood there before or all of what was written,
-    also if the process is killed in between. An error leaves `path` alone.
+    also if the process is killed or the machine stops in between. An error leaves
+    `path` alone. What killed processes left half written goes with the next success.
 
     Args:
         path: String or `Path` of a file in an existing folder.
+
+    Raises:
+        WriteError: If the file cannot be written.
     """
     path = Path(path)
     # In the same folder, since a file moves at once only within a file system; of
     # the same suffixes, since Keras and matplotlib go by them.
-    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    draft = path.with_name(f"{_HERE}{os.getpid()}.{path.name}")
     try:
-        yield draft
-        os.replace(draft, path)
+        with writing(path):
+            yield draft
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    _sweep(path)
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Raises a `WriteError` that names `path` for what the system refuses within."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except (OSError, RuntimeError) as error:
+        # HDF5 raises a RuntimeError where it is out of space when a file is closed.
+        if isinstance(error, RuntimeError) and "errno" not in str(error):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise WriteError(f"Cannot write {path}: {reason}") from error
+
+
+def _sweep(path):
+    """Removes what processes of this machine that are no more left of a file."""
+    for draft in path.parent.glob(f"{glob.escape(_HERE)}*.{glob.escape(path.name)}"):
+        process = draft.name.removeprefix(_HERE).removesuffix(f".{path.name}")
+        if process.isdecimal() and not _is_running(int(process)):
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+def _is_running(process):
+    if os.name == "nt":
+        return True  # There, signal 0 is Ctrl-C.
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # Somebody else's.
+    return True
+
+
+# Drafts begin so. A folder may be shared by machines, each with a process of a number.
+_HERE = f".{platform.node()}."
 
 
 def write_json(path, value):

@@ -1,10 +1,14 @@
+import errno
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from kdl.files import atomic, write_json, write_png
+from kdl.files import WriteError, atomic, write_json, write_png
 
 
 class TestAtomic:
@@ -26,6 +30,50 @@ class TestAtomic:
             raise KeyError
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
+
+
+    def test_removes_what_a_killed_process_left(self, tmp_path):
+        path = tmp_path / "a[1].txt"
+        code = (
+            "import os, sys; from kdl.files import atomic\n"
+            "with atomic(sys.argv[1]) as draft:\n"
+            "    draft.write_text('half'); os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(path)])
+        (left,) = tmp_path.iterdir()
+        # Of a process that may yet come to its end, and of another file.
+        host = left.name.rsplit(".", 3)[0]
+        running = left.with_name(f"{host}.{os.getppid()}.{path.name}")
+        other = left.with_name(left.name.replace("a[1]", "b"))
+        for draft in (running, other):
+            draft.write_text("half")
+        with atomic(path) as draft:
+            draft.write_text("whole")
+        assert {*tmp_path.iterdir()} == {path, running, other}
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.ENOSPC, "No space left on device"),
+            # As HDF5 puts it when it closes a file.
+            RuntimeError("unable to close file, errno = 28, 'No space left on device'"),
+        ],
+    )
+    def test_says_what_could_not_be_written(self, tmp_path, error):
+        path = tmp_path / "a.txt"
+        path.write_text("old")
+        with pytest.raises(WriteError) as raised, atomic(path) as draft:
+            draft.write_text("half")
+            raise error
+        assert str(raised.value).startswith(f"Cannot write {path}: ")
+        assert "No space left on device" in str(raised.value)
+        assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+
+    def test_says_that_its_folder_is_gone(self, tmp_path):
+        path = tmp_path / "gone" / "a.json"
+        with pytest.raises(WriteError) as error:
+            write_json(path, 1)
+        assert str(error.value) == f"Cannot write {path}: No such file or directory"
 
 
 class TestWriteJson:
