@@ -2,6 +2,7 @@
 
 from kdl.schedules.adjustable import Adjustable
 from kdl.schedules.cyclical_learning_rate import CyclicalLearningRate
+from kdl.schedules.cyclical_momentum import CyclicalMomentum
 from kdl.schedules.inverse_sigmoid_decay import InverseSigmoidDecay
 from kdl.schedules.inverse_square_root import InverseSquareRoot
 from kdl.schedules.joined_schedules import JoinedSchedules
@@ -16,6 +17,7 @@ from kdl.schedules.warmup_stable_decay import WarmupStableDecay
 __all__ = [
     "Adjustable",
     "CyclicalLearningRate",
+    "CyclicalMomentum",
     "InverseSigmoidDecay",
     "InverseSquareRoot",
     "JoinedSchedules",

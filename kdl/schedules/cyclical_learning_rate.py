@@ -7,6 +7,8 @@ from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number
 
+_SCALE_MODES = "cycle", "iterations"
+
 
 @keras.saving.register_keras_serializable(package="kdl")
 class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
@@ -16,20 +18,24 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
     `phase = step % cycle`, the value is
 
         triangle = min(phase / step_size_up, (cycle - phase) / step_size_down)
-        base_value + (max_value - base_value) * triangle * scale
+        height = triangle * scale
+        base_value * (1 - height) + max_value * height
 
     where `scale` is
 
         1                        with mode="triangular"
         0.5 ** (step // cycle)   with mode="triangular2"
         gamma ** step            with mode="exp_range"
+        scale_fn(x)              with a function of your own, of the number of the
+                                 cycle, from 1, or of the step
 
     Values that rise now and then carry the weights over saddle points, and no single
     learning rate has to be tuned. The end of a cycle is a good moment for a snapshot.
     Keras has only cycles that fall, `CosineDecayRestarts`.
 
-    The arguments are those of PyTorch's `CyclicLR`. The cycle is counted in
-    integers, so that it is exact however long the training is.
+    The arguments are those of PyTorch's `CyclicLR`, and `scale_fn` is that of
+    TensorFlow Addons as well. The cycle is counted in integers, so that it is exact
+    however long the training is. `kdl.schedules.CyclicalMomentum` is its counterpart.
 
     Args:
         base_value: Float in `[0, inf)`. The least value, such as the learning rate at
@@ -45,6 +51,12 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
             `"triangular"`.
         gamma: Float in `(0, 1]`. Decay per step of `"exp_range"`, such as `0.9999`;
             with another mode it is refused. Defaults to `1.0`.
+        scale_fn: Optional function of a float32 tensor, which returns one: what the
+            height of a cycle is multiplied by, in the place of what `mode` says, such
+            as `lambda x: 0.8 ** (x - 1)`. To be saved and loaded it must be registered
+            by `keras.saving.register_keras_serializable`. Defaults to `None`.
+        scale_mode: `"cycle"` or `"iterations"`. Whether `scale_fn` is given the number
+            of the cycle, from 1, or the step. Defaults to `"cycle"`.
 
     Call arguments:
         step: Integer in `[0, 2**31)`, as a Python number, an array or a tensor. An
@@ -54,8 +66,8 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         Float32 tensor of the shape of `step`, a scalar for one step.
 
     Raises:
-        ValueError: If an argument is outside its interval, or if `gamma` is given to
-            a mode without it.
+        ValueError: If an argument is outside its interval, if `gamma` is given to a
+            mode without it, or `scale_fn` together with a mode that scales.
 
     Example:
 
@@ -74,6 +86,8 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         step_size_down=None,
         mode="triangular",
         gamma=1.0,
+        scale_fn=None,
+        scale_mode="cycle",
     ):
         super().__init__()
         self.base_value = check_number("base_value", base_value, "[0, inf)")
@@ -95,6 +109,20 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
                 "`gamma` must be 1.0 unless `mode` is 'exp_range'. "
                 f"Received: gamma={gamma!r}, mode={mode!r}"
             )
+        if isinstance(scale_fn, dict):
+            scale_fn = keras.saving.deserialize_keras_object(scale_fn)
+        if scale_fn is not None and not callable(scale_fn):
+            raise ValueError(
+                "`scale_fn` must be a function of a tensor, or None. "
+                f"Received: scale_fn={scale_fn!r}"
+            )
+        if scale_fn is not None and self.mode != "triangular":
+            raise ValueError(
+                "`scale_fn` takes the place of a `mode` that scales: leave `mode` at "
+                f"'triangular'. Received: mode={mode!r}"
+            )
+        self.scale_fn = scale_fn
+        self.scale_mode = check_choice("scale_mode", scale_mode, _SCALE_MODES)
 
     def __call__(self, step):
         step = ops.cast(step, "int32")
@@ -105,11 +133,14 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         phase = ops.cast(step % cycle, "float32")
         # The triangle is the lower one of its two sides.
         height = ops.minimum(phase / up, (cycle - phase) / down)
-        if self.mode == "triangular2":
+        if self.scale_fn is not None:
+            at = step // cycle + 1 if self.scale_mode == "cycle" else step
+            height = height * self.scale_fn(ops.cast(at, "float32"))
+        elif self.mode == "triangular2":
             height = height * _power(0.5, step // cycle)
         elif self.mode == "exp_range":
             height = height * _power(self.gamma, step)
-        return self.base_value + (self.max_value - self.base_value) * height
+        return self.base_value * (1 - height) + self.max_value * height
 
     def get_config(self):
         return {
@@ -119,6 +150,8 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
             "step_size_down": self.step_size_down,
             "mode": self.mode,
             "gamma": self.gamma,
+            "scale_fn": keras.saving.serialize_keras_object(self.scale_fn),
+            "scale_mode": self.scale_mode,
         }
 
 

@@ -1,5 +1,7 @@
 """Numbers of a part that may follow a schedule."""
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
@@ -91,6 +93,8 @@ class Number:
         schedule: `keras.optimizers.schedules.LearningRateSchedule`.
         interval: String. Interval that the number lies in.
         is_adjustable: Boolean. Whether the schedule is `Adjustable`.
+        is_used: Boolean. Whether the part ever asks for it. One that found out, when
+            it was built, that it does not, says so, and callbacks are not shown it.
         clock: Weak reference to the `kdl.layers.Clock` that drives it, once it does.
     """
 
@@ -99,6 +103,7 @@ class Number:
         self.clock = self._variable = None
         self._factor = inner = schedule
         self.is_adjustable = isinstance(schedule, Adjustable)
+        self.is_used = True
         if self.is_adjustable:
             self._factor, inner = schedule.factor, schedule.schedule
             self._start = schedule.value
@@ -118,14 +123,15 @@ class Number:
         # Made when it is first asked for: where Keras infers shapes, a variable can
         # be made with a value of a file, but not be assigned it.
         if self._variable is None:
-            self._variable = keras.Variable(
-                keras.initializers.Constant(self._start),
-                shape=(),
-                dtype="float32",
-                trainable=False,
-                autocast=False,
-                name=self.name,
-            )
+            with _outside_of_graphs():
+                self._variable = keras.Variable(
+                    keras.initializers.Constant(self._start),
+                    shape=(),
+                    dtype="float32",
+                    trainable=False,
+                    autocast=False,
+                    name=self.name,
+                )
         return self._variable
 
     def restore(self, value, over):
@@ -306,7 +312,8 @@ def _numbers_in(holder, prefix, seen=()):
             parts = list(value.values()) if isinstance(value, dict) else value
         for part in parts:
             if isinstance(part, Number):
-                yield f"{prefix}/{part.name}", part
+                if part.is_used:
+                    yield f"{prefix}/{part.name}", part
             elif isinstance(part, (keras.regularizers.Regularizer, keras.losses.Loss)):
                 yield from _numbers_in(part, f"{prefix}/{name}", (*seen, holder))
 
@@ -316,3 +323,14 @@ def _unused(name, names):
     while (candidate := f"{name}_{count}" if count else name) in names:
         count += 1
     return candidate
+
+
+def _outside_of_graphs():
+    """A context in which a variable gets its value, and not a node of a graph."""
+    match keras.backend.backend():
+        case "jax":
+            import jax
+
+            # Keras sees to it only where it traces a step itself.
+            return jax.ensure_compile_time_eval()
+    return contextlib.nullcontext()

@@ -20,15 +20,19 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     as fast as it rose, and to the minimum in the steps that remain. Between two of
     these values `a` and `b`, `p` of the way, it is
 
-        b + (a - b) * (1 + cos(pi * p)) / 2     with anneal="cos"
-        a + (b - a) * p                         with anneal="linear"
+        a * sin(pi * (1 - p) / 2)**2 + b * sin(pi * p / 2)**2     with anneal="cos"
+        a * (1 - p) + b * p                                       with anneal="linear"
+
+    which are exact at both ends, also where the minimum is tiny beside the peak.
 
     Large rates in the middle of training act as a regularizer and allow for short
     trainings; the long tail lets the weights settle. Keras has the pieces, but
     its `CosineDecay` warms up linearly and knows no third phase.
 
     The defaults, the phases and the step on which each one ends are those of
-    PyTorch's `OneCycleLR`, which however refuses steps beyond the last.
+    PyTorch's `OneCycleLR`, which however refuses steps beyond the last. The rise ends
+    on step `pct_start * total_steps - 1`; of a cycle so short that this is 0 or less,
+    the value begins to fall at once.
 
     Args:
         max_value: Float in `(0, inf)`. The peak, such as a learning rate found
@@ -53,8 +57,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         Float32 tensor of the shape of `step`, a scalar for one step.
 
     Raises:
-        ValueError: If an argument is outside its interval, or if the cycle is too
-            short to rise.
+        ValueError: If an argument is outside its interval.
 
     Example:
 
@@ -86,20 +89,14 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         self.final_div_factor = check_number(
             "final_div_factor", final_div_factor, "[1, inf)"
         )
-        if self.pct_start * self.total_steps <= 1:
-            raise ValueError(
-                "`pct_start` times `total_steps` must be above 1, the step on which "
-                f"the rise would end. Received: pct_start={pct_start!r}, "
-                f"total_steps={total_steps!r}"
-            )
 
     def __call__(self, step):
         step = ops.minimum(ops.cast(step, "float32"), self.total_steps - 1.0)
         first, *others = self._phases()
         result = self._between(step, *first)
         for start, *phase in others:
-            # A choice, not a sum of differences: their rounding would leave the last
-            # value, tiny beside the peak, inexact or even below zero.
+            # A choice, not a sum of differences, whose rounding would leave the last
+            # value inexact.
             later = self._between(step, start, *phase)
             result = ops.where(step > start, later, result)
         return result
@@ -113,14 +110,16 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         if self.three_phase:
             ends.append((2 * rise, first))
         ends.append((self.total_steps - 1, last))
-        return [(*begin, *end) for begin, end in itertools.pairwise(ends)]
+        phases = [(*begin, *end) for begin, end in itertools.pairwise(ends)]
+        # What ends before the first step of a short cycle is left out.
+        return [phase for phase in phases if phase[2] > 0]
 
     def _between(self, step, start, value, end, target):
-        position = (step - start) / (end - start)
+        # Each counted from its own end, where it is small and has to be exact.
+        left, done = (end - step) / (end - start), (step - start) / (end - start)
         if self.anneal == "cos":
-            cosine = ops.cos(math.pi * position)
-            return (value + target) / 2 + (value - target) / 2 * cosine
-        return value + (target - value) * position
+            left, done = (ops.sin(math.pi / 2 * part) ** 2 for part in (left, done))
+        return value * left + target * done
 
     def get_config(self):
         return {

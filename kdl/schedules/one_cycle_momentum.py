@@ -12,7 +12,7 @@ class OneCycleMomentum(keras.optimizers.schedules.LearningRateSchedule):
 
     The phases end on the same steps, and between them the value is
 
-        max_momentum - (max_momentum - base_momentum) * cycle(step)
+        max_momentum * (1 - cycle(step)) + base_momentum * cycle(step)
 
     where `cycle` is a `OneCycle` of the same phases that goes from 0 to 1 and back
     to 0, where it stays.
@@ -47,8 +47,7 @@ class OneCycleMomentum(keras.optimizers.schedules.LearningRateSchedule):
         Float32 tensor of the shape of `step`, a scalar for one step.
 
     Raises:
-        ValueError: If an argument is outside its interval, or if the cycle is too
-            short to fall.
+        ValueError: If an argument is outside its interval.
 
     Example:
 
@@ -82,8 +81,8 @@ class OneCycleMomentum(keras.optimizers.schedules.LearningRateSchedule):
         self.three_phase = self._cycle.three_phase
 
     def __call__(self, step):
-        span = self.max_momentum - self.base_momentum
-        return self.max_momentum - span * (self._cycle(step) - 1)
+        share = self._cycle(step) - 1
+        return self.max_momentum * (1 - share) + self.base_momentum * share
 
     def get_config(self):
         return {

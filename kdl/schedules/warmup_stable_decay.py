@@ -15,9 +15,11 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
     The value is `max_value * step / warmup_steps` at first, then `max_value`, and, `p`
     of the way through the last `decay_steps`,
 
-        final_value + (max_value - final_value) * (1 - p)                  "linear"
-        final_value + (max_value - final_value) * (1 + cos(pi * p)) / 2    "cosine"
-        final_value + (max_value - final_value) * (1 - sqrt(p))            "1-sqrt"
+        final_value * (1 - left) + max_value * left
+
+        left = 1 - p                     "linear"
+        left = (1 + cos(pi * p)) / 2     "cosine"
+        left = 1 - sqrt(p)               "1-sqrt"
 
     From step `total_steps` on it is `final_value`.
 
@@ -85,18 +87,19 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         step = ops.cast(step, "int32")
-        # In integers, since the root magnifies what rounding does to the first steps.
-        step_of_decay = step - (self.total_steps - self.decay_steps)
-        position = ops.cast(step_of_decay, "float32") / self.decay_steps
-        position = ops.clip(position, 0.0, 1.0)
+        # In integers, since the root magnifies what rounding does to the first steps;
+        # from the end on, where a final value may be tiny.
+        left = ops.cast(self.total_steps - step, "float32") / self.decay_steps
+        left = ops.clip(left, 0.0, 1.0)
         match self.decay:
-            case "linear":
-                left = 1 - position
             case "cosine":
-                left = (1 + ops.cos(math.pi * position)) / 2
+                left = ops.sin(math.pi / 2 * left) ** 2
             case "1-sqrt":
-                left = 1 - ops.sqrt(position)
-        value = self.final_value + (self.max_value - self.final_value) * left
+                # 1 - sqrt(p), which would round where it is small.
+                step_of_decay = step - (self.total_steps - self.decay_steps)
+                position = ops.cast(step_of_decay, "float32") / self.decay_steps
+                left = left / (1 + ops.sqrt(ops.clip(position, 0.0, 1.0)))
+        value = self.final_value * (1 - left) + self.max_value * left
         if self.warmup_steps:
             rise = ops.cast(step, "float32") / self.warmup_steps
             value = value * ops.minimum(rise, 1.0)

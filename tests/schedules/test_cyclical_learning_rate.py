@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import torch
@@ -5,6 +6,13 @@ from contracts import ScheduleContract, array, compiled
 from keras import ops
 
 from kdl.schedules import CyclicalLearningRate
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def four_fifths(x):
+    """As in the documentation of PyTorch and of TensorFlow Addons."""
+    return 0.8 ** (x - 1.0)
+
 
 MODES = [("triangular", 1.0), ("triangular2", 1.0), ("exp_range", 0.99)]
 
@@ -18,6 +26,7 @@ class TestCyclicalLearningRate(ScheduleContract):
         "step_size_down": 16,
         "mode": "exp_range",
         "gamma": 0.9999998,
+        "scale_mode": "iterations",
     }
     peak = 0.3
     period = 5 * 23
@@ -53,7 +62,28 @@ class TestCyclicalLearningRate(ScheduleContract):
             "`gamma` must be 1.0 unless `mode` is 'exp_range'. "
             "Received: gamma=0.9, mode='triangular'",
         ),
+        (
+            {"scale_fn": 0.8, "mode": "triangular", "gamma": 1.0},
+            "`scale_fn` must be a function of a tensor, or None. "
+            "Received: scale_fn=0.8",
+        ),
+        (
+            {"scale_fn": four_fifths},
+            "`scale_fn` takes the place of a `mode` that scales: leave `mode` at "
+            "'triangular'. Received: mode='exp_range'",
+        ),
+        (
+            {"scale_mode": "epoch"},
+            "`scale_mode` must be one of 'cycle', 'iterations'. "
+            "Received: scale_mode='epoch'",
+        ),
     ]
+
+    def parameters(self):
+        # Goes with no mode but the default.
+        parameters = super().parameters()
+        del parameters["scale_fn"]
+        return parameters
 
     def reference(self, step):
         # At step 10**7 the decay has left 0.135 of the height.
@@ -69,6 +99,20 @@ class TestCyclicalLearningRate(ScheduleContract):
             rtol=0,
             atol=5e-7,
         )
+
+    @pytest.mark.parametrize("scale_mode", ["cycle", "iterations"])
+    def test_scales_by_a_function_as_pytorch_does(self, scale_mode):
+        options = {"scale_fn": four_fifths, "scale_mode": scale_mode}
+        ours = CyclicalLearningRate(0.1, 0.5, 20, 5, **options)
+        theirs = torch_cyclical(200, 0.1, 0.5, 20, 5, "triangular", 1.0, **options)
+        np.testing.assert_allclose(array(ours(np.arange(200))), theirs, atol=5e-7)
+        self.assert_survives_json(ours)
+
+    @pytest.mark.parametrize("base", [0.0, 1e-9, 0.01])
+    def test_ends_are_exact_however_small(self, base):
+        schedule = CyclicalLearningRate(base, 0.3, 7, 16)
+        values = array(schedule(np.array([0, 7, 23, 30, 46])))
+        np.testing.assert_allclose(values, [base, 0.3, base, 0.3, base], rtol=1e-6)
 
     @pytest.mark.parametrize(
         ("mode", "gamma"),
@@ -107,10 +151,10 @@ def cyclical(step, base, top, up, down, mode, gamma):
     return base + height * scale[mode]
 
 
-def torch_cyclical(steps, base, top, up, down, mode, gamma):
+def torch_cyclical(steps, base, top, up, down, mode, gamma, **options):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     schedule = torch.optim.lr_scheduler.CyclicLR(
-        optimizer, base, top, up, down, mode, gamma, cycle_momentum=False
+        optimizer, base, top, up, down, mode, gamma, cycle_momentum=False, **options
     )
     rates = []
     for _ in range(steps):

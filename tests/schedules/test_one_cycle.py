@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from contracts import ScheduleContract
+from contracts import ScheduleContract, array
 
 from kdl.schedules import OneCycle
 
@@ -56,11 +56,6 @@ class TestOneCycle(ScheduleContract):
             {"three_phase": 1},
             "`three_phase` must be one of True, False. Received: three_phase=1",
         ),
-        (
-            {"total_steps": 5},
-            "`pct_start` times `total_steps` must be above 1, the step on which the "
-            "rise would end. Received: pct_start=0.2, total_steps=5",
-        ),
     ]
 
     def reference(self, step):
@@ -75,6 +70,42 @@ class TestOneCycle(ScheduleContract):
         np.testing.assert_allclose(
             [float(ours(step)) for step in range(total_steps)], theirs, atol=3e-7
         )
+
+    @pytest.mark.parametrize("options", OPTIONS)
+    @pytest.mark.parametrize(
+        ("total_steps", "pct_start"), [(7, 0.1), (2, 0.4), (3, 0.01), (9, 0.12)]
+    )
+    def test_is_pytorch_s_where_the_rise_is_over_at_once(
+        self, options, total_steps, pct_start
+    ):
+        options = {**options, "pct_start": pct_start}
+        theirs = torch_one_cycle(total_steps, **options)
+        ours = OneCycle(0.3, total_steps, **options)
+        values = [float(ours(step)) for step in range(total_steps)]
+        np.testing.assert_allclose(values, theirs, rtol=1e-5)
+
+    def test_falls_from_its_peak_where_the_rise_ends_on_step_0(self):
+        # PyTorch divides by zero.
+        first, *_, last = (float(OneCycle(1.0, 10, 0.1)(step)) for step in range(10))
+        np.testing.assert_allclose([first, last], [1, 1 / 25e4], rtol=1e-6)
+
+    @pytest.mark.parametrize("anneal", ["cos", "linear"])
+    @pytest.mark.parametrize("three_phase", [False, True])
+    @pytest.mark.parametrize("pct_start", [0.05, 0.3, 0.5])
+    @pytest.mark.parametrize("total_steps", [30, 100, 362, 10**5])
+    def test_ends_are_exact_however_small(
+        self, anneal, three_phase, pct_start, total_steps
+    ):
+        for div, final in ((1, 1), (25, 1e4), (25, 1e6), (1e3, 1e9)):
+            options = (pct_start, anneal, div, final, three_phase)
+            schedule = OneCycle(0.01, total_steps, *options)
+            ends = array(schedule(np.array([0, total_steps - 1, total_steps + 5])))
+            last = 0.01 / div / final
+            np.testing.assert_allclose(ends, [0.01 / div, last, last], rtol=1e-6)
+            # Near its end too, where a linear fall may not reach below it.
+            late = array(schedule(np.arange(total_steps - 9, total_steps)))
+            assert (np.diff(late) <= 1e-6 * late[1:]).all()
+            assert late.min() >= last * (1 - 1e-6)
 
     def test_stays_at_its_minimum(self):
         schedule = OneCycle(1.0, 100)

@@ -61,6 +61,14 @@ class TestOneCycleMomentum(ScheduleContract):
         ours = OneCycleMomentum(total_steps, anneal=anneal, **options)
         np.testing.assert_allclose(array(ours(steps)), momenta, rtol=0, atol=5e-7)
 
+    @pytest.mark.parametrize("anneal", ["cos", "linear"])
+    @pytest.mark.parametrize("base", [0.0, 1e-9, 0.85])
+    def test_ends_are_exact_however_small(self, anneal, base):
+        # The rate peaks on step 29.
+        schedule = OneCycleMomentum(100, 0.3, anneal, base)
+        values = array(schedule(np.array([0, 29, 99, 1000])))
+        np.testing.assert_allclose(values, [0.95, base, 0.95, 0.95], rtol=1e-6)
+
     def test_defaults_are_pytorch_s(self):
         _, momenta = torch_one_cycle(100)
         ours = array(OneCycleMomentum(100)(np.arange(100)))

@@ -80,6 +80,22 @@ class TestWarmupStableDecay(ScheduleContract):
         values = array(schedule(np.array([0, 100, 500, 800, 1000, 10**9])))
         assert values.tolist() == [0, 0.5, 0.5, 0.5, 0.125, 0.125]
 
+    @pytest.mark.parametrize("decay", SHAPES)
+    @pytest.mark.parametrize("decay_steps", [1, 7, 1000, 10**6])
+    @pytest.mark.parametrize("final_value", [0.0, 1e-12, 1e-6, 0.5])
+    def test_is_exact_near_its_end_however_small(self, decay, decay_steps, final_value):
+        total = 10**6 + 50
+        schedule = WarmupStableDecay(0.5, total, 50, decay_steps, decay, final_value)
+        steps = np.arange(total - min(5, decay_steps), total + 2)
+        # To float64, of what remains.
+        left = np.clip((total - steps) / decay_steps, 0, 1)
+        if decay == "cosine":
+            left = np.sin(np.pi / 2 * left) ** 2
+        if decay == "1-sqrt":
+            left = -np.expm1(np.log1p(-np.minimum(left, 1 - 1e-16)) / 2)
+        desired = final_value * (1 - left) + 0.5 * left
+        np.testing.assert_allclose(array(schedule(steps)), desired, rtol=1e-6)
+
     def test_shares_its_beginning_with_a_longer_one(self):
         short, long = (WarmupStableDecay(0.5, n, 20, 30) for n in (100, 1000))
         steps = np.arange(71)
