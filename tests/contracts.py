@@ -5,10 +5,12 @@ pytest then holds the component to the contract. Tests that only this component 
 follow in the same class.
 """
 
+import contextlib
 import copy
 import functools
 import inspect
 import json
+import math
 import pickle
 import re
 import subprocess
@@ -23,6 +25,7 @@ from probe import Probe
 from kdl.layers import Clock
 from kdl.recipes import run
 from kdl.schedules import Adjustable
+from kdl.schedules.number import find_numbers
 
 
 class Contract:
@@ -96,6 +99,14 @@ class SavedContract(Contract):
         numbers = {k: v for k, v in self.arguments.items() if isinstance(v, float)}
         return self.make(**{name: Adjustable(v) for name, v in numbers.items()})
 
+    def adjustable(self):
+        """Components with one number each that callbacks may change."""
+        for name, value in self.arguments.items():
+            if isinstance(value, float):
+                # Not every float may follow a schedule.
+                with contextlib.suppress(ValueError):
+                    yield self.make(**{name: Adjustable(value)})
+
 
 class RegularizerContract(SavedContract):
     """Promises of a penalty on a weight of shape `weight_shape`."""
@@ -126,6 +137,11 @@ class RegularizerContract(SavedContract):
         rtol = 1e-5 if dtype == "float32" else 2e-2
         np.testing.assert_allclose(float(loss), desired, rtol=rtol)
         self.assert_survives_json(scheduled)
+
+    def test_every_number_changes_what_it_computes(self):
+        for regularizer in self.adjustable():
+            dense = keras.layers.Dense(3, kernel_regularizer=regularizer)
+            assert_numbers_matter(keras.Sequential([Clock(), dense]), np.ones((1, 4)))
 
     def test_compiles(self):
         regularizer, weight = self.make(), self.weight()
@@ -263,6 +279,13 @@ class LossContract(SavedContract):
         assert_close(loss, self.make()(self.y_true, self.y_pred))
         self.assert_survives_json(scheduled)
 
+    def test_every_number_changes_what_it_computes(self):
+        for loss in self.adjustable():
+            layers = [Clock(), keras.layers.Activation("linear")]
+            model = keras.Sequential([keras.Input(self.y_pred.shape[1:]), *layers])
+            model.compile("sgd", loss)
+            assert_numbers_matter(model, self.y_pred, self.y_true)
+
     def test_gradient_is_finite_at_extreme_predictions(self):
         dense = keras.layers.Dense(
             self.extreme.shape[1], kernel_initializer="identity", use_bias=False
@@ -386,6 +409,15 @@ class MetricContract(SavedContract):
         metric = self.updated(self.make(), weights)
         desired = self.reference(self.y_true, self.y_pred, weights)
         self.assert_is(metric.result(), desired)
+
+    def test_takes_a_label_that_32_bits_would_make_another_for_none(self):
+        y_true, results = np.array(self.y_true, "int64"), []
+        right = y_true.flat[0]
+        for label in (right + 2**32, 2**31 - 1):
+            metric, y_true.flat[0] = self.make(), label
+            metric.update_state(y_true, self.y_pred)
+            results.append(metric.result())
+        self.assert_is(*results)
 
     def test_forgets_when_it_is_reset(self):
         metric = self.updated(self.make())
@@ -597,6 +629,21 @@ class LayerContract(SavedContract):
         parts = model._flatten_layers()
         assert [part.name for part in parts if not part.built] == []
 
+    def test_takes_an_empty_batch(self):
+        layer, inputs = self.wrap(self.make()), self.inputs()
+        shape = tuple(layer(inputs).shape)
+        for training in (False, True):
+            outputs = layer(inputs[:0], training=training)
+            assert tuple(outputs.shape) == (0, *shape[1:])
+
+    def test_is_finite_where_everything_is_padding(self):
+        layer, inputs = self.make(), self.inputs()
+        is_alone = type(self).wrap is LayerContract.wrap
+        if is_alone and "mask" in layer.call_signature_parameters:
+            nothing = np.zeros(inputs.shape[:2], "bool")
+            outputs = keras.tree.flatten(layer(inputs, mask=nothing))
+            assert all(np.isfinite(array(part)).all() for part in outputs)
+
     def test_inference_is_deterministic(self):
         layer, inputs = self.wrap(self.make()), self.inputs()
         assert_close(layer(inputs), layer(inputs))
@@ -620,6 +667,29 @@ class LayerContract(SavedContract):
         revived = keras.saving.load_model(tmp_path / "model.keras")
         assert_close(revived(inputs), model(inputs))
 
+    def test_learns_nothing_when_frozen(self, tmp_path):
+        """Before it is built, as where it is loaded from a file."""
+        layer, inputs = self.make(trainable=False), array(self.inputs())
+        model = keras.Sequential([self.wrap(layer), Shift()])
+        targets = np.zeros_like(array(model(inputs)))
+        before = [array(weight) for weight in layer.weights]
+        if not before:
+            return
+        model.compile("sgd", "mse", jit_compile=False)
+        model.fit(inputs, targets, verbose=0)
+        assert same([array(weight) for weight in layer.weights], before)
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras")
+        # What `fit` would change.
+        names = [weight.name for weight in revived.trainable_variables]
+        assert names == ["shift"]
+
+    def test_every_number_changes_what_it_computes(self):
+        """Each that callbacks are shown, so that none is set in vain."""
+        for layer in self.adjustable():
+            model = keras.Sequential([Clock(), self.wrap(layer)])
+            assert_numbers_matter(model, self.inputs())
+
     def test_gradient_is_finite_at_zero(self):
         inputs, layers = np.zeros_like(array(self.inputs())), [self.wrap(self.make())]
         if np.issubdtype(inputs.dtype, np.floating):
@@ -632,11 +702,14 @@ class LayerContract(SavedContract):
             assert np.isfinite(array(weight)).all()
 
 
+@keras.saving.register_keras_serializable(package="tests")
 class Shift(keras.layers.Layer):
     """Adds a number that is learned to its inputs."""
 
+    supports_masking = True
+
     def build(self, _):
-        self.shift = self.add_weight(shape=(), initializer="zeros")
+        self.shift = self.add_weight(shape=(), initializer="zeros", name="shift")
 
     def call(self, inputs):
         return inputs + self.shift
@@ -992,6 +1065,28 @@ class RecipeContract:
         assert space == {hp.name for hp in tuner.oracle.get_space().space}
         (best,) = tuner.get_best_hyperparameters()
         run(self.recipe, **self.data(), hp=best, epochs=1, verbose=0)
+
+
+def assert_numbers_matter(model, x, y=None):
+    """Holds that outputs or losses change with each number that callbacks are shown."""
+    model(x)
+    # Also what the masks are drawn from.
+    state = [array(variable) for variable in model.variables]
+
+    def computed(number, value):
+        for variable, before in zip(model.variables, state, strict=True):
+            variable.assign(before)
+        number.variable.assign(value)
+        outputs = model(x, training=True)
+        losses = model.losses if y is None else [model.compute_loss(x, y, outputs)]
+        return [array(part) for part in (outputs, *losses)]
+
+    numbers = find_numbers(model)
+    assert numbers
+    for name, number in numbers.items():
+        _, high = map(float, number.interval[1:-1].split(","))
+        values = (0.1, 5.0) if math.isinf(high) else (0.1 * high, 0.9 * high)
+        assert not same(*(computed(number, value) for value in values)), name
 
 
 def leading(data, count):

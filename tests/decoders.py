@@ -57,6 +57,12 @@ class DecoderContract(LayerContract):
         logits = log_softmax(array(decoder(np.asarray(tokens, "int32"))))
         return np.take_along_axis(logits, np.asarray(tokens)[..., None], -1)[..., 0]
 
+    def test_refuses_a_token_that_32_bits_would_make_another(self):
+        decoder = self.built()
+        with pytest.raises(ValueError) as error:
+            decoder(np.array([[1, 2**32 + 2]]))
+        assert str(2**32 + 2) in str(error.value)
+
     def test_fed_its_own_it_writes_as_it_does_greedily(self):
         tokens = np.random.default_rng(1).integers(0, SIZE, (3, 6)).astype("int32")
         free = self.built(evaluation="free_running")

@@ -31,7 +31,6 @@ class TestAtomic:
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 
-
     def test_removes_what_a_killed_process_left(self, tmp_path):
         path = tmp_path / "a[1].txt"
         code = (

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.layers.copies import copy_of
+from kdl.layers.parts import copy_of, freeze_parts
 
 # Score of what must not be seen: far below any other, and finite, as a row of nothing
 # but minus infinity would become NaN.
@@ -46,6 +46,7 @@ class Attention(keras.layers.Layer):
         self.key = dense(self, size, "key", inputs_shape, use_bias=False)
         self.value = dense(self, size, "value", inputs_shape)
         self.projection = dense(self, size, "projection", query_shape)
+        freeze_parts(self)
 
     def call(self, inputs, mask=None):
         # On PyTorch, Keras's Dense without a bias knows no float64.

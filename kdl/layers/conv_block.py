@@ -3,9 +3,9 @@
 import keras
 
 from kdl.checks import check_integer
-from kdl.layers.copies import copy_of
 from kdl.layers.image_block import ImageBlock, make_normalization
 from kdl.layers.images import strided
+from kdl.layers.parts import copy_of
 
 
 @keras.saving.register_keras_serializable(package="kdl")

@@ -5,9 +5,9 @@ from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.conv_block import ConvBlock
-from kdl.layers.copies import copy_of
 from kdl.layers.image_block import Chain, ImageBlock
 from kdl.layers.images import strided
+from kdl.layers.parts import copy_of
 
 
 @keras.saving.register_keras_serializable(package="kdl")

@@ -68,7 +68,7 @@ class DropBlock2D(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape):
-        check_size(self, input_shape, self.block_size, "its `block_size`")
+        check_size(self, input_shape, [self.block_size] * 2, "its `block_size`")
 
     def call(self, inputs, training=False):
         rate = now(self.rate, training)

@@ -4,17 +4,18 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
-from kdl.layers.concrete import is_concrete
+from kdl.layers.concrete import Int32Inputs, is_concrete
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class EmbeddingBag(keras.layers.Embedding):
+class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
     """Looks up the embeddings of a bag of tokens, and combines them into one.
 
         outputs[b] = sum(weights[b, i] * embeddings[indices[b, i]] for i), or their
             mean, or the largest of each feature
 
-    over the tokens `i` that are neither masked nor padding. A bag without any is zero.
+    over the tokens `i` that are neither masked nor padding. A bag without any is zero,
+    and so is one of a batch whose bags have a length of 0.
 
     Keras's `Embedding`, followed by a sum, first writes down the embeddings of all
     tokens, `(batch, bag, output_dim)`. This layer goes through them one position of
@@ -28,7 +29,7 @@ class EmbeddingBag(keras.layers.Embedding):
         combiner: `"sum"`, `"mean"` or `"max"`. Defaults to `"sum"`.
         padding_index: Optional integer. Token that fills up bags shorter than the
             others, and counts for nothing. It need not be in the table, such as `-1`.
-            Defaults to `None`.
+            Defaults to `None`, no token. It fits into 32 bits.
         **kwargs: Arguments of `keras.layers.Embedding`, such as
             `embeddings_initializer`.
 
@@ -67,7 +68,7 @@ class EmbeddingBag(keras.layers.Embedding):
         self.padding_index = padding_index
         if padding_index is not None:
             self.padding_index = check_integer(
-                "padding_index", padding_index, "(-inf, inf)"
+                "padding_index", padding_index, "[-2147483648, 2147483647]"
             )
         if self.mask_zero:
             raise ValueError(
@@ -78,7 +79,10 @@ class EmbeddingBag(keras.layers.Embedding):
 
     def call(self, indices, weights=None, mask=None):
         self._check_weights(weights)
-        indices, kept = ops.cast(indices, "int32"), mask
+        if indices.shape[1] == 0:
+            shape = ops.shape(indices)[0], self.output_dim
+            return ops.zeros(shape, self.compute_dtype)
+        kept = mask
         if self.padding_index is not None:
             kept = indices != self.padding_index
             kept = kept if mask is None else ops.logical_and(kept, mask)
@@ -88,9 +92,12 @@ class EmbeddingBag(keras.layers.Embedding):
             first = ops.argmax(ops.cast(kept, "int32"), axis=1, keepdims=True)
             first = ops.take_along_axis(indices, ops.cast(first, "int32"), axis=1)
             is_filled = ops.any(kept, axis=1, keepdims=True)
-            indices = ops.where(kept, indices, ops.where(is_filled, first, 0))
+            first = ops.where(is_filled, first, ops.zeros_like(first))
+            indices = ops.where(kept, indices, first)
         if is_concrete(indices):
             self._check_indices(indices)
+        # Clipped, as a cast would make tokens of the table of some that are not.
+        indices = ops.cast(ops.clip(indices, -1, self.input_dim), "int32")
         table = ops.cast(self.embeddings, "float32")
         if self.combiner == "max":
             outputs = _largest(table, indices)

@@ -96,7 +96,10 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         self.compute_output_shape(input_shape)
 
     def call(self, inputs, training=False):
-        self.compute_output_shape(inputs.shape)
+        shape = self.compute_output_shape(inputs.shape)
+        if shape[0] == 0:
+            # Of nothing, TensorFlow takes no maximum.
+            return ops.zeros(shape, self.compute_dtype)
         outputs = channels_last(inputs, self.data_format)
         for axis in (1, 2):
             edges = self.edges(ops.shape(outputs)[axis], training)

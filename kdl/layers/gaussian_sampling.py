@@ -84,10 +84,11 @@ class GaussianSampling(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         *rest, size = input_shape
-        if not rest or size % 2:
+        if not rest or not isinstance(size, int) or size % 2:
             raise ValueError(
                 "GaussianSampling takes means and log variances, an even number of "
-                "values on the last of two or more axes. "
+                "values on the last of two or more axes, such as those of "
+                "`keras.layers.Concatenate()([mean, log_variance])`. "
                 f"Received: inputs of shape {tuple(input_shape)}"
             )
         return *rest, size // 2

@@ -47,6 +47,7 @@ class GradientReversal(keras.layers.Layer):
         super().__init__(**kwargs)
         self.strength = number("strength", strength, "[0, inf)")
         self.supports_masking = True
+        self.input_spec = keras.InputSpec(min_ndim=1)
 
     def call(self, inputs, training=None):
         strength = now(self.strength, training, inputs.dtype)

@@ -6,6 +6,7 @@ import math
 import keras
 
 from kdl.layers.images import channels_last, first, from_channels_last, last, resolve
+from kdl.layers.parts import freeze_parts
 
 _NORMALIZATIONS = "batch", "layer", "instance", "group", None
 
@@ -90,8 +91,8 @@ class ImageBlock(keras.layers.Layer):
 
     @property
     def options(self):
-        """Arguments of any layer within, which is frozen if this one is."""
-        return {"dtype": self.dtype_policy, "trainable": self.trainable}
+        """Arguments of any layer within."""
+        return {"dtype": self.dtype_policy}
 
     @property
     def shared_by_pixels(self):
@@ -103,6 +104,7 @@ class ImageBlock(keras.layers.Layer):
         shape = self._each_shape(last, input_shape)
         self._each_shape(self._check_channels, input_shape)
         self.prepare(shape)
+        freeze_parts(self)
 
     def call(self, inputs, training=None):
         images = self._each(channels_last, inputs)

@@ -14,13 +14,15 @@ def resolve(data_format):
     return check_choice("data_format", data_format, formats)
 
 
-def check_size(layer, shape, size, reason):
-    """Refuses images of a known height or width below `size`."""
+def check_size(layer, shape, least, reason):
+    """Refuses images of a known height or width below the `least` two sides."""
     sides = shape[1:3] if layer.data_format == "channels_last" else shape[2:4]
-    if any(side is not None and side < size for side in sides):
+    pairs = zip(sides, least, strict=True)
+    if any(side is not None and side < size for side, size in pairs):
+        height, width = least
         raise ValueError(
-            f"{type(layer).__name__} takes images of at least {size} by {size} pixels, "
-            f"{reason}. Received: inputs of shape {tuple(shape)}, "
+            f"{type(layer).__name__} takes images of at least {height} by {width} "
+            f"pixels, {reason}. Received: inputs of shape {tuple(shape)}, "
             f"data_format={layer.data_format!r}"
         )
 

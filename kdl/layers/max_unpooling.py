@@ -1,15 +1,17 @@
 """Max unpooling."""
 
+import math
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.concrete import is_concrete
+from kdl.layers.concrete import Int32Inputs, is_concrete
 from kdl.layers.max_pooling_with_argmax import check_windows
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class MaxUnpooling2D(keras.layers.MaxPooling2D):
+class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
     """Puts values back to the pixels that `MaxPoolingWithArgmax2D` found them at.
 
         outputs[b, indices[b, i, j, c], c] = values[b, i, j, c], and 0 elsewhere
@@ -89,12 +91,14 @@ class MaxUnpooling2D(keras.layers.MaxPooling2D):
         shape, is_last = ops.shape(values), self.data_format == "channels_last"
         batch, channels = shape[0], shape[3 if is_last else 1]
         height, width = self._size(shape[1:3] if is_last else shape[2:4])
-        indices = ops.cast(indices, "int32")
         if is_concrete(indices):
             _check_indices(indices, height, width)
-        flat = (batch, -1, channels) if is_last else (batch, channels, -1)
-        values, indices = ops.reshape(values, flat), ops.reshape(indices, flat)
+        # Clipped, as a cast would make pixels of the outputs of some that are not.
         pixels, axis, dtype = height * width, 1 if is_last else 2, values.dtype
+        indices = ops.cast(ops.clip(indices, -1, pixels), "int32")
+        count = math.prod(shape[1:3] if is_last else shape[2:4])
+        flat = (batch, count, channels) if is_last else (batch, channels, count)
+        values, indices = ops.reshape(values, flat), ops.reshape(indices, flat)
         if self._overlaps():
             # In float32, where means of equal values are these values.
             values = ops.cast(values, "float32")

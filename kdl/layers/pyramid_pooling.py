@@ -7,7 +7,12 @@ from kdl.checks import check_integer
 from kdl.layers.conv_block import ConvBlock
 from kdl.layers.image_block import ImageBlock
 from kdl.layers.images import check_size
-from kdl.layers.spatial_pyramid_pooling import adaptive_pool, check_bins
+from kdl.layers.spatial_pyramid_pooling import (
+    adaptive_pool,
+    check_bins,
+    grid_of,
+    largest,
+)
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -29,8 +34,9 @@ class PyramidPooling(ImageBlock):
     dtype.
 
     Args:
-        bins: Sequence of integers in `[1, inf)`. Regions of a side, for each grid.
-            Defaults to the paper's `(1, 2, 3, 6)`.
+        bins: Sequence of integers in `[1, inf)`, or of pairs of such. Regions of a
+            side, or rows and columns of regions, for each grid. Defaults to the paper's
+            `(1, 2, 3, 6)`.
         filters: Optional integer in `[1, inf)`. Channels of each context. Defaults to
             `None`, the channels of the inputs over `len(bins)`, as in the paper.
         **kwargs: `normalization`, `activation`, `kernel_initializer`,
@@ -73,26 +79,26 @@ class PyramidPooling(ImageBlock):
             self.filters = check_integer("filters", filters, "[1, inf)")
 
     def build(self, input_shape):
-        check_size(self, input_shape, max(self.bins), "the largest of `bins`")
+        check_size(self, input_shape, largest(self.bins), "the largest of `bins`")
         super().build(input_shape)
 
     def call(self, inputs, training=None):
-        check_size(self, inputs.shape, max(self.bins), "the largest of `bins`")
+        check_size(self, inputs.shape, largest(self.bins), "the largest of `bins`")
         return super().call(inputs, training)
 
     def prepare(self, shape):
         batch, *_, channels = shape
         self.contexts = []
-        for n in self.bins:
-            options = self.shared if n > 1 else self.shared_by_pixels
+        for grid in map(grid_of, self.bins):
+            options = self.shared_by_pixels if grid == (1, 1) else self.shared
             context = ConvBlock(self._filters(channels), 1, **options)
-            context.build((batch, n, n, channels))
+            context.build((batch, *grid, channels))
             self.contexts.append(context)
 
     def transform(self, images, training):
         size, outputs = ops.shape(images)[1:3], [images]
-        for n, context in zip(self.bins, self.contexts, strict=True):
-            pooled = adaptive_pool(images, n, "average")
+        for part, context in zip(self.bins, self.contexts, strict=True):
+            pooled = adaptive_pool(images, grid_of(part), "average")
             outputs.append(_upsample(context(pooled, training=training), size))
         return ops.concatenate(outputs, axis=-1)
 

@@ -8,6 +8,7 @@ from kdl.layers.image_block import Chain, ImageBlock
 from kdl.layers.images import strided
 from kdl.layers.stochastic_depth import StochasticDepth
 from kdl.schedules import number
+from kdl.schedules.number import Number
 
 
 class Residual(ImageBlock):
@@ -44,7 +45,10 @@ class Residual(ImageBlock):
 
     def prepare(self, shape):
         self.branch = Chain(self.branch_of(shape[-1]), **self.options)
-        if self.keeps_shape(shape[-1]) and self.rate != 0:
+        is_dropped = self.keeps_shape(shape[-1]) and self.rate != 0
+        if isinstance(self.rate, Number):
+            self.rate.is_used = is_dropped
+        if is_dropped:
             options = {"mode": self.mode, "seed": self.seed, **self.options}
             self.branch = StochasticDepth(self.branch, **options)
             # One number for both, which a callback sees once.

@@ -11,8 +11,8 @@ from kdl.layers.images import channels_last, check_size, resolve
 class SpatialPyramidPooling2D(keras.layers.Layer):
     """Pools images of any size into a fixed number of regions.
 
-    For each `n` of `bins`, an image is cut into `n` by `n` regions, whose rows and
-    columns are
+    For each `n` of `bins`, an image is cut into `n` by `n` regions, or into `rows` by
+    `columns` for a pair. Their rows, and likewise their columns, are
 
         floor(i * size / n), …, ceil((i + 1) * size / n) - 1,  i = 0, …, n - 1
 
@@ -28,8 +28,9 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
     rest of the image off. Means are taken in float32, whatever the dtype.
 
     Args:
-        bins: Sequence of integers in `[1, inf)`. Regions of a side, for each grid.
-            The paper's are `(1, 2, 3, 6)`. Defaults to `(1, 2, 4)`.
+        bins: Sequence of integers in `[1, inf)`, or of pairs of such. Regions of a
+            side, or rows and columns of regions, for each grid. The paper's are
+            `(1, 2, 3, 6)`. Defaults to `(1, 2, 4)`.
         mode: `"max"` or `"average"`. What becomes of a region. Defaults to `"max"`.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to `None`, that
             of `keras.config.image_data_format()`.
@@ -41,7 +42,8 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
 
     Returns:
         Tensor of shape `(batch, regions, channels)`, or with the channels before the
-        regions: `sum(n * n for n in bins)` of them, grid by grid and row by row.
+        regions: `sum(n * n for n in bins)` of them, or `rows * columns` of a pair, grid
+        by grid and row by row.
 
     Raises:
         ValueError: If an argument is outside its interval, or if an image whose size
@@ -67,15 +69,18 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape):
-        check_size(self, input_shape, max(self.bins), "the largest of `bins`")
+        check_size(self, input_shape, largest(self.bins), "the largest of `bins`")
 
     def call(self, inputs):
-        check_size(self, inputs.shape, max(self.bins), "the largest of `bins`")
+        check_size(self, inputs.shape, largest(self.bins), "the largest of `bins`")
         inputs = channels_last(inputs, self.data_format)
-        shape = ops.shape(inputs)
+        batch, *_, channels = ops.shape(inputs)
         grids = [
-            ops.reshape(adaptive_pool(inputs, n, self.mode), (shape[0], n * n, -1))
-            for n in self.bins
+            ops.reshape(
+                adaptive_pool(inputs, grid, self.mode),
+                (batch, grid[0] * grid[1], channels),
+            )
+            for grid in map(grid_of, self.bins)
         ]
         outputs = ops.concatenate(grids, axis=1)
         if self.data_format == "channels_first":
@@ -83,7 +88,7 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
         return outputs
 
     def compute_output_shape(self, input_shape):
-        regions = sum(n * n for n in self.bins)
+        regions = sum(rows * columns for rows, columns in map(grid_of, self.bins))
         if self.data_format == "channels_first":
             return input_shape[0], input_shape[1], regions
         return input_shape[0], regions, input_shape[3]
@@ -94,17 +99,32 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
 
 
 def check_bins(bins):
-    """Returns `bins` as a tuple of positive integers, of which there is one."""
+    """Returns `bins` as a tuple of positive integers, or of pairs, one or more."""
     if not isinstance(bins, (list, tuple)) or not bins:
         raise ValueError(
-            "`bins` must be a sequence of integers in [1, inf). Received: "
-            f"bins={bins!r}"
+            "`bins` must be a sequence of integers in [1, inf), or of pairs of them. "
+            f"Received: bins={bins!r}"
         )
-    return tuple(check_integer("bins", n, "[1, inf)") for n in bins)
+    return tuple(
+        tuple(check_integer("bins", n, "[1, inf)") for n in part)
+        if isinstance(part, (list, tuple)) and len(part) == 2
+        else check_integer("bins", part, "[1, inf)")
+        for part in bins
+    )
 
 
-def adaptive_pool(inputs, n, mode):
-    """Pools images whose channels are last into `n` by `n` regions, by any size."""
+def grid_of(part):
+    """Returns rows and columns of regions for one of `bins`."""
+    return part if isinstance(part, tuple) else (part, part)
+
+
+def largest(bins):
+    """Returns the most rows and the most columns of regions."""
+    return tuple(map(max, zip(*map(grid_of, bins), strict=True)))
+
+
+def adaptive_pool(inputs, grid, mode):
+    """Pools images whose channels are last into rows and columns of regions."""
     dtype = inputs.dtype
     if mode == "average":
         # Half precision would lose the sum over a large region.
@@ -117,10 +137,12 @@ def adaptive_pool(inputs, n, mode):
             # gradient, and Keras's pooling copies the image to another format.
             name = "max" if mode == "max" else "avg"
             pool = getattr(torch.nn.functional, f"adaptive_{name}_pool2d")
-            outputs = pool(inputs.permute(0, 3, 1, 2), n).permute(0, 2, 3, 1)
+            outputs = pool(inputs.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1)
         case _:
             reduce = ops.max if mode == "max" else ops.mean
-            outputs = _pool_rows(_pool_rows(inputs, n, reduce, 1), n, reduce, 2)
+            rows, columns = grid
+            outputs = _pool_rows(inputs, rows, reduce, 1)
+            outputs = _pool_rows(outputs, columns, reduce, 2)
     return ops.cast(outputs, dtype)
 
 

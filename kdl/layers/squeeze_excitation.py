@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.copies import copy_of
 from kdl.layers.images import channels_last, from_channels_last, last, resolve
+from kdl.layers.parts import copy_of, freeze_parts
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -76,6 +76,7 @@ class SqueezeExcitation2D(keras.layers.Layer):
         self.squeeze.build((None, channels))
         self.excite = self._dense(channels, "sigmoid")
         self.excite.build((None, self.units))
+        freeze_parts(self)
 
     def call(self, inputs):
         images = channels_last(inputs, self.data_format)

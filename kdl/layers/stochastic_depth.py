@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number
+from kdl.layers.parts import freeze_parts
 from kdl.schedules import now, number
 from kdl.schedules.number import find_numbers
 
@@ -111,6 +112,7 @@ class StochasticDepth(keras.layers.Layer):
                 "allows it. "
                 f"Received: a branch with schedules of {', '.join(numbers)}"
             )
+        freeze_parts(self)
 
     def call(self, inputs, training=False):
         rate = now(self.rate, training)

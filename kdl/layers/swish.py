@@ -43,6 +43,7 @@ class Swish(keras.layers.Layer):
         super().__init__(trainable=trainable, **kwargs)
         self.beta = check_number("beta", beta, "(-inf, inf)")
         self.supports_masking = True
+        self.input_spec = keras.InputSpec(min_ndim=1)
 
     def build(self, input_shape):
         # `beta` remains the number it started from, as of any argument.

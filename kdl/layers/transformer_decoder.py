@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.layers.parts import freeze_parts
 from kdl.layers.transformer_encoder import TransformerEncoderBlock
 
 
@@ -82,6 +83,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         self.cross_attention, self.cross_attention_norm = self._attention_and_norm(
             "cross_attention", inputs_shape, context_shape
         )
+        freeze_parts(self)
 
     def make_cache(self, batch_size, max_length, context, context_mask=None):
         """Returns a cache of a context and no tokens, by which to decode.
@@ -90,8 +92,8 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         values of the context, which are computed here, once.
 
         Args:
-            batch_size: Integer in `[1, inf)`.
-            max_length: Integer in `[1, inf)`. Greatest number of tokens.
+            batch_size: Integer in `[0, inf)`.
+            max_length: Integer in `[0, inf)`. Greatest number of tokens.
             context: Float tensor of shape `(batch_size, context_length,
                 context_features)`.
             context_mask: Optional boolean tensor of shape `(batch_size,

@@ -8,6 +8,7 @@ from keras import ops
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.layers.attention import Attention, dense
 from kdl.layers.dropout import drop
+from kdl.layers.parts import freeze_parts
 from kdl.layers.positions import as_position, is_within
 from kdl.schedules import now, number
 
@@ -148,6 +149,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.projection = dense(self, size, "projection", shape)
         self.feed_forward_norm = self._norm("feed_forward_norm", inputs_shape)
         self.input_spec = keras.InputSpec(ndim=3, axes={-1: size})
+        freeze_parts(self)
 
     def make_cache(self, batch_size, max_length):
         """Returns an empty cache, by which to decode without computing tokens anew.
@@ -158,7 +160,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         search can reorder it. Pass a mask of padding with the tokens it is of.
 
         Args:
-            batch_size: Integer in `[1, inf)`, or within a graph that does not know it
+            batch_size: Integer in `[0, inf)`, or within a graph that does not know it
                 a scalar integer tensor.
             max_length: The same. Greatest number of tokens.
 
@@ -169,7 +171,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         for name, size in (("batch_size", batch_size), ("max_length", max_length)):
             # One that a graph leaves open is no number.
             if isinstance(size, numbers.Number):
-                check_integer(name, size, "[1, inf)")
+                check_integer(name, size, "[0, inf)")
         self._check_causal()
         features = self.input_spec.axes[-1]
         size = features // self.num_heads

@@ -85,9 +85,10 @@ def mistakes(y_true, y_pred, sample_weight, ignore_class, dtype):
     Raises:
         ValueError: If `y_true` has another shape.
     """
-    true = ops.cast(y_true, "int32")
+    # As `fit` does; to int32, a token that is none might become one.
+    true = ops.cast(y_true, "float32")
     true = check_targets(true, y_pred.shape[:-1], "integer tokens")
-    wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, -1), "int32"), true)
+    wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, -1), "float32"), true)
     weights = weights_of(y_pred, sample_weight, dtype)
     if ignore_class is not None:
         weights = ops.where(true == ignore_class, 0, weights)

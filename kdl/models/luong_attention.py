@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.layers.attention import attention_weights
+from kdl.layers.parts import freeze_parts
 
 
 class LuongAttention(keras.layers.Layer):
@@ -45,6 +46,7 @@ class LuongAttention(keras.layers.Layer):
             self.units, activation="tanh", dtype=dtype, name="combined"
         )
         self.combined.build((*query_shape[:-1], features + memory_shape[-1]))
+        freeze_parts(self)
         self.built = True
 
     def prepare(self, memory, mask=None):

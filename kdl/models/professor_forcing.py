@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_number
+from kdl.layers.parts import freeze_parts
 from kdl.schedules import now, number
 
 
@@ -107,6 +108,7 @@ class ProfessorForcing(keras.layers.Layer):
             autocast=False,
             name="accuracy",
         )
+        freeze_parts(self)
 
     def call(self, forced, own, mask=None, training=False):
         if not training:
@@ -115,7 +117,8 @@ class ProfessorForcing(keras.layers.Layer):
         is_own = self._read(ops.stop_gradient(own), mask)
         right = ops.mean(ops.cast(is_forced > 0, "float32"))
         accuracy = (right + ops.mean(ops.cast(is_own < 0, "float32"))) / 2
-        self.accuracy.assign(accuracy)
+        if self.trainable:
+            self.accuracy.assign(accuracy)
         found_out = ops.mean(ops.softplus(-is_forced)) + ops.mean(ops.softplus(is_own))
         fooled = ops.mean(ops.softplus(-self._read(own, mask, is_frozen=True)))
         learns = ops.cast(accuracy < self.discriminator_gate, "float32")

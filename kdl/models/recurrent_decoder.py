@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.layers.parts import freeze_parts
 from kdl.models.feedback import (
     as_cell,
     as_list,
@@ -137,6 +138,7 @@ class RecurrentDecoder(TokenDecoder):
             )
             self.attention.build((None, None, units), memory_shape)
         self.build_ends(units)
+        freeze_parts(self)
 
     def call(
         self,

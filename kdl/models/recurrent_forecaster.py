@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
+from kdl.layers.parts import freeze_parts
 from kdl.models.before import Before
 from kdl.models.feedback import as_cell, layer_of, masks_of_dropout, states_of, unroll
 from kdl.models.token_decoder import EVALUATIONS
@@ -104,6 +105,7 @@ class RecurrentForecaster(keras.layers.Layer):
         if self.professor is not None and not self.professor.built:
             self.professor.build((None, None, units))
         self.input_spec = keras.InputSpec(ndim=3, axes={-1: self.features})
+        freeze_parts(self)
 
     def call(self, targets, first=None, initial_state=None, training=False):
         if first is None:

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
-from kdl.layers.concrete import is_concrete
+from kdl.layers.concrete import Int32Inputs, is_concrete
 from kdl.models.before import Before
 from kdl.models.choices import choose
 from kdl.models.generation import Generators, generate
@@ -16,7 +16,7 @@ _NEVER = -1e4
 _LEAST = 1e-30
 
 
-class TokenDecoder(keras.layers.Layer):
+class TokenDecoder(Int32Inputs, keras.layers.Layer):
     """Predicts each token of a sequence from those before it.
 
     It is fed the true tokens, its own, or in training either, by a coin for each token
@@ -99,9 +99,10 @@ class TokenDecoder(keras.layers.Layer):
 
     def predict_tokens(self, tokens, context, training):
         """Returns logits `(batch, length, vocabulary_size)` of tokens."""
-        tokens = ops.cast(tokens, "int32")
         mask = self.compute_mask(tokens)
+        # Before the cast, which would make tokens of the vocabulary of some others.
         valid = self._check(tokens, mask)
+        tokens = ops.cast(tokens, "int32")
         before = Before(mask)
         true = before(tokens, self.start)
         if not training and self.evaluation == "free_running":

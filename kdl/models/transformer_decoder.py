@@ -9,6 +9,7 @@ from kdl.layers import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
+from kdl.layers.parts import freeze_parts
 from kdl.models.decoding import sample
 from kdl.models.gradients import no_gradient
 from kdl.models.token_decoder import TokenDecoder
@@ -154,6 +155,8 @@ class TransformerDecoder(TokenDecoder):
                 dtype=dtype,
                 name=f"block_{index}",
             )
+            # One number for all, which a callback sees once.
+            block.dropout = self.dropout
             block.build(shape, *[memory_shape] * self._takes_memory)
             self.blocks.append(block)
         self.norm = keras.layers.LayerNormalization(
@@ -162,6 +165,7 @@ class TransformerDecoder(TokenDecoder):
         self.norm.build(shape)
         # Of variance 1, once it is multiplied by the root of the size.
         self.build_ends(size, keras.initializers.RandomNormal(stddev=size**-0.5))
+        freeze_parts(self)
 
     def call(self, tokens, memory=None, memory_mask=None, training=False):
         context = {"memory": memory, "memory_mask": memory_mask}

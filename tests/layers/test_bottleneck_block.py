@@ -31,7 +31,8 @@ class TestBottleneckBlock(LayerContract):
     def wrap(self, layer):
         """Another follows, which keeps the shape and may be dropped."""
         inputs = keras.Input(self.input_shape[1:])
-        options = {"rate": 0.05, "seed": 1, "dtype": layer.dtype_policy}
+        options = {"rate": layer.rate, "seed": 1, "dtype": layer.dtype_policy}
+        options["trainable"] = layer.trainable
         return keras.Model(
             inputs, BottleneckBlock(2, expansion=3, **options)(layer(inputs))
         )

@@ -42,6 +42,8 @@ class TestClock(LayerContract):
     component = Clock
     arguments = {}
     input_shape = (2, 4)
+    # Frozen, it counts all the same: its count is not learned.
+    test_learns_nothing_when_frozen = None
 
     def test_refuses_bad_arguments(self):
         with pytest.raises(ValueError, match="Unrecognized keyword"):

@@ -34,8 +34,8 @@ class TestEmbeddingBag(LayerContract):
         ),
         (
             {"padding_index": 0.5},
-            "`padding_index` must be an integer in (-inf, inf). Received: "
-            "padding_index=0.5",
+            "`padding_index` must be an integer in [-2147483648, 2147483647]. "
+            "Received: padding_index=0.5",
         ),
         (
             {"mask_zero": True},
@@ -161,6 +161,32 @@ class TestEmbeddingBag(LayerContract):
             "`indices` of EmbeddingBag must be in [0, 7), its `input_dim`. Received: "
             f"indices from {min(3, token)} to {max(3, token)}" in str(error.value)
         )
+
+    @pytest.mark.parametrize("combiner", ["sum", "mean", "max"])
+    @pytest.mark.parametrize("padding_index", [None, 0])
+    @pytest.mark.parametrize("shape", [(2, 0), (0, 3), (0, 0)])
+    def test_an_empty_bag_is_zero(self, combiner, padding_index, shape):
+        layer = EmbeddingBag(10, 4, combiner, padding_index)
+        outputs = layer(np.zeros(shape, "int32"))
+        assert_close(outputs, np.zeros((shape[0], 4)))
+
+    @pytest.mark.parametrize("token", [2**32 + 3, -(2**32) + 3, 2**63 - 1])
+    @pytest.mark.parametrize("padding_index", [None, 0])
+    def test_refuses_a_token_that_32_bits_would_make_another(
+        self, token, padding_index
+    ):
+        layer = EmbeddingBag(10, 4, padding_index=padding_index)
+        with pytest.raises(ValueError) as error:
+            layer(np.array([[3, token]]))
+        assert f"Received: {token}" in str(error.value)
+
+    def test_refuses_a_tensor_of_64_bits_as_well(self):
+        indices = keras.ops.convert_to_tensor(np.array([[3, 2**32 + 3]]))
+        if keras.backend.standardize_dtype(indices.dtype) != "int64":
+            pytest.skip("JAX has no such tensor")
+        with pytest.raises(ValueError) as error:
+            EmbeddingBag(10, 4)(indices)
+        assert f"indices from 3 to {2**32 + 3}" in str(error.value)
 
 
 def gradient(loss, variable):

@@ -97,5 +97,13 @@ class TestGaussianSampling(LayerContract):
             self.make().build((None, 5))
         assert str(error.value) == (
             "GaussianSampling takes means and log variances, an even number of values "
-            "on the last of two or more axes. Received: inputs of shape (None, 5)"
+            "on the last of two or more axes, such as those of "
+            "`keras.layers.Concatenate()([mean, log_variance])`. "
+            "Received: inputs of shape (None, 5)"
         )
+
+    def test_refuses_means_and_log_variances_apart(self):
+        parts = [keras.ops.ones((2, 4))] * 2
+        with pytest.raises(ValueError) as error:
+            self.make()(parts)
+        assert "Received: inputs of shape ((2, 4), (2, 4))" in str(error.value)

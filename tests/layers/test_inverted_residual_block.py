@@ -48,7 +48,8 @@ class TestInvertedResidualBlock(LayerContract):
     def wrap(self, layer):
         """Another follows, which keeps the shape and may be dropped."""
         inputs = keras.Input(self.input_shape[1:])
-        options = {"rate": 0.05, "seed": 1, "dtype": layer.dtype_policy}
+        options = {"rate": layer.rate, "seed": 1, "dtype": layer.dtype_policy}
+        options["trainable"] = layer.trainable
         return keras.Model(inputs, InvertedResidualBlock(4, **options)(layer(inputs)))
 
     def test_config_holds_every_argument(self):

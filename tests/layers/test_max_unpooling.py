@@ -141,6 +141,14 @@ class TestMaxUnpooling2D(LayerContract):
             outputs = model.predict(images, verbose=0)
             assert_close(outputs, layer(pool(images)))
 
+    def test_refuses_an_index_that_32_bits_would_make_another(self):
+        values, indices = map(array, self.pooled())
+        indices = indices.astype("int64")
+        indices[indices == indices.max()] = 2**32 + 3
+        with pytest.raises(ValueError) as error:
+            self.make()([values, indices])
+        assert str(2**32 + 3) in str(error.value)
+
     @pytest.mark.parametrize("wrong", [-1, 42])
     def test_refuses_an_index_that_is_no_pixel(self, wrong):
         values, indices = map(array, self.pooled())

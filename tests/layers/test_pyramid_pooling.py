@@ -21,7 +21,8 @@ class TestPyramidPooling(LayerContract):
     refused = [
         (
             {"bins": []},
-            "`bins` must be a sequence of integers in [1, inf). Received: bins=[]",
+            "`bins` must be a sequence of integers in [1, inf), or of pairs of them. "
+            "Received: bins=[]",
         ),
         (
             {"filters": 0},

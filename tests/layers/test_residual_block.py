@@ -47,7 +47,8 @@ class TestResidualBlock(LayerContract):
     def wrap(self, layer):
         """Another follows, which keeps the shape and may be dropped."""
         inputs = keras.Input(self.input_shape[1:])
-        options = {"rate": 0.05, "seed": 1, "dtype": layer.dtype_policy}
+        options = {"rate": layer.rate, "seed": 1, "dtype": layer.dtype_policy}
+        options["trainable"] = layer.trainable
         return keras.Model(inputs, ResidualBlock(3, **options)(layer(inputs)))
 
     @pytest.mark.parametrize("data_format", FORMATS)

@@ -14,7 +14,8 @@ class TestSpatialPyramidPooling2D(LayerContract):
     refused = [
         (
             {"bins": 4},
-            "`bins` must be a sequence of integers in [1, inf). Received: bins=4",
+            "`bins` must be a sequence of integers in [1, inf), or of pairs of them. "
+            "Received: bins=4",
         ),
         ({"bins": [1, 0]}, "`bins` must be an integer in [1, inf). Received: bins=0"),
         (
@@ -41,6 +42,28 @@ class TestSpatialPyramidPooling2D(LayerContract):
             if data_format == "channels_last":
                 inputs, desired = np.moveaxis(inputs, 1, 3), desired.swapaxes(1, 2)
             assert_close(layer(inputs), desired)
+
+    @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+    @pytest.mark.parametrize("mode", ["max", "average"])
+    def test_takes_rows_and_columns_of_regions(self, mode, data_format):
+        pool = {"max": "adaptive_max_pool2d", "average": "adaptive_avg_pool2d"}[mode]
+        pool = getattr(torch.nn.functional, pool)
+        layer = SpatialPyramidPooling2D([(2, 3), 1, [1, 4]], mode, data_format)
+        inputs = array(normal((2, 3, 5, 7)))
+        grids = [pool(torch.tensor(inputs), n).flatten(2) for n in ((2, 3), 1, (1, 4))]
+        desired = torch.cat(grids, dim=2).numpy()
+        if data_format == "channels_last":
+            inputs, desired = np.moveaxis(inputs, 1, 3), desired.swapaxes(1, 2)
+        outputs = layer(inputs)
+        assert_close(outputs, desired)
+        assert layer.compute_output_shape(inputs.shape) == tuple(outputs.shape)
+        self.assert_survives_json(layer)
+
+    def test_refuses_images_with_fewer_rows_or_columns_than_regions(self):
+        layer = SpatialPyramidPooling2D([(2, 3)], data_format="channels_last")
+        layer.build((None, 2, 3, 1))
+        with pytest.raises(ValueError, match="at least 2 by 3 pixels"):
+            layer.build((None, 3, 2, 1))
 
     @pytest.mark.parametrize(
         ("mode", "reduce"), [("max", np.max), ("average", np.mean)]
