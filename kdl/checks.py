@@ -3,6 +3,10 @@
 import numbers
 
 import keras
+import numpy as np
+
+# Far above any size or count, and what arrays can be indexed by.
+_LARGEST = 2**63 - 1
 
 
 def check_number(name, value, interval):
@@ -10,7 +14,7 @@ def check_number(name, value, interval):
 
     Args:
         name: String. Name of the argument, as the user wrote it.
-        value: Value of the argument.
+        value: Value of the argument. NumPy's scalars and arrays of no axes count.
         interval: String. Interval notation, such as `"[0, 1)"` or `"(0, inf)"`.
 
     Returns:
@@ -19,11 +23,12 @@ def check_number(name, value, interval):
     Raises:
         ValueError: If `value` is not a real number in `interval`.
     """
-    if not isinstance(value, numbers.Real) or not _within(value, interval):
+    plain = _plain(value)
+    if not _is_number(plain) or not _within(plain, interval):
         raise ValueError(
             f"`{name}` must be a number in {interval}. Received: {name}={value!r}"
         )
-    return float(value)
+    return float(plain)
 
 
 def check_number_or_schedule(name, value, interval):
@@ -47,12 +52,13 @@ def check_number_or_schedule(name, value, interval):
         schedule = keras.saving.deserialize_keras_object(value)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return schedule
-    if not isinstance(value, numbers.Real) or not _within(value, interval):
+    plain = _plain(value)
+    if not _is_number(plain) or not _within(plain, interval):
         raise ValueError(
             f"`{name}` must be a number in {interval} or a LearningRateSchedule. "
             f"Received: {name}={value!r}"
         )
-    return float(value)
+    return float(plain)
 
 
 def check_integer(name, value, interval):
@@ -60,20 +66,111 @@ def check_integer(name, value, interval):
 
     Args:
         name: String. Name of the argument, as the user wrote it.
-        value: Value of the argument. NumPy's integers count, `2.0` does not.
+        value: Value of the argument. NumPy's integers, and arrays of one without
+            axes, count; `2.0` does not.
         interval: String. Interval notation, such as `"[1, inf)"`.
 
     Returns:
         A Python int, which any config can hold.
 
     Raises:
-        ValueError: If `value` is not an integer in `interval`.
+        ValueError: If `value` is not an integer in `interval`, or does not fit into
+            64 bits.
     """
-    if not isinstance(value, numbers.Integral) or not _within(value, interval):
+    plain = _plain(value)
+    if not isinstance(plain, numbers.Integral) or not _within(plain, interval):
         raise ValueError(
             f"`{name}` must be an integer in {interval}. Received: {name}={value!r}"
         )
-    return int(value)
+    if abs(plain) > _LARGEST:
+        raise ValueError(
+            f"`{name}` must be an integer in {interval} that fits into 64 bits. "
+            f"Received: {name}={value!r}"
+        )
+    return int(plain)
+
+
+def check_seed(name, value):
+    """Returns `value` as an int or `None`, provided Keras takes it for a seed.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: `None`, or an integer of 32 bits.
+
+    Raises:
+        ValueError: If `value` is anything else.
+    """
+    return None if value is None else check_integer(name, value, "[0, 4294967295]")
+
+
+def check_seed_or_generator(name, value):
+    """Returns what Keras's initializers take for a seed, provided it is that.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: as of `check_seed`, or a
+            `keras.random.SeedGenerator` or the config of one.
+
+    Raises:
+        ValueError: If `value` is anything else.
+    """
+    if isinstance(value, keras.random.SeedGenerator) or (
+        isinstance(value, dict) and value
+    ):
+        return value
+    return check_seed(name, value)
+
+
+def check_integers(name, value, interval, count):
+    """Returns an integer, or a tuple of `count` of them, provided they are in interval.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: an integer, or a list or tuple of so many.
+        interval: String. Interval notation, such as `"[1, inf)"`.
+        count: Integer. Such as 2 for height and width.
+
+    Raises:
+        ValueError: If `value`, or an element of it, is anything else.
+    """
+    if isinstance(value, (list, tuple)):
+        if len(value) != count:
+            raise ValueError(
+                f"`{name}` must be an integer in {interval}, or {count} of them. "
+                f"Received: {name}={value!r}"
+            )
+        return tuple(check_integer(name, part, interval) for part in value)
+    return check_integer(name, value, interval)
+
+
+def check_part(name, value, kind):
+    """Returns the function or the object of Keras that `value` stands for.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: an object or a function, its name, its config, or
+            `None` for none, of which there is none for an initializer.
+        kind: String: `"activation"`, `"constraint"`, `"initializer"` or
+            `"regularizer"`.
+
+    Raises:
+        ValueError: If Keras has nothing of that kind for `value`.
+    """
+    value = _plain(value)
+    is_optional = kind != "initializer"
+    is_known = isinstance(value, (str, dict)) or callable(value)
+    if (is_known and value != {}) or (value is None and is_optional):
+        try:
+            return getattr(keras, f"{kind}s").get(value)
+        except (TypeError, ValueError):
+            # A config that was not read says itself what is wrong with it.
+            if isinstance(value, dict):
+                raise
+    article = "an" if kind[0] in "aeiou" else "a"
+    end = ", its name, or None" if is_optional else " or its name"
+    raise ValueError(
+        f"`{name}` must be {article} {kind} of Keras{end}. Received: {name}={value!r}"
+    )
 
 
 def check_axis(name, value):
@@ -128,6 +225,47 @@ def check_boolean(name, value):
     return check_choice(name, value, (True, False))
 
 
+def check_name(name, value):
+    """Returns `value` as a string or `None`, provided it is one of these.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+
+    Raises:
+        ValueError: If `value` is anything else, or empty.
+    """
+    if value is not None and not (isinstance(value, str) and value):
+        raise ValueError(
+            f"`{name}` must be a string, or None. Received: {name}={value!r}"
+        )
+    return value and str(value)
+
+
+def check_dtype(name, value):
+    """Returns what Keras takes for a dtype: its name, a policy, a config, or `None`.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+
+    Raises:
+        ValueError: If `value` is none of these.
+    """
+    value = _plain(value)
+    kinds = (str, dict, keras.DTypePolicy)
+    if value is not None and not (isinstance(value, kinds) and value):
+        raise ValueError(
+            f"`{name}` must be a dtype, such as 'float32', or None. "
+            f"Received: {name}={value!r}"
+        )
+    try:
+        keras.dtype_policies.get(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be a dtype. {error}") from None
+    return value
+
+
 def check_choice(name, value, choices):
     """Returns `value`, provided it is one of `choices` and of the same type.
 
@@ -139,12 +277,31 @@ def check_choice(name, value, choices):
     Raises:
         ValueError: If `value` is not among `choices`.
     """
+    plain = _plain(value)
     for choice in choices:
         # By type as well, since `1 == True`.
-        if type(value) is type(choice) and value == choice:
-            return value
+        if type(plain) is type(choice) and plain == choice:
+            return plain
     allowed = ", ".join(map(repr, choices))
     raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+
+
+def _plain(value):
+    """The Python value of a NumPy scalar, or of an array without axes."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        return value.item()
+    return value
+
+
+def _is_number(value):
+    """Whether a value is a number that a float can hold."""
+    if not isinstance(value, numbers.Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def _within(value, interval):

@@ -36,11 +36,13 @@ class Contract:
         arguments: Dict. Sets every named argument, none of them to its default.
         refused: List of `(arguments, message)`. Each must raise a `ValueError` with
             exactly this message.
+        alternatives: Dict. By argument, a list of values of other kinds that it takes.
     """
 
     component = None
     arguments = {}
     refused = []
+    alternatives = {}
 
     def make(self, **overrides):
         return self.component(**{**self.arguments, **overrides})
@@ -71,6 +73,46 @@ class Contract:
             with pytest.raises(ValueError) as error:
                 self.make(**arguments)
             assert str(error.value) == message
+
+    def test_refuses_by_name_what_an_argument_cannot_be(self):
+        """At once, unless it is of the kind of what the argument is."""
+        named = [f"`{name}" for name in self.parameters()]
+        for name, value in self.arguments.items():
+            if name not in self.parameters():
+                continue
+            for other in ANYTHING:
+                try:
+                    self.make(**{name: other})
+                except ValueError as error:
+                    assert any(part in str(error) for part in named), (name, other)
+                else:
+                    kinds = [value, *self.alternatives.get(name, [])]
+                    fits = other is None or any(_is_of_kind(other, x) for x in kinds)
+                    assert fits, (name, other)
+
+    def test_takes_numpy_s_scalars_for_python_s(self):
+        for name, value in self.arguments.items():
+            if name in self.parameters() and isinstance(value, (bool, int, float, str)):
+                array = np.asarray(value)
+                for scalar in (
+                    [array[()]] if isinstance(value, str) else [array, array[()]]
+                ):
+                    kept = getattr(self.make(**{name: scalar}), name)
+                    assert same(kept, value) and not isinstance(kept, np.generic)
+
+
+# What may be given by mistake.
+ANYTHING = [None, "x", -1, 0, 1.5, math.nan, math.inf, [], {}, object(), 10**30, True]
+
+
+def _is_of_kind(other, value):
+    """Whether something given by mistake could have been meant, as another value is."""
+    if isinstance(value, float):
+        # A schedule may be a number as well.
+        return isinstance(other, (int, float)) and not isinstance(other, bool)
+    if isinstance(value, (list, tuple)):
+        return isinstance(other, (list, tuple))
+    return type(other) is type(value)
 
 
 class SavedContract(Contract):

@@ -9,8 +9,11 @@ from kdl.checks import (
     check_boolean,
     check_choice,
     check_integer,
+    check_integers,
     check_number,
     check_number_or_schedule,
+    check_part,
+    check_seed,
     check_targets,
 )
 
@@ -153,3 +156,73 @@ class TestCheckTargets:
         assert str(error.value) == (
             f"`y_true` must be targets of shape (None, 4). Received: shape={shape}"
         )
+
+
+class TestCheckPart:
+    @pytest.mark.parametrize(
+        ("kind", "name", "desired"),
+        [
+            ("activation", "relu", keras.activations.relu),
+            ("activation", np.str_("relu"), keras.activations.relu),
+            ("activation", None, keras.activations.linear),
+            ("regularizer", None, None),
+        ],
+    )
+    def test_returns_what_keras_has(self, kind, name, desired):
+        assert check_part("a", name, kind) is desired
+
+    def test_returns_an_object_also_of_its_config(self):
+        part = keras.initializers.Constant(2.0)
+        assert check_part("a", part, "initializer") is part
+        config = keras.saving.serialize_keras_object(part)
+        assert check_part("a", config, "initializer").value == 2.0
+
+    @pytest.mark.parametrize("value", ["reluu", 1, True, {}, [], object()])
+    def test_refuses(self, value):
+        with pytest.raises(ValueError) as error:
+            check_part("a", value, "activation")
+        assert str(error.value) == (
+            "`a` must be an activation of Keras, its name, or None. "
+            f"Received: a={value!r}"
+        )
+
+    def test_refuses_no_initializer(self):
+        with pytest.raises(ValueError) as error:
+            check_part("a", None, "initializer")
+        assert str(error.value) == (
+            "`a` must be an initializer of Keras or its name. Received: a=None"
+        )
+
+
+class TestPlainValues:
+    @pytest.mark.parametrize("make", [np.asarray, lambda value: np.asarray(value)[()]])
+    def test_scalars_of_numpy_count_as_python_s(self, make):
+        for result, desired in (
+            (check_number("a", make(0.5), "[0, 1)"), 0.5),
+            (check_number_or_schedule("a", make(0.5), "[0, 1)"), 0.5),
+            (check_integer("a", make(3), "[1, inf)"), 3),
+            (check_integers("a", [make(3), 2], "[1, inf)", 2), (3, 2)),
+            (check_seed("a", make(3)), 3),
+            (check_boolean("a", make(True)), True),
+            (check_choice("a", make("x"), ("x", "y")), "x"),
+        ):
+            assert type(result) is type(desired) and result == desired
+
+    def test_an_integer_fits_into_64_bits(self):
+        assert check_integer("a", 2**63 - 1, "[1, inf)") == 2**63 - 1
+        with pytest.raises(ValueError) as error:
+            check_integer("a", 2**63, "[1, inf)")
+        assert str(error.value) == (
+            "`a` must be an integer in [1, inf) that fits into 64 bits. "
+            "Received: a=9223372036854775808"
+        )
+
+    def test_a_number_fits_into_a_float(self):
+        with pytest.raises(ValueError, match="`a` must be a number in"):
+            check_number("a", 10**400, "[0, inf)")
+
+    @pytest.mark.parametrize("value", [-1, 2**32, 1.5, True, "1"])
+    def test_a_seed_has_32_bits(self, value):
+        assert check_seed("a", 2**32 - 1) == 2**32 - 1 and check_seed("a", None) is None
+        with pytest.raises(ValueError, match=r"`a` must be an integer in \[0, 4294967"):
+            check_seed("a", value)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_integer, check_number, check_seed_or_generator
 from kdl.initializers.lstm_bias import lstm_bias
 
 
@@ -56,6 +56,7 @@ class Chrono(keras.initializers.RandomUniform):
     def __init__(self, units, max_timescale, seed=None):
         self.units = check_integer("units", units, "[1, inf)")
         self.max_timescale = check_number("max_timescale", max_timescale, "(2, inf)")
+        seed = check_seed_or_generator("seed", seed)
         super().__init__(1.0, self.max_timescale - 1, seed)
 
     def __call__(self, shape, dtype=None):

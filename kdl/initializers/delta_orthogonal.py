@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_number
+from kdl.checks import check_number, check_seed_or_generator
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -54,7 +54,8 @@ class DeltaOrthogonal(keras.initializers.Orthogonal):
     """
 
     def __init__(self, gain=1.0, seed=None):
-        super().__init__(check_number("gain", gain, "(0, inf)"), seed)
+        gain = check_number("gain", gain, "(0, inf)")
+        super().__init__(gain, check_seed_or_generator("seed", seed))
 
     def __call__(self, shape, dtype=None):
         *sizes, inputs, outputs = shape if len(shape) > 2 else (0, 0)

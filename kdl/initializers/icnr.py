@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_part
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -58,7 +58,7 @@ class ICNR(keras.initializers.Initializer):
 
     def __init__(self, scale=2, initializer="he_normal"):
         self.scale = check_integer("scale", scale, "[2, inf)")
-        self.initializer = keras.initializers.get(initializer)
+        self.initializer = check_part("initializer", initializer, "initializer")
         if not isinstance(self.initializer, keras.initializers.Initializer):
             raise ValueError(
                 "`initializer` must be a keras.initializers.Initializer, its name or "

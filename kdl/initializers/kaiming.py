@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.checks import check_choice, check_number
+from kdl.checks import check_axis, check_choice, check_number, check_seed_or_generator
 from kdl.initializers.gain import NONLINEARITIES, draw, gain_of
 
 
@@ -77,15 +77,20 @@ class Kaiming(keras.initializers.VarianceScaling):
     ):
         self.nonlinearity = check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         self.a = check_number("a", a, "(-inf, inf)")
-        if self.a != 0 and nonlinearity != "leaky_relu":
+        if self.a != 0 and self.nonlinearity != "leaky_relu":
             raise ValueError(
                 "`a` must be 0 unless the nonlinearity is 'leaky_relu'. "
                 f"Received: a={a!r}, nonlinearity={nonlinearity!r}"
             )
-        check_choice("mode", mode, ("fan_in", "fan_out"))
-        check_choice("distribution", distribution, ("normal", "uniform"))
-        scale = gain_of(nonlinearity, self.a) ** 2
-        super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
+        mode = check_choice("mode", mode, ("fan_in", "fan_out"))
+        rest = (
+            check_seed_or_generator("seed", seed),
+            check_axis("input_axes", input_axes),
+            check_axis("output_axes", output_axes),
+        )
+        distribution = check_choice("distribution", distribution, ("normal", "uniform"))
+        scale = gain_of(self.nonlinearity, self.a) ** 2
+        super().__init__(scale, mode, distribution, *rest)
         # Keras has made a truncated normal of a normal.
         self.distribution = distribution
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_integer, check_number, check_seed
 
 DEPTHWISE = keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D
 
@@ -65,7 +65,8 @@ def lsuv(model, batch, tolerance=0.05, max_iterations=10, seed=None):
     """
     tolerance = check_number("tolerance", tolerance, "(0, 1)")
     max_iterations = check_integer("max_iterations", max_iterations, "[1, inf)")
-    orthogonal = keras.initializers.Orthogonal(seed=keras.random.SeedGenerator(seed))
+    seed = keras.random.SeedGenerator(check_seed("seed", seed))
+    orthogonal = keras.initializers.Orthogonal(seed=seed)
     if not all(layer.built for layer in model._flatten_layers()):
         model(batch, training=False)
     kernels = [(layer, _kernel(layer)) for layer in model._flatten_layers()]

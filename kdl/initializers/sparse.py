@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_integer, check_number, check_seed_or_generator
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -53,6 +53,7 @@ class Sparse(keras.initializers.RandomNormal):
 
     def __init__(self, nonzeros=15, stddev=1.0, seed=None):
         stddev = check_number("stddev", stddev, "(0, inf)")
+        seed = check_seed_or_generator("seed", seed)
         super().__init__(stddev=stddev, seed=seed)
         self.nonzeros = check_integer("nonzeros", nonzeros, "[1, inf)")
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.checks import check_choice, check_number
+from kdl.checks import check_axis, check_choice, check_number, check_seed_or_generator
 from kdl.initializers.gain import NONLINEARITIES, draw, gain_of
 
 
@@ -59,12 +59,17 @@ class Xavier(keras.initializers.VarianceScaling):
     ):
         if isinstance(gain, str):
             self.gain = check_choice("gain", gain, NONLINEARITIES)
-            scale = gain_of(gain) ** 2
+            scale = gain_of(self.gain) ** 2
         else:
             self.gain = check_number("gain", gain, "(0, inf)")
             scale = self.gain**2
-        check_choice("distribution", distribution, ("uniform", "normal"))
-        super().__init__(scale, "fan_avg", distribution, seed, input_axes, output_axes)
+        rest = (
+            check_seed_or_generator("seed", seed),
+            check_axis("input_axes", input_axes),
+            check_axis("output_axes", output_axes),
+        )
+        distribution = check_choice("distribution", distribution, ("uniform", "normal"))
+        super().__init__(scale, "fan_avg", distribution, *rest)
         # Keras has made a truncated normal of a normal.
         self.distribution = distribution
 

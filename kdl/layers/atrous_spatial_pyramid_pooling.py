@@ -61,7 +61,7 @@ class AtrousSpatialPyramidPooling(ImageBlock):
     def __init__(self, filters=256, rates=(6, 12, 18), **kwargs):
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
-        if not isinstance(rates, (list, tuple)):
+        if not isinstance(rates, (list, tuple)) or not rates:
             raise ValueError(
                 "`rates` must be a sequence of integers in [1, inf). Received: "
                 f"rates={rates!r}"

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean, check_integer
+from kdl.checks import check_boolean, check_integer, check_part
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -70,14 +70,26 @@ class Bilinear(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.units = check_integer("units", units, "[1, inf)")
-        self.activation = keras.activations.get(activation)
+        self.activation = check_part("activation", activation, "activation")
         self.use_bias = check_boolean("use_bias", use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.kernel_initializer = check_part(
+            "kernel_initializer", kernel_initializer, "initializer"
+        )
+        self.bias_initializer = check_part(
+            "bias_initializer", bias_initializer, "initializer"
+        )
+        self.kernel_regularizer = check_part(
+            "kernel_regularizer", kernel_regularizer, "regularizer"
+        )
+        self.bias_regularizer = check_part(
+            "bias_regularizer", bias_regularizer, "regularizer"
+        )
+        self.kernel_constraint = check_part(
+            "kernel_constraint", kernel_constraint, "constraint"
+        )
+        self.bias_constraint = check_part(
+            "bias_constraint", bias_constraint, "constraint"
+        )
         self.input_spec = [keras.InputSpec(min_ndim=2), keras.InputSpec(min_ndim=2)]
 
     def build(self, input_shape):

@@ -106,7 +106,7 @@ class ConvBlock(ImageBlock):
                 "`order` must be a string of 'C', 'B' and 'R' with one 'C' or more. "
                 f"Received: order={order!r}"
             )
-        self.order = order
+        self.order = str(order)
 
     def prepare(self, shape):
         normalization = self.normalization

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_seed
 from kdl.layers.images import check_size, from_channels_last, last, resolve
 from kdl.schedules import now, number
 
@@ -62,8 +62,8 @@ class DropBlock2D(keras.layers.Layer):
         super().__init__(**kwargs)
         self.rate = number("rate", rate, "[0, 1)")
         self.block_size = check_integer("block_size", block_size, "[1, inf)")
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_integer, check_integers, check_seed
 from kdl.layers.dropout import drop
 from kdl.schedules import now, number
 
@@ -56,10 +57,12 @@ class DropConnectConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters, kernel_size, rate, seed=None, **kwargs):
+        filters = check_integer("filters", filters, "[1, inf)")
+        kernel_size = check_integers("kernel_size", kernel_size, "[1, inf)", 2)
         super().__init__(filters, kernel_size, **kwargs)
         self.rate = number("rate", rate, "[0, 1)")
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, inputs, training=False):
         rate = now(self.rate, training)

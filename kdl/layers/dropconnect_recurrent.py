@@ -5,6 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
+from kdl.checks import check_integer, check_seed
 from kdl.layers.dropout import drop
 from kdl.schedules import now, number
 
@@ -13,6 +14,10 @@ class _RecurrentDropConnect:
     """Runs the loop of Keras's layer on a recurrent kernel with entries dropped."""
 
     def __init__(self, units, rate, seed=None, **kwargs):
+        units, seed = (
+            check_integer("units", units, "[1, inf)"),
+            check_seed("seed", seed),
+        )
         super().__init__(units, seed=seed, **kwargs)
         self.rate = number("rate", rate, "[0, 1)")
         self.seed = seed

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_integer, check_seed
 from kdl.schedules import now, number
 
 
@@ -53,7 +54,7 @@ class Dropout(keras.layers.Dropout):
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         # Keras makes a generator of seeds for a rate above zero only.
-        super().__init__(0.5, noise_shape, seed, **kwargs)
+        super().__init__(0.5, _checked(noise_shape), check_seed("seed", seed), **kwargs)
         self.rate = number("rate", rate, "[0, 1)")
 
     def call(self, inputs, training=False):
@@ -65,6 +66,21 @@ class Dropout(keras.layers.Dropout):
     def get_config(self):
         rate = keras.saving.serialize_keras_object(self.rate)
         return {**super().get_config(), "rate": rate}
+
+
+def _checked(noise_shape):
+    """Returns a shape of integers and `None` as a tuple, or `None`."""
+    if noise_shape is None:
+        return None
+    if not isinstance(noise_shape, (list, tuple)):
+        raise ValueError(
+            "`noise_shape` must be None, or a sequence of integers in [1, inf) and of "
+            f"None. Received: noise_shape={noise_shape!r}"
+        )
+    return tuple(
+        None if size is None else check_integer("noise_shape", size, "[1, inf)")
+        for size in noise_shape
+    )
 
 
 def drop(inputs, rate, seed, noise_shape=None):

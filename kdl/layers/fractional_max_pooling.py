@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean, check_number
+from kdl.checks import check_boolean, check_number, check_seed
 from kdl.layers.images import channels_last, from_channels_last, resolve
 
 
@@ -87,8 +87,8 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         self.ratio = check_number("ratio", ratio, "(1, inf)")
         self.pseudo_random = check_boolean("pseudo_random", pseudo_random)
         self.overlapping = check_boolean("overlapping", overlapping)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_seed
 from kdl.losses import GaussianKL
 from kdl.schedules import now, number
 
@@ -63,8 +64,8 @@ class GaussianSampling(keras.layers.Layer):
     def __init__(self, beta=1.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.beta = number("beta", beta, "[0, inf)")
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         # In float32: half precision would lose the sum.
         self._divergence = GaussianKL(dtype="float32")
 

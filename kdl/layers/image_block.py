@@ -5,6 +5,7 @@ import math
 
 import keras
 
+from kdl.checks import check_part
 from kdl.layers.images import channels_last, first, from_channels_last, last, resolve
 from kdl.layers.parts import freeze_parts
 
@@ -66,9 +67,13 @@ class ImageBlock(keras.layers.Layer):
             )
         # As a config, since a layer that is only copied is no part of this one.
         self._normalization = keras.saving.serialize_keras_object(normalization)
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.activation = check_part("activation", activation, "activation")
+        self.kernel_initializer = check_part(
+            "kernel_initializer", kernel_initializer, "initializer"
+        )
+        self.kernel_regularizer = check_part(
+            "kernel_regularizer", kernel_regularizer, "regularizer"
+        )
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_part
 from kdl.layers.positions import as_position, is_within
 
 
@@ -64,9 +64,15 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.length = check_integer("length", length, "[1, inf)")
-        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = keras.constraints.get(embeddings_constraint)
+        self.embeddings_initializer = check_part(
+            "embeddings_initializer", embeddings_initializer, "initializer"
+        )
+        self.embeddings_regularizer = check_part(
+            "embeddings_regularizer", embeddings_regularizer, "regularizer"
+        )
+        self.embeddings_constraint = check_part(
+            "embeddings_constraint", embeddings_constraint, "constraint"
+        )
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=3)
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice
-from kdl.layers.images import channels_last, from_channels_last
+from kdl.checks import check_choice, check_integers
+from kdl.layers.images import channels_last, from_channels_last, resolve
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -66,8 +66,8 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
         data_format=None,
         **kwargs,
     ):
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
-        check_windows(self)
+        windows = check_windows(pool_size, strides, padding)
+        super().__init__(*windows, resolve(data_format), **kwargs)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -113,14 +113,12 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
         return padding // 2, padding - padding // 2
 
 
-def check_windows(layer):
-    """Refuses a stride of zero and an unknown padding, which Keras refuses later."""
-    if 0 in layer.strides:
-        raise ValueError(
-            f"`strides` of {type(layer).__name__} must be integers in [1, inf). "
-            f"Received: strides={layer.strides}"
-        )
-    check_choice("padding", layer.padding, ("valid", "same"))
+def check_windows(pool_size, strides, padding):
+    """Returns the size of windows, their strides and the padding, once checked."""
+    pool_size = check_integers("pool_size", pool_size, "[1, inf)", 2)
+    if strides is not None:
+        strides = check_integers("strides", strides, "[1, inf)", 2)
+    return pool_size, strides, check_choice("padding", padding, ("valid", "same"))
 
 
 def _pool(inputs, pool_size, strides):

@@ -7,6 +7,7 @@ from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.concrete import Int32Inputs, is_concrete
+from kdl.layers.images import resolve
 from kdl.layers.max_pooling_with_argmax import check_windows
 
 
@@ -69,8 +70,8 @@ class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
         data_format=None,
         **kwargs,
     ):
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
-        check_windows(self)
+        windows = check_windows(pool_size, strides, padding)
+        super().__init__(*windows, resolve(data_format), **kwargs)
         self.output_size = output_size
         if output_size is not None:
             if not isinstance(output_size, (list, tuple)) or len(output_size) != 2:

@@ -5,7 +5,7 @@ import inspect
 import keras
 from keras import ops
 
-from kdl.checks import check_choice
+from kdl.checks import check_choice, check_integer, check_part
 
 _PARTS = ("peephole_initializer", "peephole_regularizer", "peephole_constraint")
 
@@ -78,13 +78,19 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
         peephole_constraint=None,
         **kwargs,
     ):
-        super().__init__(units, **kwargs)
+        super().__init__(check_integer("units", units, "[1, inf)"), **kwargs)
         self.output_peephole = check_choice(
             "output_peephole", output_peephole, ("current", "previous")
         )
-        self.peephole_initializer = keras.initializers.get(peephole_initializer)
-        self.peephole_regularizer = keras.regularizers.get(peephole_regularizer)
-        self.peephole_constraint = keras.constraints.get(peephole_constraint)
+        self.peephole_initializer = check_part(
+            "peephole_initializer", peephole_initializer, "initializer"
+        )
+        self.peephole_regularizer = check_part(
+            "peephole_regularizer", peephole_regularizer, "regularizer"
+        )
+        self.peephole_constraint = check_part(
+            "peephole_constraint", peephole_constraint, "constraint"
+        )
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -197,7 +203,7 @@ class PeepholeLSTM(keras.layers.LSTM):
         super(keras.layers.LSTM, self).__init__(cell, **kwargs)
         self.input_spec = keras.InputSpec(ndim=3)
         self.use_cudnn = False
-        self.output_peephole = output_peephole
+        self.output_peephole = cell.output_peephole
         for name in _PARTS:
             setattr(self, name, getattr(cell, name))
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.checks import check_boolean, check_choice, check_integer
+from kdl.checks import check_boolean, check_choice, check_integer, check_seed
 from kdl.layers.conv_block import ConvBlock
 from kdl.layers.image_block import Chain, ImageBlock
 from kdl.layers.images import strided
@@ -33,7 +33,7 @@ class Residual(ImageBlock):
         self.strides = check_integer("strides", strides, "[1, inf)")
         self.rate = number("rate", rate, "[0, 1)")
         self.mode = check_choice("mode", mode, ("batch", "row"))
-        self.seed = seed
+        self.seed = check_seed("seed", seed)
 
     @property
     def width(self):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_part
 from kdl.layers.images import channels_last, from_channels_last, last, resolve
 from kdl.layers.parts import copy_of, freeze_parts
 
@@ -64,9 +64,13 @@ class SqueezeExcitation2D(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.units = check_integer("units", units, "[1, inf)")
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.activation = check_part("activation", activation, "activation")
+        self.kernel_initializer = check_part(
+            "kernel_initializer", kernel_initializer, "initializer"
+        )
+        self.kernel_regularizer = check_part(
+            "kernel_regularizer", kernel_regularizer, "regularizer"
+        )
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 

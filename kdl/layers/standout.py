@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_integer, check_seed
 from kdl.schedules import now, number
 
 
@@ -56,11 +57,11 @@ class Standout(keras.layers.Dense):
     """
 
     def __init__(self, units, alpha=1.0, beta=0.0, seed=None, **kwargs):
-        super().__init__(units, **kwargs)
+        super().__init__(check_integer("units", units, "[1, inf)"), **kwargs)
         self.alpha = number("alpha", alpha, "(-inf, inf)")
         self.beta = number("beta", beta, "(-inf, inf)")
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, inputs, training=False):
         alpha, beta = (now(x, training) for x in (self.alpha, self.beta))

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer, check_number
+from kdl.checks import check_choice, check_integer, check_number, check_seed
 from kdl.layers.parts import freeze_parts
 from kdl.schedules import now, number
 from kdl.schedules.number import find_numbers
@@ -80,8 +80,8 @@ class StochasticDepth(keras.layers.Layer):
         self.branch = branch
         self.rate = number("rate", rate, "[0, 1)")
         self.mode = check_choice("mode", mode, ("batch", "row"))
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     @staticmethod
     def linear_rates(rate, depth):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_number
+from kdl.checks import check_boolean, check_number
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -40,7 +40,7 @@ class Swish(keras.layers.Layer):
     """
 
     def __init__(self, beta=1.0, trainable=True, **kwargs):
-        super().__init__(trainable=trainable, **kwargs)
+        super().__init__(trainable=check_boolean("trainable", trainable), **kwargs)
         self.beta = check_number("beta", beta, "(-inf, inf)")
         self.supports_masking = True
         self.input_spec = keras.InputSpec(min_ndim=1)

@@ -5,7 +5,13 @@ import numbers
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean, check_integer, check_number
+from kdl.checks import (
+    check_boolean,
+    check_integer,
+    check_number,
+    check_part,
+    check_seed,
+)
 from kdl.layers.attention import Attention, dense
 from kdl.layers.dropout import drop
 from kdl.layers.parts import freeze_parts
@@ -121,14 +127,18 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "intermediate_dim", intermediate_dim, "[1, inf)"
         )
         self.dropout = number("dropout", dropout, "[0, 1)")
-        self.activation = keras.activations.get(activation)
+        self.activation = check_part("activation", activation, "activation")
         self.norm_first = check_boolean("norm_first", norm_first)
         self.epsilon = check_number("epsilon", epsilon, "(0, inf)")
         self.causal = check_boolean("causal", causal)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.kernel_initializer = check_part(
+            "kernel_initializer", kernel_initializer, "initializer"
+        )
+        self.bias_initializer = check_part(
+            "bias_initializer", bias_initializer, "initializer"
+        )
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=3)
 

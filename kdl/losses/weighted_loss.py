@@ -2,6 +2,7 @@
 
 import keras
 
+from kdl.checks import check_name
 from kdl.schedules import now, number
 
 
@@ -44,7 +45,9 @@ class WeightedLoss(keras.losses.Loss):
         if not isinstance(loss, keras.losses.Loss):
             raise ValueError(f"`loss` must be a keras.losses.Loss. Received: {loss=}")
         self.loss = loss
-        super().__init__(name or loss.name, loss.reduction, loss.dtype)
+        super().__init__(
+            check_name("name", name) or loss.name, loss.reduction, loss.dtype
+        )
         self.weight = number("weight", weight, "[0, inf)")
 
     def __call__(self, y_true, y_pred, sample_weight=None):

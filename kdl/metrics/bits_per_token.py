@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from kdl.checks import check_boolean, check_dtype, check_name
+
 
 @keras.saving.register_keras_serializable(package="kdl")
 class BitsPerToken(keras.metrics.SparseCategoricalCrossentropy):
@@ -39,7 +41,12 @@ class BitsPerToken(keras.metrics.SparseCategoricalCrossentropy):
     """
 
     def __init__(self, name="bits_per_token", dtype=None, from_logits=True, **kwargs):
-        super().__init__(name=name, dtype=dtype, from_logits=from_logits, **kwargs)
+        super().__init__(
+            name=check_name("name", name),
+            dtype=check_dtype("dtype", dtype),
+            from_logits=check_boolean("from_logits", from_logits),
+            **kwargs,
+        )
 
     def result(self):
         return super().result() / math.log(2)

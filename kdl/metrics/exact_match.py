@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl.checks import check_dtype, check_name
 from kdl.metrics.labels import check_ignored, mistakes
 
 
@@ -45,7 +46,7 @@ class ExactMatch(keras.metrics.Mean):
     """
 
     def __init__(self, ignore_class=None, name="exact_match", dtype=None):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(check_name("name", name), check_dtype("dtype", dtype))
         self.ignore_class = check_ignored(ignore_class)
 
     def update_state(self, y_true, y_pred, sample_weight=None):

@@ -2,6 +2,7 @@
 
 import keras
 
+from kdl.checks import check_dtype, check_name
 from kdl.metrics.labels import check_ignored, mistakes
 
 
@@ -44,7 +45,7 @@ class TokenErrorRate(keras.metrics.Mean):
     """
 
     def __init__(self, ignore_class=None, name="token_error_rate", dtype=None):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(check_name("name", name), check_dtype("dtype", dtype))
         self.ignore_class = check_ignored(ignore_class)
 
     def update_state(self, y_true, y_pred, sample_weight=None):

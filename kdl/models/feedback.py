@@ -110,9 +110,9 @@ def as_cell(cell, dtype):
     Raises:
         ValueError: If it is none, none whose output is one vector, or of another dtype.
     """
-    if isinstance(cell, dict):
+    if isinstance(cell, dict) and cell:
         cell = keras.saving.deserialize_keras_object(cell)
-    if isinstance(cell, (list, tuple)):
+    if isinstance(cell, (list, tuple)) and cell:
         cell = keras.layers.StackedRNNCells([as_cell(part, dtype) for part in cell])
     is_cell = isinstance(cell, keras.layers.Layer) and hasattr(cell, "state_size")
     if not is_cell or not isinstance(getattr(cell, "output_size", None), int):

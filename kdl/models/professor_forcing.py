@@ -148,3 +148,15 @@ class ProfessorForcing(keras.layers.Layer):
         else:
             logits = judge(features, mask=mask)
         return ops.cast(logits, "float32")
+
+
+def as_professor(professor):
+    """Returns an argument `professor`, also from a config, provided it is one."""
+    if isinstance(professor, dict) and professor:
+        professor = keras.saving.deserialize_keras_object(professor)
+    if professor is not None and not isinstance(professor, ProfessorForcing):
+        raise ValueError(
+            "`professor` must be a kdl.models.ProfessorForcing, or None. Received: "
+            f"professor={professor!r}"
+        )
+    return professor

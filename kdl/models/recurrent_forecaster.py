@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer
+from kdl.checks import check_choice, check_integer, check_seed
 from kdl.layers.parts import freeze_parts
 from kdl.models.before import Before
 from kdl.models.feedback import as_cell, layer_of, masks_of_dropout, states_of, unroll
+from kdl.models.professor_forcing import as_professor
 from kdl.models.token_decoder import EVALUATIONS
 from kdl.schedules import now, number
 
@@ -87,11 +88,9 @@ class RecurrentForecaster(keras.layers.Layer):
         self.features = check_integer("features", features, "[1, inf)")
         self.epsilon = number("epsilon", epsilon, "[0, 1]")
         self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
-        if isinstance(professor, dict):
-            professor = keras.saving.deserialize_keras_object(professor)
-        self.professor = professor
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.professor = as_professor(professor)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.input_spec = keras.InputSpec(ndim=3)
 
     def build(self, targets_shape):

@@ -4,11 +4,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.checks import (
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+    check_seed,
+)
 from kdl.layers.concrete import Int32Inputs, is_concrete
 from kdl.models.before import Before
 from kdl.models.choices import choose
 from kdl.models.generation import Generators, generate
+from kdl.models.professor_forcing import as_professor
 from kdl.schedules import now, number
 
 EVALUATIONS = ("teacher_forcing", "free_running")
@@ -65,11 +72,9 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
         self.temperature = check_number("temperature", temperature, "[0, inf)")
         self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
         self.mask_zero = check_boolean("mask_zero", mask_zero)
-        if isinstance(professor, dict):
-            professor = keras.saving.deserialize_keras_object(professor)
-        self.professor = professor
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.professor = as_professor(professor)
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=2)
         self.generators = Generators()

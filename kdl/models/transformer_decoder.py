@@ -151,7 +151,7 @@ class TransformerDecoder(TokenDecoder):
                 self.dropout,
                 causal=True,
                 norm_first=True,
-                seed=None if self.seed is None else self.seed + index,
+                seed=None if self.seed is None else (self.seed + index) % 2**32,
                 dtype=dtype,
                 name=f"block_{index}",
             )

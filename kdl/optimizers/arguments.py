@@ -43,6 +43,7 @@ def check_inner_optimizer(inner_optimizer):
 
 def check_multipliers(multipliers):
     """Returns multipliers by pattern, as floats and schedules."""
+    _check_dict("multipliers", multipliers)
     return {
         _check_pattern("multipliers", pattern): _check_number(
             f"multipliers[{pattern!r}]", multiplier, "[0, inf)"
@@ -53,6 +54,7 @@ def check_multipliers(multipliers):
 
 def check_proximal(proximal, inner_optimizer):
     """Returns regularizers by pattern, provided the optimizer has step sizes."""
+    _check_dict("proximal", proximal)
     if proximal and not has_step_sizes(inner_optimizer):
         raise ValueError(
             "`proximal` must go with the SGD, Adam, AdamW, RMSprop or Adagrad of "
@@ -75,6 +77,7 @@ def check_proximal(proximal, inner_optimizer):
 
 def check_hyperparameters(hyperparameters, inner_optimizer):
     """Returns hyperparameters by name, provided the optimizer would use them."""
+    _check_dict("hyperparameters", hyperparameters)
     # Others Keras reads in Python alone. One that is 0 has no place in its state.
     allowed = []
     step, optimizers = type(inner_optimizer).update_step, keras.optimizers
@@ -134,6 +137,11 @@ def first_matches(name, patterns, variables, paths):
                 matches[id(variable)] = pattern
                 break
     return matches
+
+
+def _check_dict(name, value):
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"`{name}` must be a dict or None. Received: {name}={value!r}")
 
 
 def _check_number(name, value, interval):

@@ -54,7 +54,8 @@ class CyclicalMomentum(keras.optimizers.schedules.LearningRateSchedule):
     >>> rate = kdl.schedules.CyclicalLearningRate(0.001, 0.006, step_size_up=2000)
     >>> momentum = kdl.schedules.CyclicalMomentum(step_size_up=2000)
     >>> optimizer = kdl.optimizers.ControlledOptimizer(
-    ...     keras.optimizers.SGD(rate, momentum=0.9), momentum=momentum
+    ...     keras.optimizers.SGD(rate, momentum=0.9),
+    ...     hyperparameters={"momentum": momentum},
     ... )
 
     References:

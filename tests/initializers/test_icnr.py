@@ -15,8 +15,8 @@ class TestICNR(InitializerContract):
         ({"scale": 1}, "`scale` must be an integer in [2, inf). Received: scale=1"),
         (
             {"initializer": None},
-            "`initializer` must be a keras.initializers.Initializer, its name or its "
-            "config. Received: initializer=None",
+            "`initializer` must be an initializer of Keras or its name. "
+            "Received: initializer=None",
         ),
         (
             {"initializer": sum},

@@ -26,6 +26,7 @@ class TestKaiming(RandomInitializerContract):
         "output_axes": [1],
     }
     variance = 2 / (1 + 0.2**2) / 300
+    alternatives = {"input_axes": [0], "output_axes": [0]}
     refused = [
         (
             {"nonlinearity": "swish"},

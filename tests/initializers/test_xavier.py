@@ -17,6 +17,7 @@ class TestXavier(RandomInitializerContract):
         "output_axes": [1],
     }
     variance = 2 * (5 / 3) ** 2 / (400 + 300)
+    alternatives = {"gain": [1.0], "input_axes": [0], "output_axes": [0]}
     refused = [
         ({"gain": 0}, "`gain` must be a number in (0, inf). Received: gain=0"),
         ({"gain": None}, "`gain` must be a number in (0, inf). Received: gain=None"),

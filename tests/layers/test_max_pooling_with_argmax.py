@@ -34,8 +34,7 @@ class TestMaxPoolingWithArgmax2D(LayerContract):
         ),
         (
             {"strides": 0},
-            "`strides` of MaxPoolingWithArgmax2D must be integers in [1, inf). "
-            "Received: strides=(0, 0)",
+            "`strides` must be an integer in [1, inf). Received: strides=0",
         ),
     ]
 

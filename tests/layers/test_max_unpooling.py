@@ -35,8 +35,7 @@ class TestMaxUnpooling2D(LayerContract):
         ),
         (
             {"strides": 0},
-            "`strides` of MaxUnpooling2D must be integers in [1, inf). Received: "
-            "strides=(0, 0)",
+            "`strides` must be an integer in [1, inf). Received: strides=0",
         ),
         (
             {"output_size": 7},

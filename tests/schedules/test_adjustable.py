@@ -13,6 +13,7 @@ class TestAdjustable(ScheduleContract):
     }
     peak = 0.5
     period = 10
+    alternatives = {"schedule": [0.5]}
     refused = [
         (
             {"value": None},

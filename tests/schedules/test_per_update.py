@@ -10,6 +10,7 @@ class TestPerUpdate(ScheduleContract):
     arguments = {"schedule": OneCycle(0.3, 20, anneal="linear", div_factor=3)}
     peak = 0.3
     period = 20
+    alternatives = {"schedule": [0.5]}
     refused = [
         (
             {"schedule": None},

@@ -17,6 +17,7 @@ class TestWarmup(ScheduleContract):
     }
     peak = 0.5
     period = 12 + 30
+    alternatives = {"schedule": [0.5]}
     refused = [
         (
             {"schedule": "cosine"},
