@@ -18,8 +18,8 @@ class TestBitsPerToken(MetricContract):
         (
             {"dtype": "float31"},
             "`dtype` must be a dtype. Cannot convert 'float31' to a mixed precision "
-            "DTypePolicy. Valid policies include 'mixed_float16', 'mixed_bfloat16', and the name of any float "
-            "dtype such as 'float32'.",
+            "DTypePolicy. Valid policies include 'mixed_float16', 'mixed_bfloat16', "
+            "and the name of any float dtype such as 'float32'.",
         )
     ]
 
