@@ -14,6 +14,7 @@ from kdl.callbacks.prediction_figures import confusion_figure
 from kdl.data import Batches, RandomAffine, load
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
+from kdl.recipes.training_data import check_training_data
 from kdl.schedules import OneCycle, Warmup
 
 _PENALTIES = {
@@ -146,6 +147,7 @@ class Digits(keras_tuner.HyperModel):
         x,
         y,
         *,
+        sample_weight=None,
         validation_data=None,
         initial_epoch=0,
         epochs=epochs,
@@ -159,9 +161,10 @@ class Digits(keras_tuner.HyperModel):
         augmentation. The batch size is a hyperparameter.
         """
         p = self.space(hp)
-        for name in ("batch_size", "sample_weight", "shuffle", "validation_split"):
+        for name in ("batch_size", "shuffle", "validation_split"):
             if name in kwargs:
                 raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
+        check_training_data(model, x, y, validation_data)
         batches = Batches(
             np.asarray(x, "float32"),
             y,
@@ -170,9 +173,10 @@ class Digits(keras_tuner.HyperModel):
             drop_remainder=True,
             augment=[RandomAffine(p.shift, p.rotation, p.zoom, p.shear)],
             epoch=initial_epoch,
+            sample_weight=sample_weight,
         )
-        # Only now is the length of the cycle known. A shorter one could not rise.
-        steps = max(4, (epochs - initial_epoch) * len(batches))
+        # Only now is the length of the cycle known, which has two steps at least.
+        steps = max(2, (epochs - initial_epoch) * len(batches))
         model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
         # A model that has been fitted begins another cycle.
         model.optimizer.iterations.assign(0)

@@ -9,6 +9,7 @@ from scipy.special import lambertw
 from kdl.callbacks import Curriculum, EarlyStopping, Resume, ScheduledSampling
 from kdl.data import Batches, BucketedBatches
 from kdl.models import ProfessorForcing
+from kdl.recipes.training_data import check_training_data
 from kdl.schedules import Adjustable, InverseSigmoidDecay, OneCycle
 
 STRATEGIES = [
@@ -66,6 +67,7 @@ def fit(
     difficulty,
     epochs,
     seed,
+    sample_weight=None,
     validation_data=None,
     initial_epoch=0,
     callbacks=None,
@@ -83,6 +85,7 @@ def fit(
         difficulty: Of a `Curriculum`: `"length"`, or `"loss"`.
         epochs: Integer.
         seed: Integer. Draws the order of the examples.
+        sample_weight: Optional array of weights of the examples.
         validation_data: Optional tuple, as of `fit`.
         initial_epoch: Integer.
         callbacks: Optional list.
@@ -92,19 +95,25 @@ def fit(
         What `model.fit` does.
 
     Raises:
-        ValueError: If an argument of `model.fit` is given that this one decides.
+        ValueError: If an argument of `model.fit` is given that this one decides, or
+            if the data are as `check_training_data` refuses them.
     """
-    for name in ("batch_size", "sample_weight", "shuffle", "validation_split"):
+    for name in ("batch_size", "shuffle", "validation_split"):
         if name in kwargs:
             raise ValueError(f"A recipe of sequences takes no `{name}` in `fit`")
-    options = {"drop_remainder": True, "epoch": initial_epoch}
+    check_training_data(model, x, y, validation_data)
+    options = {
+        "drop_remainder": True,
+        "epoch": initial_epoch,
+        "sample_weight": sample_weight,
+    }
     if p.strategy == "curriculum" and difficulty == "length":
         batches = BucketedBatches(x, y, p.batch_size, seed, **options)
         difficulty = batches.lengths
     else:
         batches = Batches(x, y, p.batch_size, seed, **options)
-    # Only now is the length of the cycle known. A shorter one could not rise.
-    steps = max(4, (epochs - initial_epoch) * len(batches))
+    # Only now is the length of the cycle known, which has two steps at least.
+    steps = max(2, (epochs - initial_epoch) * len(batches))
     model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
     # A model that has been fitted begins another cycle.
     model.optimizer.iterations.assign(0)

@@ -23,6 +23,7 @@ COMPONENTS = SIMPLE | KINDS | {"layers"}
 # Whom each room may import, besides itself. Components know nothing above them.
 MAY_IMPORT = {
     "checks": set(),
+    "seeds": set(),
     "files": set(),
     "schedules": {"checks", "files"},
     "initializers": SIMPLE,
@@ -32,11 +33,11 @@ MAY_IMPORT = {
     "optimizers": SIMPLE | {"regularizers"},
     "layers": SIMPLE | {"initializers", "losses", "regularizers"},
     "models": COMPONENTS,
-    "callbacks": COMPONENTS | {"files"},
+    "callbacks": COMPONENTS | {"files", "seeds"},
     "spaces": COMPONENTS,
-    "data": {"checks"},
+    "data": {"checks", "seeds"},
     "recipes": COMPONENTS | {"callbacks", "data", "models", "spaces"},
-    "tuning": {"callbacks", "checks", "data", "files"},
+    "tuning": {"callbacks", "checks", "data", "files", "seeds"},
     "cli": {"callbacks", "checks", "data", "files", "recipes", "spaces", "tuning"},
 }
 # Packages that only these rooms may import.
@@ -61,7 +62,9 @@ CONTRACTS = {
     "spaces": "SpaceContract",
     "recipes": "RecipeContract",
 }
-PUBLIC = [room for room in MAY_IMPORT if room not in ("checks", "files", "cli")]
+PUBLIC = [
+    room for room in MAY_IMPORT if room not in ("checks", "files", "seeds", "cli")
+]
 SECTIONS = [
     "Args",
     "Call arguments",

@@ -1,19 +1,22 @@
 """Batches that a seed reproduces."""
 
+import inspect
+
 import keras
 import numpy as np
 from keras import tree
 
 from kdl.checks import check_boolean, check_integer
+from kdl.seeds import AUGMENTATION, ORDER, generator
 
 
 class Batches(keras.utils.PyDataset):
     """Batches of arrays, each a pure function of the seed, the epoch and its index.
 
     `fit` shuffles arrays with a generator of its own, so that a training that is
-    cut off cannot be taken up where it was. Here the order of an epoch is drawn
-    from `(seed, epoch)` and the augmentation of a batch from
-    `(seed, epoch, index)`, on every backend. The epochs are counted as Keras
+    cut off cannot be taken up where it was. Here the order of an epoch is a function
+    of the seed and the epoch, and the augmentation of a batch of these and its index,
+    on every backend. The epochs are counted as Keras
     announces them, of a `fit` as of `evaluate` and `predict`: give each `fit` batches
     of its own.
 
@@ -34,13 +37,19 @@ class Batches(keras.utils.PyDataset):
             a batch, other ones in each epoch. One batch size is one compilation.
             Ignored when there is less than one batch. Defaults to `False`.
         augment: Sequence of functions `(x, y, rng) -> (x, y)` of a batch of arrays
-            and a `numpy.random.Generator`, applied in turn. Defaults to none.
+            and a `numpy.random.Generator`, applied in turn. One that mixes examples
+            takes the weights as well, as `kdl.data.MixUp` does: with an argument
+            `sample_weight`, it is given them, if there are any, and returns them
+            third. Defaults to none.
         epoch: Integer in `[0, inf)`. The epoch that the first `fit` begins with, its
             `initial_epoch`. Defaults to `0`.
+        sample_weight: Optional array of shape `(examples, ...)`, or for a model of
+            several outputs a dict or tuple of such: how much each example, or each of
+            its steps, counts in the loss. Defaults to `None`, all alike.
 
     Raises:
-        ValueError: If `x` and `y` differ in length or are empty, or if an argument
-            is outside its interval.
+        ValueError: If `x`, `y` and the weights differ in length or are empty, or if an
+            argument is not as described.
 
     Example:
 
@@ -59,23 +68,23 @@ class Batches(keras.utils.PyDataset):
         drop_remainder=False,
         augment=(),
         epoch=0,
+        sample_weight=None,
     ):
         # Keras's workers can pass a batch of one epoch on to the next, so that there
         # is no argument for them.
         super().__init__()
         self.x, self.y = _arrays(x), _arrays(y)
-        counts = [tree.map_structure(_count, data) for data in (self.x, self.y)]
-        known = [set(tree.flatten(count)) for count in counts]
-        if known[0] != known[1] or len(known[0]) != 1 or 0 in known[0]:
-            raise ValueError(
-                "`x` and `y` must hold the same number of examples, at least one. "
-                f"Received: len(x)={counts[0]}, len(y)={counts[1]}"
-            )
+        self.sample_weight = None if sample_weight is None else _arrays(sample_weight)
+        parts = {"x": self.x, "y": self.y}
+        if sample_weight is not None:
+            parts["sample_weight"] = self.sample_weight
+        _check_counts(parts)
+        self._parts = tuple(parts.values())
         self.batch_size = check_integer("batch_size", batch_size, "[1, inf)")
         self.seed = check_integer("seed", seed, "[0, inf)")
         self.shuffle = check_boolean("shuffle", shuffle)
         self.drop_remainder = check_boolean("drop_remainder", drop_remainder)
-        self.augment = tuple(augment)
+        self.augment = _check_augment(augment)
         self.epoch = check_integer("epoch", epoch, "[0, inf)")
         self._ends = 0
         self._order = None, None
@@ -104,12 +113,15 @@ class Batches(keras.utils.PyDataset):
         self._asked.append(index)
         epoch, start = self._epoch, index * self.batch_size
         rows = self._rows(epoch)[start : start + self.batch_size]
-        x, y = self._take(rows)
+        x, y, *weight = self._take(rows)
         if self.augment:
-            rng = np.random.default_rng((self.seed, epoch, index))
+            rng = generator(self.seed, AUGMENTATION, epoch, index)
             for function in self.augment:
-                x, y = function(x, y, rng)
-        return x, y
+                if weight and "sample_weight" in inspect.signature(function).parameters:
+                    x, y, *weight = function(x, y, rng, sample_weight=weight[0])
+                else:
+                    x, y = function(x, y, rng)
+        return (x, y, *weight)
 
     def use_rows(self, rows):
         """Has the current epoch consist of other rows than those it would draw.
@@ -162,7 +174,7 @@ class Batches(keras.utils.PyDataset):
         """The order of an epoch that was given no rows."""
         order = np.arange(self.examples)
         if self.shuffle:
-            order = np.random.default_rng((self.seed, epoch)).permutation(order)
+            order = generator(self.seed, ORDER, epoch).permutation(order)
         return order
 
     def _arranged(self, rows):
@@ -170,8 +182,8 @@ class Batches(keras.utils.PyDataset):
         return rows
 
     def _take(self, rows):
-        """The batch of some examples."""
-        return tree.map_structure(lambda part: part[rows], (self.x, self.y))
+        """The batch of some examples: inputs, targets, and weights if there are any."""
+        return tree.map_structure(lambda part: part[rows], self._parts)
 
     @property
     def _epoch(self):
@@ -186,6 +198,28 @@ def _arrays(data):
     if isinstance(data, tuple):
         return tuple(map(_arrays, data))
     return np.asarray(data)
+
+
+def _check_counts(parts):
+    """Refuses parts, by name, that do not all hold as many examples."""
+    counts = {name: tree.map_structure(_count, part) for name, part in parts.items()}
+    known = [set(tree.flatten(count)) for count in counts.values()]
+    if any(len(some) != 1 or some != known[0] or 0 in some for some in known):
+        *first, last = (f"`{name}`" for name in parts)
+        received = ", ".join(f"len({name})={count}" for name, count in counts.items())
+        raise ValueError(
+            f"{', '.join(first)} and {last} must hold the same number of examples, at "
+            f"least one. Received: {received}"
+        )
+
+
+def _check_augment(augment):
+    if not isinstance(augment, (list, tuple)) or not all(map(callable, augment)):
+        raise ValueError(
+            "`augment` must be a sequence of functions `(x, y, rng) -> (x, y)`. "
+            f"Received: augment={augment!r}"
+        )
+    return tuple(augment)
 
 
 def _count(array):

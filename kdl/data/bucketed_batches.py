@@ -41,6 +41,9 @@ class BucketedBatches(Batches):
             are given batches that are cut. Defaults to none.
         epoch: Integer in `[0, inf)`. The epoch that the first `fit` begins with.
             Defaults to `0`.
+        sample_weight: Optional array of shape `(examples,)`, or `(examples, length)`
+            for a weight of each token, which is cut as the tokens are. Defaults to
+            `None`.
         buckets: Integer in `[1, inf)`. Number of buckets, each of about as many
             examples. `4` to `8` is usual. Defaults to `4`.
 
@@ -71,12 +74,21 @@ class BucketedBatches(Batches):
         drop_remainder=False,
         augment=(),
         epoch=0,
+        sample_weight=None,
         buckets=4,
     ):
         super().__init__(
-            x, y, batch_size, seed, shuffle, drop_remainder, augment, epoch
+            x,
+            y,
+            batch_size,
+            seed,
+            shuffle,
+            drop_remainder,
+            augment,
+            epoch,
+            sample_weight,
         )
-        self.buckets = check_integer("buckets", buckets, "[1, inf)")
+        self.buckets = buckets = check_integer("buckets", buckets, "[1, inf)")
         lengths = _lengths(tree.flatten((self.x, self.y)))
         self.lengths = sum(lengths.values())
         # A bucket ends with the lengths that end the same share of the examples.
@@ -146,14 +158,20 @@ class BucketedBatches(Batches):
 
     def _take(self, rows):
         bucket = self._bucket_of(rows)
-        return tree.map_structure(
-            lambda part: (
-                part[:, : self._cuts[part.shape[1]][bucket]]
-                if _holds_sequences(part)
-                else part
-            ),
-            super()._take(rows),
+
+        def cut(part, is_cut):
+            return part[:, : self._cuts[part.shape[1]][bucket]] if is_cut else part
+
+        x, y, *weight = super()._take(rows)
+        x, y = tree.map_structure(
+            lambda part: cut(part, _holds_sequences(part)), (x, y)
         )
+        # Those of tokens, which are no integers.
+        weight = tree.map_structure(
+            lambda part: cut(part, part.ndim == 2 and part.shape[1] in self._cuts),
+            weight,
+        )
+        return (x, y, *weight)
 
 
 def _holds_sequences(part):

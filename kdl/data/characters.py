@@ -31,7 +31,16 @@ class Characters:
     """
 
     def __init__(self, alphabet):
-        self.alphabet = "".join(sorted({c for text in alphabet for c in text}))
+        try:
+            texts = list(alphabet)
+        except TypeError:
+            texts = [None]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError(
+                "`alphabet` must be a string, or several of them. "
+                f"Received: alphabet={alphabet!r}"
+            )
+        self.alphabet = "".join(sorted({c for text in texts for c in text}))
         if not self.alphabet:
             raise ValueError("`alphabet` must hold characters. Received: none of them")
         self._numbers = {c: number for number, c in enumerate(self.alphabet, 1)}

@@ -10,7 +10,13 @@ class MixUp:
 
     Example `i` becomes `lam * x_i + (1 - lam) * x_j`, where `j` is drawn without
     replacement from the same batch and `lam` from `Beta(alpha, alpha)`, both for
-    each example. The target is the blend of the one-hot labels.
+    each example. The target is the blend of the one-hot labels. With weights, each of
+    the two counts by its own,
+
+        weight = lam * weight_i + (1 - lam) * weight_j
+        target = (lam * weight_i * label_i + (1 - lam) * weight_j * label_j) / weight
+
+    so that the cross-entropy is the blend of the two weighted ones.
 
     `keras.layers.MixUp` runs in the input pipeline of TensorFlow alone; this runs
     in NumPy on every backend, inside `kdl.data.Batches`, whose seed repeats it.
@@ -26,10 +32,11 @@ class MixUp:
         x: Float array of shape `(batch, ...)`.
         y: Integer array of labels of shape `(batch,)`.
         rng: `numpy.random.Generator`.
+        sample_weight: Optional array of shape `(batch,)`, of numbers in `[0, inf)`.
 
     Returns:
         Tuple `(x, y)`, where `y` has the dtype float32 and the shape
-        `(batch, num_classes)`.
+        `(batch, num_classes)`; with weights a tuple of these and of the new weights.
 
     Raises:
         ValueError: If an argument is outside its interval, or if a batch is not of
@@ -47,7 +54,7 @@ class MixUp:
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         self.alpha = check_number("alpha", alpha, "(0, inf)")
 
-    def __call__(self, x, y, rng):
+    def __call__(self, x, y, rng, sample_weight=None):
         x, y = np.asarray(x), np.asarray(y)
         if y.ndim != 1 or not np.isin(y, np.arange(self.num_classes)).all():
             raise ValueError(
@@ -62,7 +69,14 @@ class MixUp:
         lam = rng.beta(self.alpha, self.alpha, len(x)).astype("float32")
         other = rng.permutation(len(x))
         y = np.eye(self.num_classes, dtype="float32")[y.astype(int)]
-        return self._blend(x, x[other], lam), self._blend(y, y[other], lam)
+        x = self._blend(x, x[other], lam)
+        if sample_weight is None:
+            return x, self._blend(y, y[other], lam)
+        weight = np.asarray(sample_weight, "float32")
+        mixed = self._blend(weight, weight[other], lam)
+        # Where both count for nothing, so does the target.
+        share = np.divide(lam * weight, mixed, out=lam.copy(), where=mixed > 0)
+        return x, self._blend(y, y[other], share), mixed
 
     def _blend(self, a, b, lam):
         lam = lam.reshape(-1, *[1] * (a.ndim - 1)).astype(a.dtype)

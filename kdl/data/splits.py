@@ -85,15 +85,16 @@ def labelled_images(splits):
 
     Raises:
         ValueError: If the inputs of a part are not of four dimensions, or if its
-            labels are not integers of 0 or more.
+            labels are not integers of 0 or more, or if a part is empty.
     """
     for part in splits:
         x, y = map(np.asarray, part)
         integers = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
-        if x.ndim != 4 or not integers or y.min() < 0:
+        if x.ndim != 4 or not integers or not len(y) or y.min() < 0:
             raise ValueError(
                 "`source` must hold images of shape (examples, height, width, "
-                "channels) and one label each, an integer of 0 or more. "
+                "channels), one or more in each part, and one label each, an integer "
+                "of 0 or more. "
                 f"Received: {x.dtype} {x.shape} and {y.dtype} {y.shape}"
             )
     return splits

@@ -23,27 +23,29 @@ class TestBatches(Contract):
         "drop_remainder": True,
         "augment": (noise,),
         "epoch": 2,
+        "sample_weight": np.ones(10),
     }
     refused = [
         (
             {"y": y[1:]},
-            "`x` and `y` must hold the same number of examples, at least one. "
-            "Received: len(x)=10, len(y)=9",
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)=10, len(y)=9, len(sample_weight)=10",
         ),
         (
             {"x": {"a": x, "b": (y, y[2:])}},
-            "`x` and `y` must hold the same number of examples, at least one. "
-            "Received: len(x)={'a': 10, 'b': (10, 8)}, len(y)=10",
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)={'a': 10, 'b': (10, 8)}, len(y)=10, "
+            "len(sample_weight)=10",
         ),
         (
             {"x": {}},
-            "`x` and `y` must hold the same number of examples, at least one. "
-            "Received: len(x)={}, len(y)=10",
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)={}, len(y)=10, len(sample_weight)=10",
         ),
         (
             {"y": None},
-            "`x` and `y` must hold the same number of examples, at least one. "
-            "Received: len(x)=10, len(y)=0",
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)=10, len(y)=0, len(sample_weight)=10",
         ),
         (
             {"batch_size": 0},
@@ -57,6 +59,11 @@ class TestBatches(Contract):
         (
             {"drop_remainder": 1},
             "`drop_remainder` must be one of True, False. Received: drop_remainder=1",
+        ),
+        (
+            {"augment": noise},
+            "`augment` must be a sequence of functions `(x, y, rng) -> (x, y)`. "
+            f"Received: augment={noise!r}",
         ),
         ({"epoch": -1}, "`epoch` must be an integer in [0, inf). Received: epoch=-1"),
     ]
@@ -196,3 +203,91 @@ class Shown(keras.layers.Layer):
             self.shown.assign(self.shown + row * inputs[:, 0][None])
             self.step.assign(self.step + 1)
         return inputs * self.weight
+
+
+class TestWeights:
+    x, y = np.arange(10.0)[:, np.newaxis], np.arange(10)
+    # Each example has that of its number.
+    weight = np.arange(10.0) / 10
+
+    def test_follow_their_examples(self):
+        batches = Batches(self.x, self.y, 4, sample_weight=self.weight)
+        for x, y, weight in batches:
+            np.testing.assert_array_equal(weight, y / 10)
+            np.testing.assert_array_equal(x[:, 0], y)
+        rows = np.array([3, 3, 1, 0, 9, 3, 1, 1, 0, 0])
+        batches.use_rows(rows)
+        seen = np.concatenate([weight for *_, weight in batches])
+        np.testing.assert_array_equal(seen, rows / 10)
+
+    def test_pass_augmentation_unless_it_mixes_examples(self):
+        batches = Batches(self.x, self.y, augment=[noise], sample_weight=self.weight)
+        ((_, y, weight),) = batches
+        np.testing.assert_array_equal(weight, y / 10)
+
+        def swap(x, y, rng, sample_weight=None):
+            parts = x[::-1], y[::-1]
+            return parts if sample_weight is None else (*parts, sample_weight[::-1])
+
+        batches = Batches(self.x, self.y, augment=[swap], sample_weight=self.weight)
+        ((_, y, weight),) = batches
+        np.testing.assert_array_equal(weight, y / 10)
+        ((_, _),) = Batches(self.x, self.y, augment=[swap])
+
+    def test_of_several_outputs_are_a_structure(self):
+        y = {"a": self.y, "b": self.y}
+        weight = {"a": self.weight, "b": 2 * self.weight}
+        for _, targets, weights in Batches(self.x, y, 4, sample_weight=weight):
+            np.testing.assert_array_equal(weights["b"], targets["a"] / 5)
+
+    def test_fit_uses_them(self):
+        """As it does those of arrays, example by example."""
+        losses = []
+        for with_batches in (True, False):
+            model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+            model.layers[0].set_weights([np.ones((1, 1)), np.zeros(1)])
+            model.compile("sgd", "mse", weighted_metrics=["mse"])
+            if with_batches:
+                batches = Batches(self.x, self.y, 10, sample_weight=self.weight)
+                history = model.fit(batches, shuffle=False, epochs=2, verbose=0)
+            else:
+                history = model.fit(
+                    self.x,
+                    self.y,
+                    batch_size=10,
+                    sample_weight=self.weight,
+                    epochs=2,
+                    verbose=0,
+                )
+            losses.append(history.history["loss"] + history.history["mse"])
+        np.testing.assert_allclose(*losses, rtol=1e-5)
+
+    def test_are_as_many_as_the_examples(self):
+        with pytest.raises(ValueError) as error:
+            Batches(self.x, self.y, sample_weight=self.weight[1:])
+        assert str(error.value) == (
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)=10, len(y)=10, len(sample_weight)=9"
+        )
+
+
+class TestStreams:
+    def test_the_order_and_the_augmentation_share_none(self):
+        drawn = []
+
+        def record(x, y, rng):
+            drawn.append(rng.permutation(10))
+            return x, y
+
+        batches = Batches(np.arange(10), np.arange(10), 10, augment=[record])
+        ((_, order),) = batches
+        assert not (drawn[0] == order).all()
+
+    def test_no_two_seeds_share_one(self):
+        """NumPy takes a seed of more than 32 bits for several numbers."""
+        orders = {
+            tuple(Batches(np.arange(50), np.arange(50), 50, seed, epoch=epoch)[0][1])
+            for seed in (0, 1, 2**32, 2**32 + 1)
+            for epoch in (0, 1, 2)
+        }
+        assert len(orders) == 12

@@ -35,13 +35,15 @@ class TestBucketedBatches(Contract):
         "drop_remainder": True,
         "augment": (lambda x, y, rng: (x, y),),
         "epoch": 2,
+        "sample_weight": np.ones(90),
         "buckets": 3,
     }
     refused = [
         (
             {"x": {**x, "number": x["number"][1:]}},
-            "`x` and `y` must hold the same number of examples, at least one. "
-            "Received: len(x)={'source': 90, 'target': 90, 'number': 89}, len(y)=90",
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)={'source': 90, 'target': 90, 'number': 89}, "
+            "len(y)=90, len(sample_weight)=90",
         ),
         (
             {"x": x["number"], "y": np.arange(90)},
@@ -287,3 +289,28 @@ def network():
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss)
     return model
+
+
+class TestWeights:
+    tokens = np.array([[4, 0, 0, 0], [1, 2, 3, 4], [5, 6, 0, 0], [7, 0, 0, 0]])
+
+    def test_follow_their_examples(self):
+        weight = self.tokens[:, 0] / 10
+        batches = BucketedBatches(self.tokens, self.tokens, 1, sample_weight=weight)
+        for x, _, w in batches:
+            np.testing.assert_array_equal(w, x[:, 0] / 10)
+
+    def test_of_tokens_are_cut_as_these_are(self):
+        weight = self.tokens / 10
+        features = np.ones((4, 4))
+        batches = BucketedBatches(
+            {"a": self.tokens, "b": features},
+            self.tokens,
+            1,
+            sample_weight=weight,
+            buckets=3,
+        )
+        for x, _, w in batches:
+            np.testing.assert_array_equal(w, x["a"] / 10)
+            # What is no weight and no sequence stays as it is.
+            assert x["b"].shape == (1, 4)

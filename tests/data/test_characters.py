@@ -8,11 +8,17 @@ from kdl.data import Characters
 class TestCharacters(Contract):
     component = Characters
     arguments = {"alphabet": "abü"}
+    alternatives = {"alphabet": [[]]}
     refused = [
         (
             {"alphabet": ["", ""]},
             "`alphabet` must hold characters. Received: none of them",
-        )
+        ),
+        (
+            {"alphabet": ["a", 1]},
+            "`alphabet` must be a string, or several of them. "
+            "Received: alphabet=['a', 1]",
+        ),
     ]
 
     def test_numbers_characters_from_1_in_their_order(self):

@@ -70,3 +70,30 @@ class TestMixUp(Contract):
         x[1] = 1
         mixed, y = MixUp(2, 1.0)(x, np.array([0, 1]), np.random.default_rng(0))
         np.testing.assert_allclose(mixed[:, 0, 0, 0], y[:, 1])
+
+
+class TestWeights:
+    def test_the_cross_entropy_is_the_blend_of_the_weighted_ones(self):
+        rng = np.random.default_rng(1)
+        x = rng.normal(size=(6, 4)).astype("float32")
+        labels, weight = np.arange(6) % 3, rng.uniform(0, 2, 6)
+        weight[:3] = 0
+        log_p = np.log(rng.dirichlet(np.ones(3), 6))
+        mixed_x, y, mixed = MixUp(3, 1.0)(x, labels, np.random.default_rng(0), weight)
+        # The same draws as without weights.
+        plain_x, _ = MixUp(3, 1.0)(x, labels, np.random.default_rng(0))
+        np.testing.assert_array_equal(mixed_x, plain_x)
+        draws = np.random.default_rng(0)
+        lam, other = draws.beta(1.0, 1.0, 6), draws.permutation(6)
+        own = -weight * log_p[np.arange(6), labels]
+        second = -weight[other] * log_p[np.arange(6), labels[other]]
+        desired = lam * own + (1 - lam) * second
+        np.testing.assert_allclose(mixed * -(y * log_p).sum(1), desired, rtol=1e-5)
+        np.testing.assert_allclose(y.sum(1), 1, rtol=1e-6)
+
+    def test_alike_change_nothing(self):
+        x, labels = np.zeros((5, 2), "float32"), np.arange(5) % 3
+        _, y, weight = MixUp(3)(x, labels, np.random.default_rng(0), np.ones(5))
+        _, desired = MixUp(3)(x, labels, np.random.default_rng(0))
+        np.testing.assert_allclose(y, desired, rtol=1e-6)
+        np.testing.assert_allclose(weight, 1, rtol=1e-6)

@@ -142,7 +142,13 @@ class TestDates(RecipeContract):
             label = evaluation.replace("_", " ")
             np.testing.assert_allclose(lines[label], desired)
 
-    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "sample_weight"])
+    def test_refuses_tokens_beyond_its_vocabulary_before_it_fits(self):
+        data = self.data()
+        data["y"] = np.where(data["y"] == data["y"][3, 0], 99, data["y"])
+        with pytest.raises(ValueError, match="The training set must have targets from"):
+            run(self.recipe, **data)
+
+    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "validation_split"])
     def test_refuses_what_it_would_ignore(self, name):
         with pytest.raises(ValueError) as error:
             run(self.recipe, **self.data(), **{name: 1})

@@ -126,14 +126,20 @@ class TestDigits(RecipeContract):
                 np.array([-1, 0]),
                 "float64 (2, 8, 8, 1) and int64 (2,)",
             ),
+            (
+                np.zeros((0, 8, 8, 1)),
+                np.zeros(0, int),
+                "float64 (0, 8, 8, 1) and int64 (0,)",
+            ),
         ],
     )
     def test_refuses_what_are_not_labelled_images(self, x, y, received):
         with pytest.raises(ValueError) as error:
             Digits(Splits((x, y), (x, y), (x, y))).data()
         assert str(error.value) == (
-            "`source` must hold images of shape (examples, height, width, channels) "
-            "and one label each, an integer of 0 or more. Received: " + received
+            "`source` must hold images of shape (examples, height, width, channels), "
+            "one or more in each part, and one label each, an integer of 0 or more. "
+            f"Received: {received}"
         )
 
     def test_knows_classes_that_training_lacks(self):
@@ -159,7 +165,28 @@ class TestDigits(RecipeContract):
             assert model.optimizer._learning_rate.total_steps == 2 * (256 // 64)
             assert int(model.optimizer.iterations) == 2 * (256 // 64)
 
-    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "sample_weight"])
+    def test_weighs_examples(self):
+        """An example of weight 0 may be anything."""
+        hp, model = self.build(batch_size=64)
+        data, weight = self.data(), np.ones(256)
+        weight[:128] = 0
+        data["y"] = np.where(np.arange(256) < 128, 3, data["y"])
+        self.recipe.fit(hp, model, **data, sample_weight=weight, epochs=3, verbose=0)
+        predicted = model.predict(data["x"][128:], verbose=0).argmax(-1)
+        # Were all weights 1, three in five would be threes; one in ten is.
+        assert np.mean(predicted == 3) < 0.3
+
+    def test_refuses_labels_beyond_its_classes_before_it_fits(self):
+        data = self.data()
+        data["y"] = np.where(np.arange(256) == 5, 10, data["y"])
+        with pytest.raises(ValueError) as error:
+            run(self.recipe, **data)
+        assert str(error.value) == (
+            "The training set must have targets from 0 to 9, as the model has 10 "
+            "classes. Received: 10 in example 5"
+        )
+
+    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "validation_split"])
     def test_refuses_what_it_would_ignore(self, name):
         with pytest.raises(ValueError) as error:
             run(self.recipe, **self.data(), **{name: 1})
