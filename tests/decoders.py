@@ -94,6 +94,36 @@ class DecoderContract(LayerContract):
             assert (found.tokens[0, length:] == 0).all()
             np.testing.assert_allclose(found.scores, [best_score], rtol=1e-4)
 
+    def test_returns_all_beams_with_their_scores(self):
+        decoder = self.built(size=3)
+        everything = np.array(list(itertools.product(range(3), repeat=3)))
+        scores = self.log_probability(decoder, everything).sum(1)
+        order = np.argsort(-scores)
+        found = decoder.generate(3, count=2, beams=30, return_all_beams=True)
+        assert found.tokens.shape == (2, 30, 3) and found.lengths.shape == (2, 30)
+        for tokens, logs in zip(found.tokens, found.scores, strict=True):
+            assert (tokens[:27] == everything[order]).all()
+            np.testing.assert_allclose(logs[:27], scores[order], rtol=1e-4)
+            # There are no more sequences than these.
+            assert (logs[27:] == -np.inf).all()
+        best = decoder.generate(3, count=2, beams=30)
+        assert (best.tokens == found.tokens[:, 0]).all()
+        assert decoder.generate(3, return_all_beams=True).tokens.shape == (1, 1, 3)
+
+    def test_compiles_one_generator_for_all_numbers_and_keeps_a_few(self):
+        decoder = self.built()
+        kept = decoder.generators._made
+        for temperature in (0.5, 1.0, 2.0):
+            for top_p in (0.5, 0.9):
+                decoder.generate(3, temperature=temperature, top_p=top_p)
+        assert len(kept) == 1
+        (generator,) = kept.values()
+        for length in range(4, 16):
+            decoder.generators.get(
+                decoder, np.zeros((1, length)), None, {"top_k": 1}, 1
+            )
+        assert len(kept) == 8 and generator not in kept.values()
+
     def test_beam_search_finds_what_greed_misses(self):
         decoder = self.built(size=6)
         greedy, *few = (

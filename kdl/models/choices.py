@@ -16,17 +16,17 @@ def choose(logits, draws=None, temperature=0.0, top_k=None, top_p=None):
     Args:
         logits: Float tensor `(…, vocabulary)`.
         draws: Optional float tensor `(…)` of uniform numbers in `[0, 1)`.
-        temperature: Float in `[0, inf)`. What logits are divided by; with `0.0` the
-            likeliest token is chosen.
+        temperature: Float in `[0, inf)`, or a tensor `(…, 1)` of positive numbers. What
+            logits are divided by; with `0.0` the likeliest token is chosen.
         top_k: Optional integer in `[1, vocabulary]`. Number of the likeliest tokens
             that may be drawn.
-        top_p: Optional float in `(0, 1]`. The likeliest tokens may be drawn, as few as
-            have this probability together.
+        top_p: Optional float in `(0, 1]`, or a tensor `(…, 1)` of them. The likeliest
+            tokens may be drawn, as few as have this probability together.
 
     Returns:
         Int32 tensor `(…)`.
     """
-    if temperature == 0:
+    if not ops.is_tensor(temperature) and temperature == 0:
         return ops.cast(ops.argmax(logits, axis=-1), "int32")
     shares = ops.softmax(ops.cast(logits, "float32") / temperature, axis=-1)
     if top_k is not None:

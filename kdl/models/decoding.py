@@ -54,19 +54,22 @@ def sample(decoder, given, context, end_token=None, draws=None, choice=None):
     return after["tokens"], after["lengths"], after["scores"]
 
 
-def search(decoder, given, context, end_token, beams, length_penalty):
+def search(decoder, given, context, end_token, length_penalty, beams):
     """Keeps the likeliest beginnings of each sequence, token by token.
+
+    A beam whose sequence is impossible has a score of minus infinity.
 
     Args:
         decoder: `TokenDecoder`.
         given: Int32 tensor `(batch, length)` of tokens to begin with, and -1.
         context: Dict. Of the decoder.
         end_token: Optional integer.
+        length_penalty: Float tensor `(batch,)` of numbers in `[0, inf)`.
         beams: Integer in `[2, inf)`. Number of beginnings.
-        length_penalty: Float in `[0, inf)`.
 
     Returns:
-        Tuple of tensors, as in `Generated`.
+        Tuple of tensors, as in `Generated`, with an axis of beams after that of the
+        batch, the best first.
     """
     batch, length = ops.shape(given)
     size = decoder.vocabulary_size
@@ -114,11 +117,13 @@ def search(decoder, given, context, end_token, beams, length_penalty):
 
     after = _repeat(write, before, length, end_token is not None)
     long = ops.cast(after["lengths"], "float32")
-    scores = after["scores"] / ((5 + long) / 6) ** length_penalty
-    best = ops.cast(ops.argmax(scores, axis=1), "int32")[:, None]
-    written = ops.take_along_axis(after["tokens"], best[..., None], axis=1)[:, 0]
+    # Where there are fewer sequences than beams, the others are impossible.
+    scores = ops.where(after["scores"] <= _NEVER / 2, -float("inf"), after["scores"])
+    scores = scores / ((5 + long) / 6) ** length_penalty[:, None]
+    order = ops.cast(ops.argsort(-scores, axis=1), "int32")
+    written = ops.take_along_axis(after["tokens"], order[..., None], axis=1)
     lengths, scores = (
-        ops.take_along_axis(x, best, axis=1)[:, 0] for x in (after["lengths"], scores)
+        ops.take_along_axis(x, order, axis=1) for x in (after["lengths"], scores)
     )
     return written, lengths, scores
 

@@ -76,8 +76,11 @@ def masks_of_dropout(layer, inputs, states, training):
     """Draws the masks of a cell's dropout beforehand: in a loop, JAX could not."""
     if training:
         layer._maybe_config_dropout_masks(layer.cell, inputs, states)
-    yield
-    layer._maybe_reset_dropout_masks(layer.cell)
+    try:
+        yield
+    finally:
+        # Also if the loop raises: the masks are of a batch of this size.
+        layer._maybe_reset_dropout_masks(layer.cell)
 
 
 def states_of(cell, initial_state, batch):

@@ -7,18 +7,23 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_boolean, check_integer, check_number
 from kdl.models.decoding import sample, search
+
+_KEPT = 8  # Compiled generators of a decoder.
 
 
 class Generated(NamedTuple):
     """Sequences that a decoder has written.
 
     Args:
-        tokens: Int32 array of shape `(batch, length)`, 0 after the end of each.
-        lengths: Int32 array of shape `(batch,)`. Tokens of each, its end among them.
-        scores: Float32 array of shape `(batch,)`. Logarithm of the probability of each,
-            without what was given; of a beam search, divided by its penalty.
+        tokens: Int32 array of shape `(batch, length)`, 0 after the end of each; of all
+            beams, `(batch, beams, length)`, the best first.
+        lengths: Int32 array of shape `(batch,)`, or `(batch, beams)`. Tokens of each,
+            its end among them.
+        scores: Float32 array of that shape. Logarithm of the probability of each,
+            without what was given; of a beam search, divided by its penalty. Minus
+            infinity where there are fewer sequences than beams.
 
     Example:
 
@@ -41,6 +46,7 @@ def generate(
     choice,
     beams,
     length_penalty,
+    return_all_beams,
     seed,
     batch_size,
     context,
@@ -56,6 +62,7 @@ def generate(
         choice: Dict of `temperature`, `top_k` and `top_p`.
         beams: Integer in `[1, inf)`.
         length_penalty: Float in `[0, inf)`.
+        return_all_beams: Boolean.
         seed: Integer in `[0, inf)`.
         batch_size: Integer in `[1, inf)`.
         context: Dict of arrays.
@@ -70,6 +77,7 @@ def generate(
         check_integer("end_token", end_token, f"[0, {last}]")
     check_integer("beams", beams, "[1, inf)")
     check_number("length_penalty", length_penalty, "[0, inf)")
+    check_boolean("return_all_beams", return_all_beams)
     if choice["temperature"] and beams > 1:
         raise ValueError(
             "A beam search draws nothing: give `generate` `beams` or `temperature`. "
@@ -83,18 +91,23 @@ def generate(
             f"The decoder {decoder.name!r} has no weights yet. Call it, or fit the "
             "model that it is in, before it is to write."
         )
-    made = decoder.generators.made
-    # By its length too, which TensorFlow would take for one that varies.
-    key = (length, *choice.values(), end_token, beams, length_penalty)
-    if key not in made:
-        made[key] = Generator(decoder, end_token, choice, beams, length_penalty)
-    draws = rng.random(given.shape, "float32")
-    written = made[key].predict(
-        {"given": given, "draws": draws, "context": context},
-        batch_size=batch_size,
-        verbose=0,
-    )
-    return Generated(**written)
+    inputs = {
+        "given": given,
+        "draws": rng.random(given.shape, "float32"),
+        "context": context,
+    }
+    # In the graph they are numbers: of others, nothing is compiled anew.
+    numbers = {**choice, "length_penalty": length_penalty}
+    for name in ("temperature", "top_p", "length_penalty"):
+        if numbers[name]:
+            inputs[name] = np.full(len(given), numbers[name], "float32")
+    generator = decoder.generators.get(decoder, given, end_token, choice, beams)
+    written = Generated(**generator.predict(inputs, batch_size=batch_size, verbose=0))
+    if beams > 1 and not return_all_beams:
+        return Generated(*(part[:, 0] for part in written))
+    if beams == 1 and return_all_beams:
+        return Generated(*(part[:, None] for part in written))
+    return written
 
 
 class Generator(keras.Model):
@@ -103,41 +116,68 @@ class Generator(keras.Model):
     Args:
         decoder: `TokenDecoder`.
         end_token: Optional integer.
-        choice: Dict of arguments of `choose`.
+        top_k: Optional integer.
         beams: Integer in `[1, inf)`.
-        length_penalty: Float in `[0, inf)`.
 
     Call arguments:
         inputs: Dict of `"given"`, an int32 tensor `(batch, length)` of tokens to begin
             with and -1 where the decoder is to write, `"draws"`, a float tensor of the
-            same shape of uniform numbers, and the `"context"` of the decoder.
+            same shape of uniform numbers, the `"context"` of the decoder, and, where
+            they apply, float tensors `(batch,)` of `"temperature"`, `"top_p"` and
+            `"length_penalty"`.
 
     Returns:
         `Generated`, of tensors, as a dict.
     """
 
-    def __init__(self, decoder, end_token, choice, beams, length_penalty):
+    def __init__(self, decoder, end_token, top_k, beams):
         super().__init__()
-        self.decoder, self.end_token, self.choice = decoder, end_token, choice
-        self.beams, self.length_penalty = beams, length_penalty
+        self.decoder, self.end_token = decoder, end_token
+        self.top_k, self.beams = top_k, beams
         self.built = True
 
     def call(self, inputs):
-        given, draws = inputs["given"], inputs["draws"]
-        context = inputs["context"]
+        given, context = inputs["given"], inputs["context"]
         options = (self.decoder, given, context, self.end_token)
         if self.beams == 1:
-            written = sample(*options, draws, self.choice)
+            # One for each sequence, beside its logits.
+            choice = {
+                name: inputs[name][:, None]
+                for name in ("temperature", "top_p")
+                if name in inputs
+            }
+            choice["top_k"] = self.top_k
+            written = sample(*options, inputs["draws"], choice)
         else:
-            written = search(*options, self.beams, self.length_penalty)
+            penalty = inputs.get("length_penalty")
+            if penalty is None:
+                penalty = ops.zeros((ops.shape(given)[0],), "float32")
+            written = search(*options, penalty, self.beams)
         return Generated(*written)._asdict()
 
 
 class Generators:
-    """Models that hold a decoder, which it must not save as parts of itself."""
+    """Models that hold a decoder, which it must not save as parts of itself.
+
+    The last few stay, as each is compiled.
+    """
 
     def __init__(self):
-        self.made = {}
+        self._made = {}
+
+    def get(self, decoder, given, end_token, choice, beams):
+        """Returns the `Generator` for what cannot be a number of its graph."""
+        # By its length too, which TensorFlow would take for one that varies.
+        names = [name for name, value in choice.items() if value]
+        key = (given.shape[1], *names, choice["top_k"], end_token, beams)
+        made = self._made.pop(key, None)
+        if made is None:
+            made = Generator(decoder, end_token, choice["top_k"], beams)
+        # The one that was used last comes last.
+        self._made[key] = made
+        while len(self._made) > _KEPT:
+            del self._made[next(iter(self._made))]
+        return made
 
     def __reduce__(self):
         return Generators, ()

@@ -182,6 +182,7 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
         top_p=None,
         beams=1,
         length_penalty=0.0,
+        return_all_beams=False,
         seed=0,
         batch_size=32,
         **context,
@@ -210,6 +211,8 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
             beams: Integer in `[1, inf)`. Beginnings that are kept. Defaults to `1`.
             length_penalty: Float in `[0, inf)`. The larger, the longer the sequences
                 that win. Defaults to `0.0`; 0.6 to 1 are usual.
+            return_all_beams: Boolean. Whether to return all beams, the best first,
+                rather than the best alone. Defaults to `False`.
             seed: Integer in `[0, inf)`. Draws the tokens, the same on every backend.
             batch_size: Integer in `[1, inf)`. Sequences that are written at a time.
             **context: Arrays that the decoder is called with, by name, such as
@@ -231,6 +234,7 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
             {"temperature": temperature, "top_k": top_k, "top_p": top_p},
             beams,
             length_penalty,
+            return_all_beams,
             seed,
             batch_size,
             context,

@@ -252,3 +252,18 @@ class TestRecurrentDecoder(DecoderContract):
         model.fit([x, x], x, epochs=12, batch_size=32, verbose=0)
         accuracy = model.evaluate([x, x], x, verbose=0, return_dict=True)["accuracy"]
         assert accuracy > 0.6
+
+
+def test_a_call_that_raised_leaves_no_mask_of_dropout():
+    cell = keras.layers.GRUCell(8, dropout=0.5, recurrent_dropout=0.5)
+    decoder = RecurrentDecoder(cell, 7, 4, epsilon=0.0)
+    decoder(np.ones((2, 3), "int32"), training=True)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fail(*args, **kwargs):
+            raise RuntimeError("as the loop did")
+
+        patch.setattr(cell, "call", fail)
+        with pytest.raises(RuntimeError, match="as the loop did"):
+            decoder(np.ones((3, 3), "int32"), training=True)
+    assert decoder(np.ones((5, 3), "int32"), training=True).shape[0] == 5
