@@ -1,5 +1,7 @@
 """Attention by several heads."""
 
+import functools
+
 import keras
 from keras import ops
 
@@ -21,6 +23,7 @@ class Attention(keras.layers.Layer):
         num_heads: Integer that divides the features of the queries.
         kernel_initializer: Initializer of each of the four kernels.
         bias_initializer: Initializer of the biases.
+        use_bias: Boolean. Whether queries, values and outputs have biases.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
@@ -32,9 +35,11 @@ class Attention(keras.layers.Layer):
         the `"mask"`.
     """
 
-    def __init__(self, num_heads, kernel_initializer, bias_initializer, **kwargs):
+    def __init__(
+        self, num_heads, kernel_initializer, bias_initializer, use_bias=True, **kwargs
+    ):
         super().__init__(**kwargs)
-        self.num_heads = num_heads
+        self.num_heads, self.use_bias = num_heads, use_bias
         self.kernel_initializer = kernel_initializer
         self.bias_initializer = bias_initializer
         self.supports_masking = True
@@ -59,7 +64,7 @@ class Attention(keras.layers.Layer):
     def compute_mask(self, inputs, mask=None):
         return None
 
-    def attend(self, inputs, memory, drop, start=None):
+    def attend(self, inputs, memory, drop, start=None, attention_mask=None):
         """Looks up what the inputs ask for.
 
         Args:
@@ -68,6 +73,8 @@ class Attention(keras.layers.Layer):
             drop: Function that drops weights of the attention.
             start: Optional integer or scalar tensor. Place of the first input among the
                 keys, where an input may not see later ones than itself.
+            attention_mask: Optional boolean tensor of shape `(batch, length, keys)` or
+                `(batch, num_heads, length, keys)`. Which keys each input may see.
 
         Returns:
             Tensor of the shape of the inputs. Where there is nothing to be seen, the
@@ -76,10 +83,39 @@ class Attention(keras.layers.Layer):
         key, value = memory["key"], memory["value"]
         query = self._heads(self.query(inputs)) * key.shape[-1] ** -0.5
         scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
-        seen = _seen(scores, memory["mask"], start)
+        seen = self._seen(scores, memory["mask"], start, attention_mask)
         weights = drop(attention_weights(scores, seen))
         outputs = ops.swapaxes(ops.matmul(weights, value), 1, 2)
         return self.projection(ops.reshape(outputs, ops.shape(inputs)))
+
+    def _seen(self, scores, mask, start, attention_mask):
+        """Which keys each query may see, or `None` for all."""
+        conditions = []
+        if mask is not None:
+            conditions.append(ops.cast(mask, "bool")[:, None, None, :])
+        if start is not None:
+            queries, keys = (
+                ops.arange(n, dtype="int32") for n in ops.shape(scores)[2:]
+            )
+            conditions.append(keys <= queries[:, None] + start)
+        if attention_mask is not None:
+            conditions.append(self._checked(attention_mask, scores.shape))
+        return functools.reduce(ops.logical_and, conditions) if conditions else None
+
+    def _checked(self, attention_mask, shape):
+        """A mask of queries and keys with an axis of heads."""
+        mask = ops.cast(attention_mask, "bool")
+        mask = mask[:, None] if len(mask.shape) == 3 else mask
+        pairs = zip(mask.shape, shape, strict=False)
+        fits = all(a is None or b is None or a in (b, 1) for a, b in pairs)
+        if len(mask.shape) != 4 or not fits:
+            batch, heads, length, keys = shape
+            raise ValueError(
+                "`attention_mask` must be a boolean tensor of shape (batch, length, "
+                f"keys)={(batch, length, keys)}, or with num_heads={heads} after the "
+                f"batch. Received: shape={tuple(attention_mask.shape)}"
+            )
+        return mask
 
     def _heads(self, inputs):
         *rest, size = ops.shape(inputs)
@@ -114,8 +150,12 @@ def attention_weights(scores, seen=None):
     return ops.cast(weights, dtype)
 
 
-def dense(layer, units, name, input_shape, use_bias=True):
-    """Returns a `Dense` with the initializers of a layer that it is a part of."""
+def dense(layer, units, name, input_shape, use_bias=None):
+    """Returns a `Dense` with the initializers of a layer that it is a part of.
+
+    It has a bias if that layer says so, unless it is told itself.
+    """
+    use_bias = layer.use_bias if use_bias is None else use_bias
     initializers = {
         key: copy_of(getattr(layer, key))
         for key in ("kernel_initializer", "bias_initializer")
@@ -125,13 +165,3 @@ def dense(layer, units, name, input_shape, use_bias=True):
     )
     part.build(input_shape)
     return part
-
-
-def _seen(scores, mask, start):
-    """Which keys each query may see, or `None` for all."""
-    seen = None if mask is None else ops.cast(mask, "bool")[:, None, None, :]
-    if start is None:
-        return seen
-    queries, keys = (ops.arange(n, dtype="int32") for n in ops.shape(scores)[2:])
-    earlier = keys <= queries[:, None] + start
-    return earlier if seen is None else ops.logical_and(seen, earlier)

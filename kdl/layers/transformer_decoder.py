@@ -33,8 +33,9 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
             an attention, or a unit, is dropped. Defaults to the paper's `0.1`.
         causal: Boolean. Whether a token sees no later ones. Defaults to `True`.
         **kwargs: `activation`, `norm_first`, `epsilon`, `kernel_initializer`,
-            `bias_initializer` and `seed`, as of `kdl.layers.TransformerEncoderBlock`,
-            and arguments of `keras.layers.Layer`, such as `name`.
+            `bias_initializer`, `use_bias` and `seed`, as of
+            `kdl.layers.TransformerEncoderBlock`, and arguments of
+            `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, length, features)`. The length may be
@@ -45,6 +46,12 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
             seen. Defaults to `None`, the mask that Keras has for the inputs, or all.
             By keyword, for Keras to pass it on to the outputs.
         context_mask: The same for the context, where it is not passed on.
+        attention_mask: Optional boolean tensor of shape `(batch, length, length)`, or
+            `(batch, num_heads, length, length)`: which tokens each token may see, as
+            of `kdl.layers.TransformerEncoderBlock`. Defaults to `None`, all.
+        context_attention_mask: Optional boolean tensor of shape `(batch, length,
+            context_length)`, or with the heads: which parts of the context each token
+            may see. Defaults to `None`, all.
         cache: Optional cache, for decoding. Defaults to `None`.
         index: Integer or scalar integer tensor, together with a cache. Place of the
             first token of the inputs. Defaults to `None`.
@@ -116,6 +123,8 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         context=None,
         mask=None,
         context_mask=None,
+        attention_mask=None,
+        context_attention_mask=None,
         cache=None,
         index=None,
         training=False,
@@ -123,13 +132,17 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         if (context is None) == (cache is None):
             self._refuse("neither" if cache is None else "both")
         drop = self._dropper(training)
-        outputs, cache = self._attend_to_itself(inputs, mask, cache, index, drop)
+        outputs, cache = self._attend_to_itself(
+            inputs, mask, attention_mask, cache, index, drop
+        )
         if cache is None:
             memory = self.cross_attention(context, mask=context_mask)
         else:
             memory = cache["context"]
         x = self._before(self.cross_attention_norm, outputs)
-        x = self.cross_attention.attend(x, memory, drop)
+        x = self.cross_attention.attend(
+            x, memory, drop, attention_mask=context_attention_mask
+        )
         outputs = self._after(self.cross_attention_norm, outputs, x, drop)
         outputs = self._feed_forward(outputs, drop)
         return outputs if cache is None else (outputs, cache)

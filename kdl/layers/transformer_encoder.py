@@ -68,6 +68,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
             draws the same for all kernels of one shape. Defaults to `"glorot_uniform"`.
         bias_initializer: Name or `keras.initializers.Initializer`. Defaults to
             `"zeros"`.
+        use_bias: Boolean. Whether kernels have biases and normalizations shift, as of
+            PyTorch's `bias`. Defaults to `True`.
         seed: Optional integer. Makes the sequence of masks of dropout reproducible on a
             given backend. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
@@ -78,6 +80,10 @@ class TransformerEncoderBlock(keras.layers.Layer):
         mask: Optional boolean tensor of shape `(batch, length)`: which tokens may be
             seen. Defaults to `None`, the mask that Keras has for the inputs, or all.
             By keyword, for Keras to pass it on to the outputs.
+        attention_mask: Optional boolean tensor of shape `(batch, length, length)`, or
+            `(batch, num_heads, length, length)`: which tokens, on the last axis, each
+            token may see, among those that `mask` and `causal` let it see. With a
+            cache, the last axis is that of its places. Defaults to `None`, all.
         cache: Optional cache, for decoding. Defaults to `None`.
         index: Integer or scalar integer tensor, together with a cache. Place of the
             first token of the inputs. Defaults to `None`.
@@ -118,6 +124,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         causal=False,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
+        use_bias=True,
         seed=None,
         **kwargs,
     ):
@@ -137,6 +144,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.bias_initializer = check_part(
             "bias_initializer", bias_initializer, "initializer"
         )
+        self.use_bias = check_boolean("use_bias", use_bias)
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True
@@ -192,9 +200,19 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "mask": ops.zeros((batch_size, max_length), "bool"),
         }
 
-    def call(self, inputs, mask=None, cache=None, index=None, training=False):
+    def call(
+        self,
+        inputs,
+        mask=None,
+        attention_mask=None,
+        cache=None,
+        index=None,
+        training=False,
+    ):
         drop = self._dropper(training)
-        outputs, cache = self._attend_to_itself(inputs, mask, cache, index, drop)
+        outputs, cache = self._attend_to_itself(
+            inputs, mask, attention_mask, cache, index, drop
+        )
         outputs = self._feed_forward(outputs, drop)
         return outputs if cache is None else (outputs, cache)
 
@@ -225,6 +243,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "bias_initializer": keras.saving.serialize_keras_object(
                 self.bias_initializer
             ),
+            "use_bias": self.use_bias,
             "seed": self.seed,
         }
 
@@ -233,6 +252,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             self.num_heads,
             self.kernel_initializer,
             self.bias_initializer,
+            self.use_bias,
             name=name,
             dtype=self.dtype_policy,
         )
@@ -241,7 +261,10 @@ class TransformerEncoderBlock(keras.layers.Layer):
 
     def _norm(self, name, shape):
         norm = keras.layers.LayerNormalization(
-            epsilon=self.epsilon, name=name, dtype=self.dtype_policy
+            epsilon=self.epsilon,
+            center=self.use_bias,
+            name=name,
+            dtype=self.dtype_policy,
         )
         norm.build(shape)
         return norm
@@ -261,7 +284,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             return lambda x: x
         return lambda x: drop(x, rate, self.seed_generator)
 
-    def _attend_to_itself(self, inputs, mask, cache, index, drop):
+    def _attend_to_itself(self, inputs, mask, attention_mask, cache, index, drop):
         """The first part, and the cache with the inputs, or `None`."""
         if (cache is None) != (index is None):
             raise ValueError(
@@ -276,7 +299,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         if cache is not None:
             memory = cache = self._written(cache, memory, index)
         start = (0 if index is None else index) if self.causal else None
-        x = self.attention.attend(x, memory, drop, start)
+        x = self.attention.attend(x, memory, drop, start, attention_mask)
         return self._after(self.attention_norm, inputs, x, drop), cache
 
     def _written(self, cache, memory, index):

@@ -27,6 +27,8 @@ def arranged(values):
     """Values of the parameters of PyTorch's module, in the order of the block's."""
     for attention in ("self_attn", "multihead_attn"):
         for kind in ("weight", "bias"):
+            if f"{attention}.in_proj_{kind}" not in values:
+                continue
             parts = np.split(values[f"{attention}.in_proj_{kind}"], 3)
             for name, part in zip(("query", "key", "value"), parts, strict=True):
                 values[f"{attention}.{name}.{kind}"] = part
@@ -38,7 +40,7 @@ def arranged(values):
         # A kernel is the other way around.
         yield values[f"{name}.weight"].T
         # That of the keys changes nothing.
-        if not name.endswith("key"):
+        if not name.endswith("key") and f"{name}.bias" in values:
             yield values[f"{name}.bias"]
 
 
@@ -87,6 +89,39 @@ class TestTransformerDecoderBlock(LayerContract):
             elif name.endswith("initializer"):
                 value = keras.saving.serialize_keras_object(value)
             assert config[name] == value, name
+
+    def test_is_that_of_torch_without_biases_and_with_masks_of_pairs(self):
+        torch.manual_seed(0)
+        module = torch.nn.TransformerDecoderLayer(
+            *(4, 2, 6, 0.0), batch_first=True, bias=False
+        )
+        block = TransformerDecoderBlock(2, 6, 0.0, causal=False, use_bias=False)
+        block.build((None, None, 4), (None, None, 4))
+        values = {k: v.detach().numpy() for k, v in module.named_parameters()}
+        block.set_weights(list(arranged(values)))
+        rng = np.random.default_rng(0)
+        inputs, context = (
+            rng.normal(size=(2, length, 4)).astype("float32") for length in (5, 3)
+        )
+        masks = [rng.random((2, 2, 5, length)) < 0.5 for length in (5, 3)]
+        for mask in masks:
+            mask[..., 0] = True
+        # There, true is what is not seen.
+        theirs = [torch.tensor(~mask.reshape(4, 5, -1)) for mask in masks]
+        desired = module(
+            torch.tensor(inputs),
+            torch.tensor(context),
+            tgt_mask=theirs[0],
+            memory_mask=theirs[1],
+        )
+        outputs = block(
+            inputs,
+            context,
+            attention_mask=masks[0],
+            context_attention_mask=masks[1],
+        )
+        desired = desired.detach().numpy()
+        np.testing.assert_allclose(array(outputs), desired, rtol=1e-4, atol=1e-5)
 
     def test_shape_of_a_context_of_other_features(self):
         layer, shapes = self.make(), [(None, None, 4), (None, None, 6)]

@@ -23,6 +23,8 @@ MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "bool")
 def arranged(values):
     """Values of the parameters of PyTorch's module, in the order of the block's."""
     for kind in ("weight", "bias"):
+        if f"self_attn.in_proj_{kind}" not in values:
+            continue
         parts = np.split(values[f"self_attn.in_proj_{kind}"], 3)
         for name, part in zip(("query", "key", "value"), parts, strict=True):
             values[f"{name}.{kind}"] = part
@@ -31,7 +33,7 @@ def arranged(values):
         # A kernel is the other way around.
         yield values[f"{name}.weight"].T
         # That of the keys changes nothing.
-        if name != "key":
+        if name != "key" and f"{name}.bias" in values:
             yield values[f"{name}.bias"]
 
 
@@ -62,6 +64,7 @@ class TestTransformerEncoderBlock(LayerContract):
         "causal": True,
         "kernel_initializer": keras.initializers.RandomNormal(stddev=0.1),
         "bias_initializer": keras.initializers.RandomNormal(stddev=0.1),
+        "use_bias": False,
         "seed": 7,
     }
     input_shape = (2, 5, 4)
@@ -89,13 +92,17 @@ class TestTransformerEncoderBlock(LayerContract):
             "`epsilon` must be a number in (0, inf). Received: epsilon=0",
         ),
         (
+            {"use_bias": 0},
+            "`use_bias` must be one of True, False. Received: use_bias=0",
+        ),
+        (
             {"causal": None},
             "`causal` must be one of True, False. Received: causal=None",
         ),
     ]
 
     def built(self, **overrides):
-        layer = self.make(**{"name": "block", **overrides})
+        layer = self.make(**{"name": "block", "use_bias": True, **overrides})
         layer.build((None, None, 4))
         return layer
 
@@ -107,6 +114,63 @@ class TestTransformerEncoderBlock(LayerContract):
             elif name.endswith("initializer"):
                 value = keras.saving.serialize_keras_object(value)
             assert config[name] == value, name
+
+    @pytest.mark.parametrize("bias", [False, True])
+    @pytest.mark.parametrize("per_head", [False, True])
+    @pytest.mark.parametrize("norm_first", [False, True])
+    def test_is_that_of_torch_with_a_mask_of_pairs(self, bias, per_head, norm_first):
+        torch.manual_seed(0)
+        module = torch.nn.TransformerEncoderLayer(
+            *(4, 2, 6, 0.0), batch_first=True, norm_first=norm_first, bias=bias
+        )
+        block = TransformerEncoderBlock(2, 6, 0.0, norm_first=norm_first, use_bias=bias)
+        block.build((None, None, 4))
+        values = {k: v.detach().numpy() for k, v in module.named_parameters()}
+        block.set_weights(list(arranged(values)))
+        rng = np.random.default_rng(0)
+        inputs = rng.normal(size=(2, 5, 4)).astype("float32")
+        seen = rng.random((2, 2, 5, 5) if per_head else (2, 5, 5)) < 0.5
+        # Of nothing that is seen, PyTorch makes NaN.
+        seen[..., 0] = True
+        theirs = seen if per_head else np.repeat(seen[:, None], 2, axis=1)
+        # There, true is what is not seen.
+        theirs = torch.tensor(~theirs.reshape(4, 5, 5))
+        desired = module(torch.tensor(inputs), src_mask=theirs).detach().numpy()
+        np.testing.assert_allclose(
+            array(block(inputs, attention_mask=seen)), desired, rtol=1e-4, atol=1e-5
+        )
+
+    def test_masks_of_pairs_padding_and_order_hide_together(self):
+        block, inputs = self.built(), self.inputs()
+        seen = np.random.default_rng(0).random((2, 5, 5)) < 0.6
+        outputs = block(inputs, mask=MASK, attention_mask=seen)
+        both = seen & MASK[:, None] & np.tril(np.ones((5, 5), "bool"))
+        free = self.built(causal=False)
+        free.set_weights(block.get_weights())
+        assert_close(outputs, free(inputs, attention_mask=both))
+
+    def test_a_cache_takes_a_mask_of_pairs(self):
+        block, inputs = self.built(), self.inputs()
+        seen = np.random.default_rng(0).random((2, 5, 5)) < 0.6
+        desired = block(inputs, attention_mask=seen)
+        cache, outputs = block.make_cache(2, 5), []
+        for step in range(5):
+            rows = {"attention_mask": seen[:, step : step + 1]}
+            part, cache = block(
+                inputs[:, step : step + 1], cache=cache, index=step, **rows
+            )
+            outputs.append(array(part))
+        assert_close(np.concatenate(outputs, 1), desired)
+
+    def test_refuses_a_mask_of_pairs_of_another_shape(self):
+        for shape in ((2, 5), (2, 4, 5), (2, 3, 5, 5)):
+            with pytest.raises(ValueError) as error:
+                self.built()(self.inputs(), attention_mask=np.ones(shape, "bool"))
+            assert (
+                "`attention_mask` must be a boolean tensor of shape (batch, length, "
+                "keys)=(2, 5, 5), or with num_heads=2 after the batch. Received: "
+                f"shape={shape}" in str(error.value)
+            )
 
     @pytest.mark.parametrize(
         ("activation", "norm_first", "causal", "mask"),
