@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "initializers": SIMPLE,
     "regularizers": SIMPLE,
     "losses": SIMPLE,
-    "metrics": SIMPLE,
+    "metrics": SIMPLE | {"losses"},
     "optimizers": SIMPLE | {"regularizers"},
     "layers": SIMPLE | {"initializers", "losses", "regularizers"},
     "models": COMPONENTS,

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_integer, check_targets
+from kdl.losses.masks import mask_of
 from kdl.schedules import now, number
 
 
@@ -27,11 +28,15 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         label_smoothing: Float in `[0, 1)`, or a schedule of it. Share of the target
             that is spread over all classes; 0.1 is usual. Defaults to `0.0`.
         axis: Integer. Axis of the classes. Defaults to `-1`.
+        ignore_class: Optional integer. Label whose loss is zero and which counts in no
+            mean, such as that of a void region or of padding. It need not be a class.
+            Defaults to `None`.
         **kwargs: Arguments of `keras.losses.Loss`: `name`, `reduction`, `dtype`.
 
     Call arguments:
         y_true: Integers, of the shape of the predictions without the axis of the
-            classes, or with a size of 1 there. One that is no class makes the loss NaN.
+            classes, or with a size of 1 there. One that is no class, nor ignored, makes
+            the loss NaN.
         y_pred: Float tensor of shape `(batch, ..., classes)`.
         sample_weight: Optional tensor of weights, one for each label.
 
@@ -51,18 +56,31 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         - [Müller et al., 2019](https://arxiv.org/abs/1906.02629)
     """
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, **kwargs):
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        ignore_class=None,
+        **kwargs,
+    ):
         super().__init__(**{"name": "sparse_categorical_crossentropy", **kwargs})
         self.from_logits = check_boolean("from_logits", from_logits)
         self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1)")
         self.axis = check_integer("axis", axis, "(-inf, inf)")
+        self.ignore_class = ignore_class
+        if ignore_class is not None:
+            self.ignore_class = check_integer(
+                "ignore_class", ignore_class, "(-inf, inf)"
+            )
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if self.ignore_class is not None:
+            sample_weight = self._weights(y_true, y_pred, sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
-        shape = list(y_pred.shape)
-        classes = shape.pop(self.axis)
-        if len(y_true.shape) > len(shape) and y_true.shape[self.axis] == 1:
-            y_true = ops.squeeze(y_true, self.axis)
-        y_true = check_targets(y_true, shape, "integer labels")
+        y_true, classes = self._labels(y_true, y_pred), y_pred.shape[self.axis]
         if self.from_logits:
             log_p = ops.log_softmax(y_pred, self.axis)
         else:
@@ -76,7 +94,37 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         is_class = ops.logical_and(y_true >= 0, y_true < classes)
         chosen = ops.where(is_class, chosen, float("nan"))
         smoothing = now(self.label_smoothing, dtype=y_pred.dtype)
-        return (smoothing - 1) * chosen - smoothing * ops.mean(log_p, self.axis)
+        loss = (smoothing - 1) * chosen - smoothing * ops.mean(log_p, self.axis)
+        if self.ignore_class is None:
+            return loss
+        return ops.where(y_true == self.ignore_class, 0, loss)
+
+    def _labels(self, y_true, y_pred):
+        """Labels of the shape of the predictions without the axis of the classes."""
+        shape = list(y_pred.shape)
+        del shape[self.axis]
+        if len(y_true.shape) > len(shape) and y_true.shape[self.axis] == 1:
+            y_true = ops.squeeze(y_true, self.axis)
+        return check_targets(y_true, shape, "integer labels")
+
+    def _weights(self, y_true, y_pred, sample_weight):
+        """Weights of the labels, by which a mean is over those that count."""
+        y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
+        labels = self._labels(ops.cast(y_true, "float32"), y_pred)
+        weights = ops.cast(labels != self.ignore_class, "float32")
+        if self.reduction in ("sum_over_batch_size", "mean"):
+            # Keras divides by how many labels its own mask leaves.
+            mask = mask_of(y_pred, self.axis)
+            weights *= ops.divide_no_nan(ops.sum(mask), ops.sum(mask * weights))
+        if sample_weight is None:
+            return weights
+        given = ops.cast(sample_weight, "float32")
+        missing = len(weights.shape) - len(given.shape)
+        if missing > 0:
+            given = ops.reshape(given, (*ops.shape(given), *[1] * missing))
+        return weights * (
+            ops.reshape(given, ops.shape(weights)) if missing < 0 else given
+        )
 
     def get_config(self):
         smoothing = keras.saving.serialize_keras_object(self.label_smoothing)
@@ -85,4 +133,5 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
             "from_logits": self.from_logits,
             "label_smoothing": smoothing,
             "axis": self.axis,
+            "ignore_class": self.ignore_class,
         }

@@ -1,9 +1,9 @@
 """Labels that metrics compare and count."""
 
-import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_targets
+from kdl.losses.masks import mask_of
 
 
 def read(y_true, y_pred, sample_weight, num_classes, threshold, dtype):
@@ -62,7 +62,7 @@ def weights_of(y_pred, sample_weight, dtype):
     Returns:
         Tensor `(batch, ...)`, int32 if there are none but those of a mask.
     """
-    weights = _MASK(y_pred, y_pred)
+    weights = mask_of(y_pred)
     if sample_weight is None:
         return ops.cast(weights, "int32")
     given = _spread(ops.cast(sample_weight, dtype), ops.shape(y_pred)[:-1])
@@ -115,16 +115,3 @@ def _spread(weight, shape):
         weight = weight[..., 0]
     ones = [1] * (len(shape) - len(weight.shape))
     return ops.broadcast_to(ops.reshape(weight, (*ops.shape(weight), *ones)), shape)
-
-
-class _Mask(keras.losses.Loss):
-    """Ones, and zeros where Keras's mask of the predictions leaves out labels.
-
-    On JAX only Keras finds a mask, and gives it to a loss.
-    """
-
-    def call(self, y_true, y_pred):
-        return ops.ones(ops.shape(y_pred)[:-1])
-
-
-_MASK = _Mask(name="mask", reduction=None, dtype="float32")

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,12 @@ LABELS = np.array([0, 1, 2, 3, 0, 1])
 
 class TestSparseCategoricalCrossentropy(LossContract):
     component = SparseCategoricalCrossentropy
-    arguments = {"from_logits": True, "label_smoothing": 0.25, "axis": 1}
+    arguments = {
+        "from_logits": True,
+        "label_smoothing": 0.25,
+        "axis": 1,
+        "ignore_class": -100,
+    }
     refused = [
         (
             {"from_logits": 1},
@@ -25,6 +31,11 @@ class TestSparseCategoricalCrossentropy(LossContract):
         (
             {"axis": 0.5},
             "`axis` must be an integer in (-inf, inf). Received: axis=0.5",
+        ),
+        (
+            {"ignore_class": "void"},
+            "`ignore_class` must be an integer in (-inf, inf). "
+            "Received: ignore_class='void'",
         ),
     ]
     y_true = LABELS
@@ -61,6 +72,49 @@ class TestSparseCategoricalCrossentropy(LossContract):
         """As NaN, rather than as the loss of another class."""
         losses = array(self.make(reduction=None)(np.array([0, label]), LOGITS[:2]))
         assert np.isfinite(losses[0]) and np.isnan(losses[1])
+
+    @pytest.mark.parametrize("ignored", [-100, 2])
+    @pytest.mark.parametrize("smoothing", [0.0, 0.25])
+    @pytest.mark.parametrize("reduction", [None, "sum", "sum_over_batch_size"])
+    def test_ignores_a_class_as_pytorch_does(self, ignored, smoothing, reduction):
+        labels = np.array([0, ignored, 2, 3, ignored, 1])
+        names = {None: "none", "sum": "sum", "sum_over_batch_size": "mean"}
+        desired = torch.nn.functional.cross_entropy(
+            torch.tensor(LOGITS),
+            torch.tensor(labels),
+            ignore_index=ignored,
+            label_smoothing=smoothing,
+            reduction=names[reduction],
+        )
+        options = {"ignore_class": ignored, "reduction": reduction}
+        loss = SparseCategoricalCrossentropy(True, smoothing, **options)
+        assert_close(loss(labels, LOGITS), desired.numpy())
+        assert_close(loss(labels[:, None], LOGITS), desired.numpy())
+
+    def test_ignores_a_class_as_keras_does_with_masks_and_weights(self):
+        rng = np.random.default_rng(0)
+        logits = rng.normal(size=(3, 5, 4)).astype("float32")
+        labels = rng.integers(-1, 4, (3, 5))
+        logits[0, :2] = 0
+        masked = keras.layers.Masking()(logits)
+        options = {"from_logits": True, "ignore_class": -1}
+        for weights in (None, rng.uniform(size=3), rng.uniform(size=(3, 5))):
+            for reduction in (None, "sum", "sum_over_batch_size"):
+                ours, theirs = (
+                    kind(**options, reduction=reduction)
+                    for kind in (
+                        SparseCategoricalCrossentropy,
+                        keras.losses.SparseCategoricalCrossentropy,
+                    )
+                )
+                # With a mask, Keras takes weights of examples as a column only.
+                column = None if weights is None else weights.reshape(3, -1)
+                desired = theirs(labels, masked, column)
+                assert_close(ours(labels, masked, weights), desired)
+
+    def test_is_zero_where_all_is_ignored(self):
+        loss = SparseCategoricalCrossentropy(True, ignore_class=-1)
+        assert_close(loss(np.full(6, -1), LOGITS), 0)
 
     def test_refuses_one_hot_labels(self):
         with pytest.raises(ValueError) as error:
