@@ -41,43 +41,81 @@ def check_inner_optimizer(inner_optimizer):
     return inner_optimizer
 
 
-def check_multipliers(multipliers):
-    """Returns multipliers by pattern, as floats and schedules."""
-    _check_dict("multipliers", multipliers)
-    return {
-        _check_pattern("multipliers", pattern): _check_number(
-            f"multipliers[{pattern!r}]", multiplier, "[0, inf)"
+def by_name(name, value):
+    """Returns an argument by strings, and what those stand for that are no patterns.
+
+    Args:
+        name: String. Name of the argument.
+        value: Dict, list of pairs, or `None`. Keys are patterns, layers or variables,
+            which are not to be had as keys of a dict.
+
+    Returns:
+        Tuple of a dict by pattern, or by the name of a layer or the path of a
+        variable, and of a dict of these layers and variables by the same strings.
+    """
+    if value is None or isinstance(value, dict):
+        pairs = list((value or {}).items())
+    elif isinstance(value, (list, tuple)) and all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value
+    ):
+        pairs = value
+    else:
+        raise ValueError(
+            f"`{name}` must be a dict, a list of pairs, or None. "
+            f"Received: {name}={value!r}"
         )
-        for pattern, multiplier in (multipliers or {}).items()
+    values, targets = {}, {}
+    for key, part in pairs:
+        label = key
+        if isinstance(key, (keras.layers.Layer, keras.Variable)):
+            is_layer = isinstance(key, keras.layers.Layer)
+            label = first = key.name if is_layer else key.path
+            # Layers of nested models may have one name.
+            count = 0
+            while label in values:
+                count += 1
+                label = f"{first}_{count}"
+            targets[label] = key
+        values[_check_pattern(name, label)] = part
+    return values, targets
+
+
+def check_multipliers(multipliers):
+    """Returns multipliers by name, as floats and schedules."""
+    return {
+        key: _check_number(f"multipliers[{key!r}]", multiplier, "[0, inf)")
+        for key, multiplier in multipliers.items()
     }
 
 
 def check_proximal(proximal, inner_optimizer):
-    """Returns regularizers by pattern, provided the optimizer has step sizes."""
-    _check_dict("proximal", proximal)
+    """Returns regularizers by name, provided the optimizer has step sizes."""
     if proximal and not has_step_sizes(inner_optimizer):
         raise ValueError(
             "`proximal` must go with the SGD, Adam, AdamW, RMSprop or Adagrad of "
             "Keras, whose step sizes are known. Received: "
             f"inner_optimizer={inner_optimizer!r}"
         )
-    for pattern, regularizer in (proximal or {}).items():
-        _check_pattern("proximal", pattern)
+    for key, regularizer in proximal.items():
         if not (
             isinstance(regularizer, ElasticNet)
             and isinstance(regularizer.alpha, float)
             and isinstance(regularizer.l1_ratio, float)
         ):
             raise ValueError(
-                f"`proximal[{pattern!r}]` must be a kdl.regularizers.ElasticNet of "
-                f"numbers. Received: proximal[{pattern!r}]={regularizer!r}"
+                f"`proximal[{key!r}]` must be a kdl.regularizers.ElasticNet of "
+                f"numbers. Received: proximal[{key!r}]={regularizer!r}"
             )
-    return dict(proximal or {})
+    return proximal
 
 
 def check_hyperparameters(hyperparameters, inner_optimizer):
     """Returns hyperparameters by name, provided the optimizer would use them."""
-    _check_dict("hyperparameters", hyperparameters)
+    if hyperparameters is not None and not isinstance(hyperparameters, dict):
+        raise ValueError(
+            "`hyperparameters` must be a dict or None. "
+            f"Received: hyperparameters={hyperparameters!r}"
+        )
     # Others Keras reads in Python alone. One that is 0 has no place in its state.
     allowed = []
     step, optimizers = type(inner_optimizer).update_step, keras.optimizers
@@ -118,30 +156,59 @@ def paths_of(variables, saved):
     return paths
 
 
-def first_matches(name, patterns, variables, paths):
-    """Returns the first of the patterns that matches each variable, by its id.
+def matches(pattern, path):
+    """Whether a regular expression matches a path, or all of it after a `/`."""
+    return re.fullmatch(f"(?:.*/)?(?:{pattern})", path) is not None
+
+
+def places_of(name, keys, targets, variables, paths):
+    """Returns the places of the variables that each key stands for.
+
+    Args:
+        name: String. Name of the argument that the keys are of.
+        keys: Patterns, and names that are among the targets.
+        targets: Dict by name: a layer, a variable, or, of an optimizer that is loaded,
+            a list of places or of paths.
+        variables: List of `keras.Variable`s.
+        paths: List of their paths.
+
+    Returns:
+        Dict of lists of integers.
 
     Raises:
-        ValueError: If a pattern matches none.
+        ValueError: If a key stands for none.
     """
-    for pattern in patterns:
-        if not any(re.fullmatch(pattern, path) for path in paths):
+    places = {}
+    for key in keys:
+        found = _finder(key, targets.get(key), variables, paths)
+        places[key] = [place for place in range(len(variables)) if found(place)]
+        if not places[key]:
             raise ValueError(
-                f"`{name}` must have patterns that match the path of a variable, "
-                f"which are {', '.join(paths)}. Received: {pattern!r}"
+                f"`{name}` must have layers, variables, or patterns that match the "
+                f"path of a variable or its end, which are {', '.join(paths)}. "
+                f"Received: {key!r}"
             )
-    matches = {}
-    for variable, path in zip(variables, paths, strict=True):
-        for pattern in patterns:
-            if re.fullmatch(pattern, path):
-                matches[id(variable)] = pattern
-                break
-    return matches
+    return places
 
 
-def _check_dict(name, value):
-    if value is not None and not isinstance(value, dict):
-        raise ValueError(f"`{name}` must be a dict or None. Received: {name}={value!r}")
+def first_keys(places, variables):
+    """Returns the first key that each variable is among, by its id."""
+    first = {}
+    for key, own in places.items():
+        for place in own:
+            first.setdefault(id(variables[place]), key)
+    return first
+
+
+def _finder(key, target, variables, paths):
+    """Function that tells whether a key stands for the variable at a place."""
+    if target is None:
+        return lambda place: matches(key, paths[place])
+    if isinstance(target, list):
+        return lambda place: place in target or paths[place] in target
+    owned = [target] if isinstance(target, keras.Variable) else target.variables
+    ids = set(map(id, owned))
+    return lambda place: id(variables[place]) in ids
 
 
 def _check_number(name, value, interval):

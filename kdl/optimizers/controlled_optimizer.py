@@ -1,6 +1,7 @@
 """Control over the updates of an optimizer."""
 
 import contextlib
+from types import SimpleNamespace
 
 import keras
 from keras import ops
@@ -8,12 +9,14 @@ from keras import ops
 from kdl.checks import check_boolean
 from kdl.optimizers.arguments import (
     INTERVALS,
+    by_name,
     check_hyperparameters,
     check_inner_optimizer,
     check_multipliers,
     check_proximal,
-    first_matches,
+    first_keys,
     paths_of,
+    places_of,
 )
 from kdl.optimizers.freezing import freezing
 from kdl.optimizers.momentum import as_momentum
@@ -65,15 +68,19 @@ class ControlledOptimizer(Wrapper):
     Args:
         inner_optimizer: `keras.optimizers.Optimizer`, but no `LossScaleOptimizer`,
             which goes around this one, and no `MultiOptimizer`.
-        multipliers: Optional dict. Keys are regular expressions for the whole `path`
-            of a variable, of which the first that matches counts. A variable that
-            none matches has `1.0`, a pattern that matches none is an error. Values
-            are floats in `[0, inf)`, such as `0.9 ** depth`, or
-            `keras.optimizers.schedules.LearningRateSchedule`, such as
-            `kdl.schedules.Adjustable`.
-        proximal: Optional dict. Keys as those of `multipliers`, values are
-            `kdl.regularizers.ElasticNet` of numbers. The inner optimizer must be one
-            of Keras's SGD, Adam, AdamW, RMSprop and Adagrad.
+        multipliers: Optional dict, or list of pairs of what would be keys and values,
+            of which the first that is of a variable counts. Keys are regular
+            expressions for the `path` of a variable, the whole of it or its end after
+            a `/`, as `"head/.*"` for `"sequential/head/kernel"`; layers, for all of
+            their variables; or, in pairs, variables. Layers tell apart what has the
+            same path in two nested models. A variable that has no key has `1.0`, a key
+            that no variable has is an error. Values are floats in `[0, inf)`, such as
+            `0.9 ** depth`, or `keras.optimizers.schedules.LearningRateSchedule`, such
+            as `kdl.schedules.Adjustable`. A layer goes by its name in `adjustable` and
+            `values`, a variable by its path.
+        proximal: Optional dict or list of pairs. Keys as those of `multipliers`,
+            values are `kdl.regularizers.ElasticNet` of numbers. The inner optimizer
+            must be one of Keras's SGD, Adam, AdamW, RMSprop and Adagrad.
         hyperparameters: Optional dict. Keys are among `"beta_1"` and `"beta_2"`, of
             Adam and AdamW, `"momentum"`, of SGD and RMSprop, and `"weight_decay"`, of
             any optimizer that has one already. Values are schedules, such as
@@ -115,6 +122,11 @@ class ControlledOptimizer(Wrapper):
         watch=False,
     ):
         super().__init__(check_inner_optimizer(inner_optimizer))
+        multipliers, targets = by_name("multipliers", multipliers)
+        proximal, others = by_name("proximal", proximal)
+        # What is no pattern, by argument and name; in no dict, whose variables Keras
+        # would take for those of the optimizer.
+        self._targets = SimpleNamespace(multipliers=targets, proximal=others)
         self.multipliers = check_multipliers(multipliers)
         self.proximal = check_proximal(proximal, inner_optimizer)
         self.hyperparameters = check_hyperparameters(hyperparameters, inner_optimizer)
@@ -150,15 +162,21 @@ class ControlledOptimizer(Wrapper):
         if self.built:
             return
         self._paths = paths = paths_of(variables, self._paths)
-        multiplier_of = first_matches("multipliers", self.multipliers, variables, paths)
+        found = {}
+        for name, targets in vars(self._targets).items():
+            keys = getattr(self, name)
+            places = places_of(name, keys, targets, variables, paths)
+            found[name] = first_keys(places, variables)
+            # For a file: variables have no other names that are their own.
+            setattr(self._targets, name, {key: places[key] for key in targets})
         # By the id of a variable, the name of its multiplier, unless that is 1.
         self._scaled = {
-            key: f"multiplier/{pattern}"
-            for key, pattern in multiplier_of.items()
-            if self.multipliers[pattern] != 1.0
+            variable: f"multiplier/{key}"
+            for variable, key in found["multipliers"].items()
+            if self.multipliers[key] != 1.0
         }
-        # By the id of a variable, the pattern of its regularizer.
-        self._shrunk = first_matches("proximal", self.proximal, variables, paths)
+        # By the id of a variable, the name of its regularizer.
+        self._shrunk = found["proximal"]
         if self.watch:
             self.gradient_norms, self.update_ratios = (
                 self.add_variable((len(variables),), dtype="float32", name=name)
@@ -313,15 +331,31 @@ class ControlledOptimizer(Wrapper):
         if self._paths:
             # Not an argument: what the patterns match, also after loading.
             config["paths"] = list(self._paths)
+        targets = vars(self._targets)
+        if any(targets.values()):
+            config["targets"] = {
+                name: {key: _as_list(target) for key, target in named.items()}
+                for name, named in targets.items()
+            }
         return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = keras.saving.deserialize_keras_object(config, custom_objects)
-        paths = config.pop("paths", None)
+        paths, targets = config.pop("paths", None), config.pop("targets", None)
         optimizer = cls(**config)
         optimizer._paths = paths
+        if targets:
+            optimizer._targets = SimpleNamespace(**targets)
         return optimizer
+
+
+def _as_list(target):
+    """Places of variables, or, before they are known, paths."""
+    if isinstance(target, list):
+        return list(target)
+    is_one = isinstance(target, keras.Variable)
+    return [variable.path for variable in ([target] if is_one else target.variables)]
 
 
 @contextlib.contextmanager

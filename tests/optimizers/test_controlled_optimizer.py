@@ -1,4 +1,5 @@
 import functools
+import json
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ class TestControlledOptimizer(OptimizerContract):
         "hyperparameters": {"beta_1": Steps([3], [0.9, 0.5])},
         "watch": True,
     }
+    alternatives = {"multipliers": [[]], "proximal": [[]]}
     refused = [
         (
             {"inner_optimizer": SCALED},
@@ -83,14 +85,96 @@ class TestControlledOptimizer(OptimizerContract):
     ]
 
     def test_refuses_a_pattern_that_matches_nothing(self):
-        optimizer = ControlledOptimizer(ADAM, multipliers={"kernel": 0.5})
+        optimizer = ControlledOptimizer(ADAM, multipliers={"kernels": 0.5})
         with pytest.raises(ValueError) as error:
             self.fit(self.model(optimizer))
         assert str(error.value) == (
-            "`multipliers` must have patterns that match the path of a variable, which "
-            "are model/first/kernel, model/first/bias, model/last/kernel, "
-            "model/last/bias. Received: 'kernel'"
+            "`multipliers` must have layers, variables, or patterns that match the "
+            "path of a variable or its end, which are model/first/kernel, "
+            "model/first/bias, model/last/kernel, model/last/bias. Received: 'kernels'"
         )
+
+    @pytest.mark.parametrize(
+        ("pattern", "moved"),
+        [
+            ("last/.*", ["first"]),
+            ("model/last/.*", ["first"]),
+            # No name ends with a part of another.
+            ("(odel/)?first/.*", ["last"]),
+            ("kernel|bias", []),
+        ],
+    )
+    def test_a_pattern_matches_a_path_or_its_end(self, pattern, moved):
+        model = self.model(
+            ControlledOptimizer(keras.optimizers.SGD(0.1), {pattern: 0.0})
+        )
+        before = [array(weight) for weight in model.weights]
+        self.fit(model, epochs=1)
+        changed = {
+            weight.path.split("/")[1]
+            for weight, old in zip(model.weights, before, strict=True)
+            if (array(weight) != old).any()
+        }
+        assert changed == set(moved)
+
+    def twins(self):
+        """Two nested models whose variables have the same paths."""
+        parts = [
+            keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")])
+            for _ in range(2)
+        ]
+        inputs = keras.Input((4,))
+        outputs = keras.layers.Add()([part(inputs) for part in parts])
+        model = keras.Model(inputs, outputs)
+        first, second = (part.get_layer("dense") for part in parts)
+        paths = [v.path.split("/", 1)[1] for v in first.variables]
+        assert paths == [v.path.split("/", 1)[1] for v in second.variables]
+        return model, first, second
+
+    def test_multiplies_by_layer_and_variable_also_after_loading(self, tmp_path):
+        model, first, second = self.twins()
+        # The first key of a variable counts.
+        multipliers = [(first.bias, 1.0), (first, 0.0), (second, Adjustable(0.5))]
+        optimizer = ControlledOptimizer(keras.optimizers.SGD(0.1), multipliers)
+        assert set(optimizer.adjustable) == {"multiplier/dense_1"}
+        model.compile(optimizer, "mse")
+        x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+        data = {"x": x, "y": x[:, :3], "verbose": 0}
+
+        def steps(model):
+            before = [array(weight) for weight in model.weights]
+            model.fit(**data)
+            pairs = zip(model.weights, before, strict=True)
+            return [array(weight) - old for weight, old in pairs]
+
+        kernel, bias, other, other_bias = steps(model)
+        assert (kernel == 0).all() and (bias != 0).all() and (other != 0).all()
+        # Of one gradient, the second one takes half the step.
+        np.testing.assert_allclose(other_bias, bias / 2, rtol=1e-4)
+        model.save(tmp_path / "model.keras")
+        revived = keras.saving.load_model(tmp_path / "model.keras")
+        kernel, bias, _, other_bias = steps(revived)
+        assert (kernel == 0).all()
+        np.testing.assert_allclose(other_bias, bias / 2, rtol=1e-4)
+
+    def test_saves_layers_before_it_knows_its_variables(self):
+        model, first, _ = self.twins()
+        optimizer = ControlledOptimizer(keras.optimizers.SGD(0.1), [(first, 0.0)])
+        config = json.loads(json.dumps(optimizer.get_config()))
+        assert config["targets"]["multipliers"] == {
+            "dense": [variable.path for variable in first.variables]
+        }
+        revived = ControlledOptimizer.from_config(config)
+        revived.build(model.trainable_variables)
+        assert set(revived._scaled) == set(map(id, first.variables))
+
+    def test_shrinks_by_layer(self):
+        model, first, _ = self.twins()
+        penalty = ElasticNet(10.0, 1.0)
+        inner = keras.optimizers.SGD(0.1)
+        model.compile(ControlledOptimizer(inner, proximal=[(first, penalty)]), "mse")
+        model.fit(np.zeros((8, 4)), np.zeros((8, 3)), verbose=0)
+        assert (array(first.kernel) == 0).all()
 
     @pytest.mark.filterwarnings("ignore:Skipping variable loading:UserWarning")
     def test_reloads_before_it_was_ever_used(self, tmp_path):
