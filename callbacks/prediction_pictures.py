@@ -5,6 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kdl.callbacks.arguments import check_path, make_folder
+from kdl.callbacks.logged import Unwritten
 from kdl.callbacks.samples import class_labels, images_of
 from kdl.checks import check_integer
 from kdl.files import write_png
@@ -55,14 +57,15 @@ class PredictionPictures(keras.callbacks.Callback):
                 f"Received: {type(data).__name__}"
             )
         self.data = data
-        self.directory = directory
+        self.directory = check_path("directory", directory)
         self.every = check_integer("every", every, "[1, inf)")
         self.examples = check_integer("examples", examples, "[1, 100]")
         self.class_names = class_names
 
     def on_train_begin(self, logs=None):
         self._epoch = None
-        Path(self.directory).mkdir(parents=True, exist_ok=True)
+        self._unwritten = Unwritten("PredictionPictures")
+        make_folder(self.directory)
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch = epoch
@@ -115,7 +118,8 @@ class PredictionPictures(keras.callbacks.Callback):
             )
 
     def _write(self, name, figure):
-        write_png(Path(self.directory) / name, figure, dpi=100)
+        with self._unwritten():
+            write_png(Path(self.directory) / name, figure, dpi=100)
 
 
 def _check_names(class_names, count):

@@ -2,20 +2,21 @@
 
 import dataclasses
 import math
-import numbers
 import threading
 from pathlib import Path
 
 import keras
 
+from kdl.callbacks.arguments import check_path, make_folder, optional
 from kdl.callbacks.diagnoses import diagnose
 from kdl.callbacks.doctor_activations import Activations
 from kdl.callbacks.doctor_findings import Finding, sort
 from kdl.callbacks.doctor_learning import milestones
 from kdl.callbacks.doctor_picture import draw
 from kdl.callbacks.doctor_records import Records
-from kdl.callbacks.doctor_sample import Sample
+from kdl.callbacks.doctor_sample import Sample, classes_of
 from kdl.callbacks.log_numbers import optimizers_of
+from kdl.callbacks.logged import Scalars, Unwritten
 from kdl.callbacks.threads import check_thread
 from kdl.checks import check_boolean, check_choice
 from kdl.files import write_json, write_png
@@ -32,7 +33,8 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     What it is sure of, it calls by one of these names:
 
-        nan_in_data, nan_from_layer, nan_from_batch, nan_in_weights, nan_loss
+        nan_in_data, labels_out_of_range
+        nan_from_layer, nan_from_batch, nan_in_weights, nan_loss
         exploding_gradients, vanishing_gradients, dead_units, activation_scale
         rate_too_high, rate_too_low, batch_and_rate, loss_spike
         no_trend, imbalance, memorizing, overfitting, underfitting
@@ -89,16 +91,16 @@ class TrainingDoctor(keras.callbacks.Callback):
     def __init__(self, data=None, directory=None, batches=True, verbose=1):
         super().__init__()
         self.data = _check_data(data)
-        self.directory = directory
+        self.directory = optional(check_path, "directory", directory)
         self.batches = check_boolean("batches", batches)
-        self.verbose = check_choice("verbose", verbose, (0, 1))
+        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self._reset()
 
     def on_train_begin(self, logs=None):
         self._reset()
         self._thread = threading.get_ident()
         if self.directory is not None:
-            Path(self.directory).mkdir(parents=True, exist_ok=True)
+            make_folder(self.directory)
         if self.data is None:
             self._unseen.append(_NO_DATA)
         if _watching(self.model) is None:
@@ -109,6 +111,7 @@ class TrainingDoctor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._sum, self._count = epoch, 0.0, 0
         self._records.steps = (self.params or {}).get("steps")
+        self._records.classes = classes_of(self.model)
         if not self._records.start:
             # Before an update has spread over all weights what is not finite.
             self._records.start = self._look_at_layers(epoch, self.model)
@@ -120,7 +123,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         model, records = self.model, self._records
-        values = {k: float(v) for k, v in logs.items() if isinstance(v, numbers.Real)}
+        values = self._scalars(logs)
         if not math.isfinite(values.get("loss", 0.0)):
             self._lose(epoch)
         values |= self._look_at_gradients(model) | self._look_at_layers(epoch, model)
@@ -170,6 +173,9 @@ class TrainingDoctor(keras.callbacks.Callback):
     def _reset(self):
         self.findings = []
         self._records, self._unseen = Records(), []
+        self._scalars, self._unwritten = (
+            kind("TrainingDoctor") for kind in (Scalars, Unwritten)
+        )
         self._activations = self._sample = None
         self._epoch, self._sum, self._count = 0, 0.0, 0
 
@@ -198,6 +204,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         records = self._records
         self._sample = sample = Sample(model, self.data)
         records.spoilt, records.share = sample.spoilt, sample.share
+        records.outside = sample.outside
         try:
             self._activations = Activations(model, self.data[0])
         except ValueError as error:
@@ -271,8 +278,9 @@ class TrainingDoctor(keras.callbacks.Callback):
             "not_looked_at": self._unseen,
             "curves": records.as_json(),
         }
-        write_json(folder / "doctor.json", value)
-        write_png(folder / "doctor.png", draw(records, self.findings))
+        with self._unwritten():
+            write_json(folder / "doctor.json", value)
+            write_png(folder / "doctor.png", draw(records, self.findings))
 
 
 _NO_DATA = "Activations were not looked at: give some training examples, `data=(x, y)`."

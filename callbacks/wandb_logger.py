@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from kdl.callbacks.log_numbers import numbers_in_force
-from kdl.callbacks.logged import BatchCount, Outlive, histograms, is_due
+from kdl.callbacks.logged import BatchCount, Outlive, Scalars, histograms, is_due
 from kdl.callbacks.monitoring import MonitoredMetric, get_state, set_state
 from kdl.callbacks.wandb_tables import tables
 from kdl.checks import check_choice, check_integer
@@ -150,9 +150,15 @@ class WandbLogger(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._finish(exit_code=1)
         self._outlive = Outlive("WandbLogger", "W&B")
+        self._scalars = Scalars("WandbLogger")
         self._batches = BatchCount(self.log_batches)
         self._best = MonitoredMetric(
-            self.monitor, self.monitor_mode, 0.0, 0.0, "find the best model by"
+            self.monitor,
+            self.monitor_mode,
+            0.0,
+            0.0,
+            "find the best model by",
+            "monitor_mode",
         )
         self._epochs = 0
         self._id = None
@@ -279,7 +285,8 @@ class WandbLogger(keras.callbacks.Callback):
                 self._batches.check_thread()
                 # On JAX, `self.model` is dear within an epoch: only read it to log.
                 numbers = numbers_in_force(self.model)
-                row = {**logs, "batch_step": self._batches.step, **numbers}
+                step = {"batch_step": self._batches.step}
+                row = {**self._scalars(logs), **step, **numbers}
                 self._run.log(_named("batch", row))
 
     def _log_epoch(self, epoch, logs):
@@ -287,7 +294,8 @@ class WandbLogger(keras.callbacks.Callback):
 
         model, run = self.model, self._run
         numbers = numbers_in_force(model)
-        row = _named("epoch", {**logs, "epoch": epoch, **numbers})
+        row = {**self._scalars(logs), "epoch": epoch, **numbers}
+        row = _named("epoch", row)
         # What is dear is only made for a run that keeps it.
         if is_due(self.log_histograms, epoch, self) and not run.disabled:
             for name, *histogram in histograms(model, numbers, bins=64):

@@ -28,6 +28,7 @@ class Fixed(keras.layers.Layer):
 
 class TestPredictionPictures(CallbackContract):
     component = PredictionPictures
+    writes = True
     refused = [
         ({"data": 3}, "`data` must be a tuple (x, y) of arrays. Received: int"),
         ({"every": 0}, "`every` must be an integer in [1, inf). Received: every=0"),

@@ -27,6 +27,7 @@ TARGETS = INPUTS.sum(axis=1, keepdims=True)
 
 class TestWandbLogger(CallbackContract):
     component = WandbLogger
+    monitored = {"monitor_mode": "min"}
     refused = [
         (
             {"mode": "dryrun"},
@@ -145,6 +146,16 @@ class TestWandbLogger(CallbackContract):
             "steps": STEPS,
             "parameters": 4,
         }
+
+    def test_logs_each_number_of_a_metric_that_is_an_array(self):
+        score = keras.ops.convert_to_tensor([0.25, 0.5])
+        report = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: logs.update(score=score, one=score[:1])
+        )
+        self.fit(report, self.log())
+        (run,) = self.runs()
+        for name, value in (("score/0", 0.25), ("score/1", 0.5), ("one", 0.25)):
+            assert column(run, f"epoch/{name}") == [value, value]
 
     def test_two_fits_are_two_runs(self):
         logger = self.log()
