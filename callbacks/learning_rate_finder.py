@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from kdl.callbacks.arguments import check_path, optional
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.states import (
     check_built,
@@ -18,6 +19,7 @@ from kdl.schedules import JoinedSchedules
 
 _FEW = 5  # Losses whose moving average is of too few, whatever the smoothing.
 _LEAST = 10  # Losses after them that a suggestion needs.
+_TELLING = 50  # Losses after them that tell noise from a fall.
 
 
 class LearningRateFinder(keras.callbacks.Callback):
@@ -196,6 +198,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         Returns:
             A `matplotlib.figure.Figure`, which a notebook displays.
         """
+        optional(check_path, "path", path)
         # Here, since matplotlib takes longer to import than the rest of kdl.
         from matplotlib.figure import Figure
 
@@ -297,22 +300,20 @@ class LearningRateFinder(keras.callbacks.Callback):
             )
         rates, losses = self.rates[self._left_out :][:count], losses[:count]
         decline = _longest_decline(losses)
-        start, least, noise = (
-            losses[decline[0]],
-            losses[-1],
-            _noise(losses, self.smoothing),
-        )
-        fall = start - least
-        # What has come to a tenth has fallen, though it was noisy before.
-        if not (
-            fall > noise * _range(len(self.losses) * (1 - self.smoothing))
-            or 0 <= least < start / 10
-        ):
-            raise ValueError(
-                f"The smoothed loss falls by {fall:.2g} in {len(self.losses)} batches, "
-                f"which noise of {noise:.2g} may do alone, so that there is no rate to "
-                f"suggest. {advice}"
+        if len(self.losses) >= self._left_out + _TELLING:
+            fall, noise = (
+                losses[decline[0]] - losses[-1],
+                _noise(losses, self.smoothing),
             )
+            count = len(self.losses) * (1 - self.smoothing)
+            # What has come to a tenth has fallen, though it was noisy before.
+            is_deep = 0 <= losses[-1] < losses[decline[0]] / 10
+            if not (is_deep or fall > noise * _range(count)):
+                raise ValueError(
+                    f"The smoothed loss falls by {fall:.2g} in {len(self.losses)} "
+                    f"batches, as noise of {noise:.2g} may do alone, so that there is "
+                    f"no rate to suggest. {advice}"
+                )
         return rates, losses, decline
 
 

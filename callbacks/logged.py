@@ -121,12 +121,13 @@ class BatchCount:
 
     Args:
         every: Integer. The n.
+        start: Integer. After how many batches counting to n begins. Defaults to `0`.
     """
 
     remembered = ("step", "_first")
 
-    def __init__(self, every):
-        self._every = every
+    def __init__(self, every, start=0):
+        self._every, self._start = every, start
         self._thread = threading.get_ident()
         self.step = self._first = 0
 
@@ -141,7 +142,11 @@ class BatchCount:
         before, now = self.step, self._first + min(batch + 1, steps or batch + 1)
         # Taken up in the middle of an epoch, a fit passes over the batches before.
         self.step = max(before, now)
-        return self.step // self._every > before // self._every
+        return self._picked(self.step) > self._picked(before)
+
+    def _picked(self, step):
+        """How many have been picked by then."""
+        return max(0, (step - self._start) // self._every)
 
     def end_epoch(self):
         self._first = self.step

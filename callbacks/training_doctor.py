@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from kdl.callbacks.arguments import check_path, make_folder, optional
+from kdl.callbacks.copies import copy_but
 from kdl.callbacks.diagnoses import diagnose
 from kdl.callbacks.doctor_activations import Activations
 from kdl.callbacks.doctor_findings import Finding, sort
@@ -17,6 +18,7 @@ from kdl.callbacks.doctor_records import Records
 from kdl.callbacks.doctor_sample import Sample, classes_of
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.logged import Scalars, Unwritten
+from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.threads import check_thread
 from kdl.checks import check_boolean, check_choice
 from kdl.files import write_json, write_png
@@ -52,10 +54,13 @@ class TrainingDoctor(keras.callbacks.Callback):
     The weights of a fit are the same with and without it. It does not stop the fit.
 
     Args:
-        data: Optional tuple `(x, y)` of some training examples, 64 to 256 of them, as
-            `fit` takes them. They are run through a functional or Sequential model
-            at the end of each epoch. Their targets tell the loss of the best constant
-            prediction and the share of the largest class. Defaults to `None`.
+        data: Optional tuple `(x, y)` of some training examples, 64 to 256 of them; or
+            batches of them as `fit` takes them, of which the first 256 examples are
+            read as it begins: a `keras.utils.PyDataset`, a `tf.data.Dataset`, a
+            `DataLoader`, or another iterable, but no generator. They are run through a
+            functional or Sequential model at the end of each epoch. Their targets tell
+            the loss of the best constant prediction and the share of the largest class.
+            Defaults to `None`.
         directory: Optional path of a folder for `doctor.json` and `doctor.png`,
             written when something is found and at the end. Defaults to `None`.
         batches: Boolean. Whether to look at each batch's loss, for which Keras has to
@@ -90,7 +95,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def __init__(self, data=None, directory=None, batches=True, verbose=1):
         super().__init__()
-        self.data = _check_data(data)
+        self.data = optional(check_sample, "data", data)
         self.directory = optional(check_path, "directory", directory)
         self.batches = check_boolean("batches", batches)
         self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
@@ -103,6 +108,9 @@ class TrainingDoctor(keras.callbacks.Callback):
             make_folder(self.directory)
         if self.data is None:
             self._unseen.append(_NO_DATA)
+        else:
+            steps = (self.params or {}).get("steps")
+            self._examples = sample_of("data", self.data, steps)
         if _watching(self.model) is None:
             self._unseen.append(_NO_GRADIENTS)
         if not self.batches:
@@ -139,7 +147,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             self._write()
 
     def on_train_end(self, logs=None):
-        self._activations = self._sample = None
+        self._activations = self._sample = self._examples = None
         self._write()
 
     def report(self):
@@ -168,7 +176,11 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def __getstate__(self):
         # The model, emptied by JAX meanwhile, belongs to one fit.
-        return {**self.__dict__, "_activations": None, "_sample": None, "_model": None}
+        spent = dict.fromkeys(("_activations", "_sample", "_examples", "_model"))
+        return {**self.__dict__, **spent}
+
+    def __deepcopy__(self, memo):
+        return copy_but(self, self.data, memo)
 
     def _reset(self):
         self.findings = []
@@ -176,7 +188,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self._scalars, self._unwritten = (
             kind("TrainingDoctor") for kind in (Scalars, Unwritten)
         )
-        self._activations = self._sample = None
+        self._activations = self._sample = self._examples = None
         self._epoch, self._sum, self._count = 0, 0.0, 0
 
     def _on_batch(self, batch, logs=None):
@@ -202,11 +214,11 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def _look_at_data(self, model):
         records = self._records
-        self._sample = sample = Sample(model, self.data)
+        self._sample = sample = Sample(model, self._examples)
         records.spoilt, records.share = sample.spoilt, sample.share
         records.outside = sample.outside
         try:
-            self._activations = Activations(model, self.data[0])
+            self._activations = Activations(model, self._examples[0])
         except ValueError as error:
             self._unseen.append(f"Activations were not looked at: {error}.")
             return
@@ -289,17 +301,6 @@ _NO_GRADIENTS = (
     "`kdl.optimizers.ControlledOptimizer(…, watch=True)`."
 )
 _NO_BATCHES = "Single batches were not looked at: leave `batches` at True."
-
-
-def _check_data(data):
-    is_pair = isinstance(data, (tuple, list)) and len(data) == 2
-    if data is not None and not is_pair:
-        size = f" and length {len(data)}" if isinstance(data, (tuple, list)) else ""
-        raise ValueError(
-            "`data` must be a tuple (x, y) of some training examples, or None. "
-            f"Received: data of type {type(data).__name__}{size}"
-        )
-    return data
 
 
 def _watching(model):

@@ -53,6 +53,13 @@ class Count(keras.callbacks.Callback):
 
 class TestResume(CallbackContract):
     component = Resume
+    accepted = {
+        "directory": "text",
+        "data": "None",
+        "callbacks": "[]",
+        "save_freq": "huge",
+        "delete_checkpoint": "True",
+    }
     writes = True
     refused = [
         *(

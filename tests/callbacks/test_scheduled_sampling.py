@@ -30,6 +30,9 @@ TOKENS = np.ones((4, 3), "int32")
 
 class TestScheduledSampling(CallbackContract):
     component = ScheduledSampling
+    accepted = {
+        "name": "None text",
+    }
     arguments = {"schedule": halve, "by": "metrics", "name": "probe/value"}
     refused = [
         (

@@ -30,6 +30,13 @@ def kernel(model):
 
 class TestTensorBoardLogger(CallbackContract):
     component = TensorBoardLogger
+    accepted = {
+        "directory": "text",
+        "log_batches": "0 huge",
+        "log_histograms": "0 huge",
+        "log_images": "huge",
+        "hparams": "None {}",
+    }
     refused = [
         (
             {"log_batches": -1},

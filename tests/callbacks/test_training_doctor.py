@@ -449,17 +449,25 @@ class Draw(layers.Layer):
 
 class TestTrainingDoctor(CallbackContract):
     component = TrainingDoctor
+    accepted = {
+        "data": "None",
+        "directory": "None text",
+        "batches": "True",
+        "verbose": "0 True",
+    }
     writes = True
     refused = [
         (
             {"data": np.ones((2, 4))},
-            "`data` must be a tuple (x, y) of some training examples, or None. "
-            "Received: data of type ndarray",
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type ndarray",
         ),
         (
             {"data": (1, 2, 3)},
-            "`data` must be a tuple (x, y) of some training examples, or None. "
-            "Received: data of type tuple and length 3",
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type tuple",
         ),
         (
             {"batches": 1},

@@ -5,6 +5,7 @@ import json
 import pickle
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ import wandb
 from contracts import CallbackContract, same
 from wandb_reader import isolate, read_runs
 
-from kdl.callbacks import Resume, WandbLogger
+from kdl.callbacks import Resume, WandbLogger, wandb_logger
 from kdl.callbacks.logged import histograms
 from kdl.callbacks.wandb_tables import tables
 from kdl.optimizers import ControlledOptimizer
@@ -27,6 +28,19 @@ TARGETS = INPUTS.sum(axis=1, keepdims=True)
 
 class TestWandbLogger(CallbackContract):
     component = WandbLogger
+    accepted = {
+        "project": "text",
+        "name": "None text",
+        "group": "None text",
+        "config": "None {}",
+        "mode": "None",
+        "directory": "None text",
+        "log_batches": "0 huge",
+        "log_histograms": "0 huge",
+        "log_model": "0 huge",
+        "monitor": "text",
+        "log_predictions": "huge",
+    }
     monitored = {"monitor_mode": "min"}
     refused = [
         (
@@ -59,8 +73,9 @@ class TestWandbLogger(CallbackContract):
         ),
         (
             {"data": [1]},
-            "`data` must be a tuple (x, y) of examples to predict, or None. Received: "
-            "data of type list",
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type list",
         ),
         (
             {"data": None},
@@ -492,6 +507,30 @@ class TestWandbLogger(CallbackContract):
         with warns_once("begin a run", reason):
             history = self.fit(self.log(mode="online"))
         assert len(history.epoch) == 2
+
+    def test_waits_once_for_what_it_cannot_reach(self, monkeypatch):
+        asked = []
+
+        def init(**options):
+            if options["mode"] != "offline":
+                asked.append(options["settings"].init_timeout)
+                raise wandb.errors.CommError("No\nnetwork.")
+            return original(**options)
+
+        original, logger = wandb.init, self.log(mode="online")
+        monkeypatch.setattr(wandb, "init", init)
+        monkeypatch.setattr(wandb, "login", lambda **options: True)
+        monkeypatch.setattr(wandb_logger, "_UNREACHABLE", threading.Event())
+        with pytest.warns(UserWarning) as caught:
+            histories = [self.fit(logger), self.fit(logger)]
+        (warning,) = (w for w in caught if w.category is UserWarning)
+        assert str(warning.message) == (
+            "W&B was not reached within 15 seconds. The runs of this process are kept "
+            "on disk, and `wandb sync` uploads them. CommError: No network."
+        )
+        assert asked == [15]
+        for run, history in zip(self.runs(), histories, strict=True):
+            assert column(run, "epoch/loss") == history.history["loss"]
 
     def test_logs_again_after_a_failure(self, monkeypatch):
         logger = self.log()
