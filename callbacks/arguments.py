@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+import numpy as np
+
+from kdl.checks import check_choice
+
 
 def check_string(name, value):
     """Returns `value`, provided it is a string that is not empty.
@@ -39,6 +43,17 @@ def check_path(name, value):
             f"Received: {name}={value!r}"
         )
     return value
+
+
+def check_verbose(value):
+    """Returns `value`, provided it says whether something is to be printed.
+
+    Raises:
+        ValueError: If it is neither 0, 1 nor a boolean, of Python or NumPy.
+    """
+    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
+        value = value.item()
+    return check_choice("verbose", value, (0, 1, False, True))
 
 
 def check_function(name, value):

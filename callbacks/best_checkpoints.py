@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from kdl.callbacks.logged import Unwritten
-from kdl.files import WriteError, atomic, write_json, writing
+from kdl.files import WriteError, atomic, sweep, write_json, writing
 
 
 class BestCheckpoints:
@@ -29,7 +29,7 @@ class BestCheckpoints:
         self._unwritten = Unwritten("EarlyStopping")
 
     def check_unused(self):
-        """Refuses the folder of another fit.
+        """Refuses the folder of another fit, and clears what a killed one left.
 
         Raises:
             ValueError: If the folder has an index.
@@ -40,6 +40,8 @@ class BestCheckpoints:
                 "another folder, or delete this one. "
                 f"Received: directory={str(self._directory)!r}"
             )
+        # Which no file of this fit need have the name of.
+        sweep(self._directory, "epoch-*.keras")
 
     def offer(self, model, epoch, metric):
         """Saves the model if the value of the metric is among the best."""

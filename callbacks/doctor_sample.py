@@ -154,4 +154,7 @@ def _array(x):
 
 
 def _is_finite(x):
-    return x.dtype.kind != "f" or np.isfinite(x).all()
+    if x.dtype.kind in "biuOSUMm":
+        return True
+    # Not all of what is a float to Keras is one to NumPy, such as bfloat16.
+    return np.isfinite(x.astype("float32") if x.dtype.kind == "V" else x).all()

@@ -7,7 +7,12 @@ import time
 import keras
 import numpy as np
 
-from kdl.callbacks.arguments import check_path, make_folder, optional
+from kdl.callbacks.arguments import (
+    check_path,
+    check_verbose,
+    make_folder,
+    optional,
+)
 from kdl.callbacks.best_checkpoints import BestCheckpoints
 from kdl.callbacks.monitoring import (
     MonitoredMetric,
@@ -165,7 +170,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.monitor = monitor
         self.min_delta = min_delta
         self.patience = optional(check_integer, "patience", patience, "[0, inf)")
-        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
+        self.verbose = check_verbose(verbose)
         self.mode = mode
         self.baseline = baseline
         self.restore_best_weights = check_boolean(

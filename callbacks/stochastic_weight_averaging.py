@@ -10,6 +10,7 @@ from keras import ops
 
 from kdl.callbacks.arguments import check_path, make_folder, optional
 from kdl.callbacks.copies import copy_but
+from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.logged import BatchCount, Unwritten
 from kdl.callbacks.monitoring import get_state, set_state
 from kdl.callbacks.readable import batches_of, check_data
@@ -117,8 +118,10 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         if self.path is not None:
             make_folder(Path(self.path).parent, "path")
         # The batches of an update.
-        optimizer = self.model.optimizer
-        length = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+        length = max(
+            getattr(optimizer, "gradient_accumulation_steps", None) or 1
+            for optimizer in optimizers_of(self.model)
+        )
         # The first that is picked is `every` after the start.
         start = self.start_from_update + 1 - self.every
         self._batches = BatchCount(self.every * length, start * length)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import keras
 
-from kdl.callbacks.arguments import check_path, make_folder, optional
+from kdl.callbacks.arguments import (
+    check_path,
+    check_verbose,
+    make_folder,
+    optional,
+)
 from kdl.callbacks.copies import copy_but
 from kdl.callbacks.diagnoses import diagnose
 from kdl.callbacks.doctor_activations import Activations
@@ -20,7 +25,7 @@ from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.logged import Scalars, Unwritten
 from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.threads import check_thread
-from kdl.checks import check_boolean, check_choice
+from kdl.checks import check_boolean
 from kdl.files import write_json, write_png
 
 
@@ -98,7 +103,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.data = optional(check_sample, "data", data)
         self.directory = optional(check_path, "directory", directory)
         self.batches = check_boolean("batches", batches)
-        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
+        self.verbose = check_verbose(verbose)
         self._reset()
 
     def on_train_begin(self, logs=None):

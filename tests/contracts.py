@@ -969,14 +969,16 @@ class CallbackContract(Contract):
         def full(descriptor):
             raise OSError(errno.ENOSPC, "No space left on device")
 
+        expected = self.expected
         with monkeypatch.context() as patch, pytest.warns(UserWarning) as caught:
             patch.setattr("kdl.files.os.fsync", full)
-            assert same(self.trained([self.make()]), self.expected)
-        (warning,) = (w for w in caught if w.category is UserWarning)
+            assert same(self.trained([self.make()]), expected)
+        messages = [str(w.message) for w in caught if w.category is UserWarning]
+        assert len(messages) == 1, messages
         assert re.search(
             r"^Cannot write .*: No space left on device\. The training goes on, and "
             rf"{self.component.__name__} tries again the next time\.$",
-            str(warning.message),
+            messages[0],
         )
 
     def test_works_alone_or_refuses(self):

@@ -4,6 +4,8 @@ import json
 import pickle
 import random
 import shutil
+import subprocess
+import sys
 import types
 
 import keras
@@ -556,6 +558,19 @@ class TestEarlyStopping(CallbackContract):
             "`directory` must not hold the checkpoints of another fit: give another "
             f"folder, or delete this one. Received: directory={str(folder)!r}"
         )
+
+    def test_clears_what_a_killed_fit_left(self, tmp_path):
+        code = (
+            "import os, pathlib, sys; from kdl.files import atomic\n"
+            "with atomic(pathlib.Path(sys.argv[1]) / 'epoch-1.keras') as draft:"
+            "\n    draft.write_text('half'); os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+        assert len(list(tmp_path.iterdir())) == 1
+        stopping = quiet("loss", patience=9, top_k=1, directory=tmp_path)
+        dense().fit(*DATA, verbose=0, callbacks=[stopping])
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert [name[:6] for name in names] == ["epoch-", "index."]
 
     def test_says_why_it_stopped_once(self, capsys):
         curve = logged([3.0, 1.0, 1.0, 1.05])

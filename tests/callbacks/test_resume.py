@@ -522,7 +522,7 @@ def remembering(batches):
         # The batch normalization is frozen for two epochs.
         GradualUnfreezing(GROUPS, every=2),
         Curriculum(batches, "loss", share=0.8, every=2),
-        StochasticWeightAveraging(1, X),
+        StochasticWeightAveraging(1, X, by="update", start_from_update=3),
         TrainingDoctor(data=(X[:8], Y[:8]), verbose=0),
         Count(),
     ]
