@@ -3,10 +3,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
-
-from kdl.checks import check_choice
-
 
 def check_string(name, value):
     """Returns `value`, provided it is a string that is not empty.
@@ -22,7 +18,7 @@ def check_string(name, value):
         raise ValueError(
             f"`{name}` must be a string that is not empty. Received: {name}={value!r}"
         )
-    return value
+    return str(value)
 
 
 def check_path(name, value):
@@ -42,18 +38,7 @@ def check_path(name, value):
             f"`{name}` must be a path, a string that is not empty or a `pathlib.Path`. "
             f"Received: {name}={value!r}"
         )
-    return value
-
-
-def check_verbose(value):
-    """Returns `value`, provided it says whether something is to be printed.
-
-    Raises:
-        ValueError: If it is neither 0, 1 nor a boolean, of Python or NumPy.
-    """
-    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
-        value = value.item()
-    return check_choice("verbose", value, (0, 1, False, True))
+    return str(value) if isinstance(value, str) else value
 
 
 def check_function(name, value):

@@ -9,7 +9,7 @@ import numpy as np
 
 from kdl.callbacks.arguments import (
     check_path,
-    check_verbose,
+    check_string,
     make_folder,
     optional,
 )
@@ -170,7 +170,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.monitor = monitor
         self.min_delta = min_delta
         self.patience = optional(check_integer, "patience", patience, "[0, inf)")
-        self.verbose = check_verbose(verbose)
+        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self.mode = mode
         self.baseline = baseline
         self.restore_best_weights = check_boolean(
@@ -281,6 +281,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def _check_arguments(self):
         monitor = self.monitor
+        if isinstance(monitor, str):
+            monitor = self.monitor = str(monitor)  # NumPy's, too.
         names = [monitor] if isinstance(monitor, str) else monitor
         if (
             not isinstance(names, (list, tuple))
@@ -299,14 +301,19 @@ class EarlyStopping(keras.callbacks.Callback):
         self._modes = _for_each("mode", self.mode, names, modes)
         self._min_deltas = _for_each("min_delta", self.min_delta, names, deltas)
         self._baselines = _for_each("baseline", self.baseline, names, baselines)
+        for argument, checked in (
+            ("mode", self._modes),
+            ("min_delta", self._min_deltas),
+            ("baseline", self._baselines),
+        ):
+            if not isinstance(getattr(self, argument), dict):
+                setattr(self, argument, checked[names[0]])
         for name in names:
             check_minimized(self.criterion, name, self._modes[name])
-        training_loss = self.training_loss
-        if training_loss is not None and (
-            not isinstance(training_loss, str)
-            or not training_loss.strip()
-            or training_loss.startswith("val_")
-        ):
+        training_loss = self.training_loss = optional(
+            check_string, "training_loss", self.training_loss
+        )
+        if training_loss is not None and training_loss.startswith("val_"):
             raise ValueError(
                 "`training_loss` must be the name of a metric of the training, without "
                 f"'val_'. Received: training_loss={training_loss!r}"

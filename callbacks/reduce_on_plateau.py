@@ -5,7 +5,7 @@ import math
 import keras
 
 from kdl.callbacks.adjust import AdjustableNumber
-from kdl.callbacks.arguments import check_string, check_verbose
+from kdl.callbacks.arguments import check_string
 from kdl.callbacks.monitoring import MonitoredMetric
 from kdl.checks import check_choice, check_integer, check_number
 
@@ -88,7 +88,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self.threshold_mode = check_choice(
             "threshold_mode", threshold_mode, ("abs", "rel")
         )
-        self.verbose = check_verbose(verbose)
+        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
 
     def on_train_begin(self, logs=None):
         self._number = AdjustableNumber(self.model, self.name)

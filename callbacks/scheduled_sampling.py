@@ -57,7 +57,7 @@ class ScheduledSampling(Adjust):
 
     def __init__(self, schedule, by="epoch", name=None):
         check_function("schedule", schedule)
-        optional(check_string, "name", name)
+        name = optional(check_string, "name", name)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             check_values("schedule", schedule, "[0, 1]")
         # Which of its numbers it is, a model tells if the user does not.

@@ -9,7 +9,6 @@ import keras
 
 from kdl.callbacks.arguments import (
     check_path,
-    check_verbose,
     make_folder,
     optional,
 )
@@ -25,7 +24,7 @@ from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.logged import Scalars, Unwritten
 from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.threads import check_thread
-from kdl.checks import check_boolean
+from kdl.checks import check_boolean, check_choice
 from kdl.files import write_json, write_png
 
 
@@ -103,7 +102,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.data = optional(check_sample, "data", data)
         self.directory = optional(check_path, "directory", directory)
         self.batches = check_boolean("batches", batches)
-        self.verbose = check_verbose(verbose)
+        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self._reset()
 
     def on_train_begin(self, logs=None):

@@ -41,9 +41,6 @@ def fitted(callback, value, epochs=2, optimizer="sgd", **options):
 
 class TestAdjust(CallbackContract):
     component = Adjust
-    accepted = {
-        "name": "text",
-    }
     arguments = {"name": "probe/value", "function": halve, "by": "metrics"}
     refused = [
         (

@@ -23,10 +23,6 @@ def by_label(model, x, y):
 
 class TestCurriculum(CallbackContract):
     component = Curriculum
-    accepted = {
-        "reverse": "True",
-        "every": "huge",
-    }
     arguments = {
         "batches": Batches(INPUTS, INPUTS[:, :3], 8),
         "difficulty": np.arange(24.0),

@@ -21,25 +21,10 @@ NAN = float("nan")
 
 class TestEarlyStopping(CallbackContract):
     component = EarlyStopping
-    accepted = {
-        "min_delta": "0 1.5 huge",
-        "patience": "None 0 huge",
-        "verbose": "0 True",
-        "baseline": "None -1 0 1.5 huge",
-        "restore_best_weights": "True",
-        "start_from_epoch": "0 huge",
-        "smoothing": "0",
-        "min_epochs": "0 huge",
-        "alpha": "None 1.5 huge",
-        "strips": "huge",
-        "strip_length": "huge",
-        "training_loss": "None text",
-        "max_seconds": "None 1.5 huge",
-        "max_steps": "None huge",
-        "stop_on_nan": "True",
-        "divergence": "None 1.5 huge",
-        "top_k": "huge",
-        "directory": "text",
+    alternatives = {
+        "min_delta": [0.1],
+        "verbose": [True],
+        "directory": ["best"],
     }
     monitored = {
         "min_delta": 0.0,

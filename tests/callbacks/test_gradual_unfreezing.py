@@ -12,11 +12,6 @@ GROUPS = ["m/head/.*", "m/middle.*", "m/first/.*"]
 
 class TestGradualUnfreezing(CallbackContract):
     component = GradualUnfreezing
-    accepted = {
-        "every": "huge",
-        "decay": "1.5 huge",
-        "freeze_statistics": "True",
-    }
     arguments = {
         "groups": [".*bias", ".*kernel"],
         "every": 2,

@@ -28,11 +28,7 @@ class Fixed(keras.layers.Layer):
 
 class TestPredictionPictures(CallbackContract):
     component = PredictionPictures
-    accepted = {
-        "directory": "text",
-        "every": "huge",
-        "class_names": "None",
-    }
+    alternatives = {"directory": ["pictures"]}
     writes = True
     refused = [
         (

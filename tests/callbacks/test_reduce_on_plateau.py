@@ -90,15 +90,7 @@ def torch_trace(
 
 class TestReduceOnPlateau(CallbackContract):
     component = ReduceOnPlateau
-    accepted = {
-        "monitor": "text",
-        "name": "text",
-        "patience": "0 huge",
-        "min_delta": "0 1.5 huge",
-        "cooldown": "0 huge",
-        "min_value": "0 1.5 huge",
-        "verbose": "0 True",
-    }
+    alternatives = {"verbose": [True]}
     monitored = {"mode": "min"}
     arguments = {
         "monitor": "loss",

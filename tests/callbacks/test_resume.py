@@ -53,13 +53,7 @@ class Count(keras.callbacks.Callback):
 
 class TestResume(CallbackContract):
     component = Resume
-    accepted = {
-        "directory": "text",
-        "data": "None",
-        "callbacks": "[]",
-        "save_freq": "huge",
-        "delete_checkpoint": "True",
-    }
+    alternatives = {"directory": ["checkpoint"]}
     writes = True
     refused = [
         *(

@@ -30,9 +30,6 @@ TOKENS = np.ones((4, 3), "int32")
 
 class TestScheduledSampling(CallbackContract):
     component = ScheduledSampling
-    accepted = {
-        "name": "None text",
-    }
     arguments = {"schedule": halve, "by": "metrics", "name": "probe/value"}
     refused = [
         (

@@ -13,14 +13,6 @@ X = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
 
 class TestStochasticWeightAveraging(CallbackContract):
     component = StochasticWeightAveraging
-    accepted = {
-        "start_from_epoch": "0 huge",
-        "data": "None",
-        "every": "huge",
-        "batch_size": "huge",
-        "start_from_update": "0 huge",
-        "path": "None",
-    }
     writes = True
     alone = False
     taken_up = 2

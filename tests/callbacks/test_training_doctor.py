@@ -449,12 +449,7 @@ class Draw(layers.Layer):
 
 class TestTrainingDoctor(CallbackContract):
     component = TrainingDoctor
-    accepted = {
-        "data": "None",
-        "directory": "None text",
-        "batches": "True",
-        "verbose": "0 True",
-    }
+    alternatives = {"directory": ["doctor"], "verbose": [True]}
     writes = True
     refused = [
         (

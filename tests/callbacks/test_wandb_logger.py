@@ -28,19 +28,7 @@ TARGETS = INPUTS.sum(axis=1, keepdims=True)
 
 class TestWandbLogger(CallbackContract):
     component = WandbLogger
-    accepted = {
-        "project": "text",
-        "name": "None text",
-        "group": "None text",
-        "config": "None {}",
-        "mode": "None",
-        "directory": "None text",
-        "log_batches": "0 huge",
-        "log_histograms": "0 huge",
-        "log_model": "0 huge",
-        "monitor": "text",
-        "log_predictions": "huge",
-    }
+    alternatives = {"directory": ["runs"]}
     monitored = {"monitor_mode": "min"}
     refused = [
         (
