@@ -124,8 +124,15 @@ class Resume(keras.callbacks.Callback):
         make_folder(self.directory)
         paths = [path for path in (self.path, self.previous_path) if path.exists()]
         damage = [] if self.path in paths else [f"There is no {self.path}"]
-        # Taken up in part, they are no longer as a fit begins.
-        fresh = [callback.get_state() for callback in self.callbacks if paths]
+        # Taken up in part, they are no longer as a fit begins. Those of users may
+        # have states of any type, and change it.
+        fresh = [
+            callback.get_state()
+            if type(callback).__module__.startswith("kdl.")
+            else None
+            for callback in self.callbacks
+            if paths
+        ]
         for path in paths:
             try:
                 self._take_up(path, fresh)
@@ -211,7 +218,8 @@ class Resume(keras.callbacks.Callback):
 
         Args:
             path: `Path` of the checkpoint.
-            fresh: List of the states of the callbacks as a fit begins.
+            fresh: List of the states of the callbacks as a fit begins, or of `None`
+                where there is nothing to compare a state with.
 
         Raises:
             DamagedError: If it holds what no fit has written.
@@ -225,11 +233,8 @@ class Resume(keras.callbacks.Callback):
                 raise DamagedError(flaw)
             if problem := self._problem(notes):
                 raise ValueError(problem)
-            for callback, begun, (kind, state) in zip(
-                self.callbacks, fresh, notes["callbacks"], strict=True
-            ):
-                # Those of users may be of any type, and change it.
-                if type(callback).__module__.startswith("kdl."):
+            for begun, (kind, state) in zip(fresh, notes["callbacks"], strict=True):
+                if begun is not None:
                     with _restoring(f"the state of {kind}"):
                         _compare("its state", state, begun)
             self._restore(values, notes, metrics=False)

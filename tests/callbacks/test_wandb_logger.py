@@ -419,6 +419,7 @@ class TestWandbLogger(CallbackContract):
             (tmp_path / name).mkdir()
             monkeypatch.chdir(tmp_path / name)
             self.fit(self.log(directory="."), epochs=1)
+        wandb.teardown()  # Else the last records may not be on disk yet.
         for name in ("one", "two"):
             assert len(read_runs(tmp_path / name)) == 1
 
