@@ -4,7 +4,9 @@ import functools
 
 import keras
 
+from kdl.callbacks.arguments import check_function, check_string
 from kdl.callbacks.log_numbers import optimizers_of
+from kdl.callbacks.monitoring import as_numbers
 from kdl.checks import check_choice, check_number
 from kdl.layers.clock import numbers_of
 
@@ -40,8 +42,8 @@ class Adjust(keras.callbacks.Callback):
 
     Raises:
         ValueError: If `by` is none of its values, if the model has no adjustable
-            number of the name, if a new value is outside the interval of the number, or
-            with by="batch" if Keras runs several batches at once.
+            number of the name, if a new value is no number or outside the interval of
+            the number, or with by="batch" if Keras runs several batches at once.
 
     Example:
 
@@ -50,10 +52,12 @@ class Adjust(keras.callbacks.Callback):
     >>> history = model.fit(x, y, callbacks=[halve])
     """
 
+    _argument = "function"  # What a user calls it.
+
     def __init__(self, name, function, by="epoch"):
         super().__init__()
-        self.name = name
-        self.function = function
+        self.name = check_string("name", name)
+        self.function = check_function("function", function)
         self.by = check_choice("by", by, ("epoch", "batch", "metrics"))
 
     def on_train_begin(self, logs=None):
@@ -72,7 +76,7 @@ class Adjust(keras.callbacks.Callback):
         steps = (self.params or {}).get("steps")
         self._first = epoch * steps if steps else self._batches
         if self.by == "epoch":
-            self._number.assign(self.function(epoch))
+            self._set(self.function(epoch))
 
     def on_train_batch_begin(self, batch, logs=None):
         self._batches = self._first + batch + 1
@@ -80,14 +84,22 @@ class Adjust(keras.callbacks.Callback):
             # On JAX, this writes the live state into the variables, and has Keras
             # read it from them again.
             _ = self.model
-            self._number.assign(self.function(self._first + batch))
+            self._set(self.function(self._first + batch))
 
     def on_epoch_end(self, epoch, logs=None):
         if self.by == "metrics":
-            self._number.assign(self.function(self._number.value, logs))
+            self._set(self.function(self._number.value, logs))
 
     def on_train_end(self, logs=None):
         self._number = None
+
+    def _set(self, value):
+        numbers = as_numbers(value)
+        if numbers is None or numbers.size != 1:
+            raise ValueError(
+                f"`{self._argument}` must return a number. Received: {value!r}"
+            )
+        self._number.assign(numbers.item())
 
 
 class AdjustableNumber:
@@ -130,7 +142,6 @@ class AdjustableNumber:
         return float(self._variable)
 
     def assign(self, value):
-        value = float(value)
         self._check(value)
         self._variable.assign(value)
 

@@ -1,14 +1,18 @@
 """The best models of a fit, on disk."""
 
+import contextlib
 import math
 import re
 from pathlib import Path
 
-from kdl.files import atomic, write_json
+from kdl.callbacks.logged import Unwritten
+from kdl.files import WriteError, atomic, sweep, write_json, writing
 
 
 class BestCheckpoints:
     """Keeps the best models of a fit in a folder, and an index of them.
+
+    What cannot be written is one warning, and is not in the index.
 
     Args:
         top_k: Integer. How many models are kept.
@@ -22,9 +26,10 @@ class BestCheckpoints:
         self._directory = Path(directory)
         self._index = self._directory / "index.json"
         self._entries = []  # Best first.
+        self._unwritten = Unwritten("EarlyStopping")
 
     def check_unused(self):
-        """Refuses the folder of another fit.
+        """Refuses the folder of another fit, and clears what a killed one left.
 
         Raises:
             ValueError: If the folder has an index.
@@ -35,6 +40,8 @@ class BestCheckpoints:
                 "another folder, or delete this one. "
                 f"Received: directory={str(self._directory)!r}"
             )
+        # Which no file of this fit need have the name of.
+        sweep(self._directory, "epoch-*.keras")
 
     def offer(self, model, epoch, metric):
         """Saves the model if the value of the metric is among the best."""
@@ -52,11 +59,24 @@ class BestCheckpoints:
         ranked = sorted([*self._entries, entry], key=lambda e: sign * e["value"])
         if entry in ranked[self._top_k :]:
             return
-        self._directory.mkdir(parents=True, exist_ok=True)
-        with atomic(self._directory / entry["file"]) as draft:
+        with self._unwritten():
+            self._save(model, entry, ranked)
+
+    def _save(self, model, entry, ranked):
+        kept, others = ranked[: self._top_k], ranked[self._top_k :]
+        path = self._directory / entry["file"]
+        with writing(path):
+            self._directory.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as draft:
             model.save(draft)
-        # In this order, the index names no file that is not there.
-        self._entries = ranked[: self._top_k]
-        write_json(self._index, self._entries)
-        for other in ranked[self._top_k :]:
-            (self._directory / other["file"]).unlink(missing_ok=True)
+        try:
+            # In this order, the index names no file that is not there.
+            write_json(self._index, kept)
+        except WriteError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        self._entries = kept
+        for other in others:
+            with writing(self._directory / other["file"]):
+                (self._directory / other["file"]).unlink(missing_ok=True)

@@ -4,8 +4,10 @@ The file is NumPy's `.npz`, of numbers and one JSON text, and is read without pi
 a `.keras` file has neither the random state of a model nor that of its metrics.
 """
 
+import errno
 import itertools
 import json
+import os
 
 import keras
 import numpy as np
@@ -13,11 +15,16 @@ import numpy as np
 from kdl.files import atomic
 
 
-def write(path, variables, notes):
-    """Writes a checkpoint, whole or not at all.
+class DamagedError(ValueError):
+    """A file is no checkpoint, or holds what no fit has written."""
+
+
+def write(path, earlier, variables, notes):
+    """Writes a checkpoint, whole or not at all, and keeps the one before.
 
     Args:
         path: `Path` of the file, in an existing folder.
+        earlier: `Path` that the checkpoint before moves to.
         variables: List of `keras.Variable`s.
         notes: Dict. What else there is to know: a nest of dicts, lists, plain values
             and NumPy arrays.
@@ -29,33 +36,42 @@ def write(path, variables, notes):
     contents = {f"array_{index}": array for index, array in enumerate(arrays)}
     with atomic(path) as draft:
         np.savez(draft, notes=json.dumps(notes), **contents)
+        if path.exists():
+            os.replace(path, earlier)
 
 
 def read(path):
     """Returns what `write` wrote: the values of the variables, and the notes.
 
     Raises:
-        ValueError: If the file is not a checkpoint.
+        DamagedError: If the file is not a checkpoint.
+        OSError: If the system refuses to read it, which says nothing about the file.
     """
     try:
+        if not path.is_file():
+            raise ValueError("it is not a file")
         with np.load(path, allow_pickle=False) as contents:
             notes = json.loads(contents["notes"].item())
             arrays = [
                 _typed(contents[f"array_{index}"], dtype)
                 for index, dtype in enumerate(notes["dtypes"])
             ]
+        count = notes["count"]
+        if type(count) is not int or not 0 <= count <= len(arrays):
+            raise ValueError(f"it has {len(arrays)} arrays, but says {count!r}")
+        return arrays[:count], _put_back(notes["notes"], arrays)
     except Exception as error:
-        raise ValueError(
-            f"{path} cannot be read as a checkpoint: {error}. Delete it to begin the "
-            "fit anew."
-        ) from None
-    return arrays[: notes["count"]], _put_back(notes["notes"], arrays)
+        if getattr(error, "errno", None) in _REFUSALS:
+            raise OSError(f"Cannot read {path}: {error.strerror}") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DamagedError(f"{path} cannot be read as a checkpoint: {reason}") from None
 
 
 def assign(variables, values):
     """Sets variables to the values of a checkpoint.
 
     Raises:
+        DamagedError: If they are no numbers.
         ValueError: If they are those of another model. No variable is set then.
     """
     for variable, value in itertools.zip_longest(variables, values):
@@ -63,6 +79,8 @@ def assign(variables, values):
             here = "none" if variable is None else f"{variable.path} {variable.shape}"
             there = "none" if value is None else f"one of {value.shape}"
             raise ValueError(f"where this fit has {here}, it has {there}")
+        if value.dtype.kind in "OSUMm":
+            raise DamagedError(f"its {variable.path} holds no numbers")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
@@ -73,6 +91,9 @@ def _set_aside(value, arrays):
         return {key: _set_aside(x, arrays) for key, x in value.items()}
     if isinstance(value, (list, tuple)):
         return [_set_aside(x, arrays) for x in value]
+    if keras.ops.is_tensor(value):
+        # Such as a metric that is an array.
+        value = keras.ops.convert_to_numpy(value)
     # Keras makes a scalar of NumPy of a scalar variable on TensorFlow.
     if isinstance(value, np.ndarray | np.generic):
         arrays.append(np.asarray(value))
@@ -83,6 +104,8 @@ def _set_aside(value, arrays):
 def _put_back(value, arrays):
     if isinstance(value, dict):
         if _ARRAY in value:
+            if value[_ARRAY] not in range(len(arrays)):
+                raise ValueError(f"it has no array {value[_ARRAY]!r}")
             return arrays[value[_ARRAY]]
         return {key: _put_back(x, arrays) for key, x in value.items()}
     if isinstance(value, list):
@@ -91,7 +114,13 @@ def _put_back(value, arrays):
 
 
 def _typed(array, dtype):
-    return array if array.dtype.name == dtype else array.view(dtype)
+    if array.dtype.name == dtype:
+        return array
+    if array.dtype.kind != "V":
+        raise ValueError(f"an array of {array.dtype.name} is said to be of {dtype}")
+    return array.view(dtype)
 
 
 _ARRAY = "number of an array"
+# What a system says of itself, and not of a file.
+_REFUSALS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM)

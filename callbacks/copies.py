@@ -15,5 +15,5 @@ def copy_but(callback, shared, memo):
     """
     memo[id(shared)] = shared
     copied = memo[id(callback)] = type(callback).__new__(type(callback))
-    copied.__dict__.update(copy.deepcopy(callback.__dict__, memo))
+    copied.__dict__.update(copy.deepcopy(callback.__getstate__(), memo))
     return copied

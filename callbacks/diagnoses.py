@@ -7,6 +7,7 @@ from kdl.callbacks.doctor_findings import CAUSES
 # Causes before what they explain.
 DIAGNOSES = (
     layers.nan_in_data,
+    layers.labels_out_of_range,
     layers.nan_from_layer,
     layers.inputs_scale,
     layers.exploding_gradients,

@@ -51,7 +51,7 @@ def nan_from_batch(records):
     if records.lost and records.lost["batch"] is not None and len(before) >= STEADY:
         seen = (
             "The loss was no longer finite from one batch to the next; it had been "
-            f"steady, at {np.median(before[-STEADY:]):.3g}."
+            f"steady, at {np.median(before[-STEADY:]):.3g}.{_of_labels(records)}"
         )
         return Finding(
             "nan_from_batch", records.lost["epoch"], seen, records.lost["batch"]
@@ -66,13 +66,22 @@ def nan_loss(records):
     seen = "The loss was never finite."
     if before:
         seen = f"The loss was no longer finite; it had been {before[-1]:.3g}."
+    seen += _of_labels(records)
     return Finding("nan_loss", records.lost["epoch"], seen, records.lost["batch"])
+
+
+def _of_labels(records):
+    """What else makes NaN of a loss, where nobody has seen the labels."""
+    if records.classes is None:
+        return ""
+    return f" A label that is not an integer from 0 to {records.classes - 1} does that."
 
 
 def _nan_in_validation(records):
     validation = records.values("val_loss")
     if validation and not math.isfinite(validation[-1]):
         seen = "The loss of validation is not finite, that of training is."
+        seen += _of_labels(records)
         return Finding("nan_loss", records.epochs("val_loss")[-1], seen)
 
 

@@ -40,6 +40,12 @@ def nan_in_data(records):
         return Finding("nan_in_data", records.epochs()[0], seen)
 
 
+def labels_out_of_range(records):
+    if records.outside:
+        seen = f"{records.outside}, which the loss cannot take."
+        return Finding("labels_out_of_range", records.epochs()[0], seen)
+
+
 def nan_from_layer(records):
     broken = records.broken or {}
     if broken.get("what") in ("outputs", "gradients"):

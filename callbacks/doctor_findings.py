@@ -7,6 +7,11 @@ ADVICE = {
         "Find the examples with `np.isfinite` and leave them out or fill them in. "
         "Look for divisions by zero in the preprocessing."
     ),
+    "labels_out_of_range": (
+        "Number the classes from 0 on, as `np.unique(y, return_inverse=True)[1]` does, "
+        "and give the last layer a unit for each. Targets of a binary or one-hot "
+        "cross-entropy are 0 and 1, or in between."
+    ),
     "nan_from_layer": (
         "Keep the logarithms, roots and divisions of the layer away from zero, their "
         "gradients too: `sqrt(x + 1e-6)` rather than `sqrt(x)`."
@@ -22,16 +27,18 @@ ADVICE = {
     ),
     "nan_from_batch": (
         "Look at the examples of that batch for values that are not finite, in inputs, "
-        "targets and weights. If they are fine, clip gradients with "
-        "`global_clipnorm=1.0`."
+        "targets and weights, and for labels that are no class. If they are fine, clip "
+        "gradients with `global_clipnorm=1.0`."
     ),
     "nan_in_weights": (
         "Look for single examples, in inputs, targets and weights, with values that "
         "are not finite. A ReLU may make 0 of NaN, so that the loss does not tell."
     ),
     "nan_loss": (
-        "Check inputs and targets with `np.isfinite`. Divide the learning rate by 10. "
-        "Let the loss take logits, with `from_logits=True`, in place of probabilities."
+        "Check inputs and targets with `np.isfinite`, and that integer labels are from "
+        "0 to the number of classes less one. If they are fine, divide the learning "
+        "rate by 10. Let the loss take logits, with `from_logits=True`, in place of "
+        "probabilities."
     ),
     "vanishing_gradients": (
         "Use ReLU or GELU in place of sigmoid and tanh, He's or Glorot's initializer, "
@@ -84,7 +91,8 @@ ADVICE = {
     ),
 }
 
-_NAN = ("nan_in_data", "nan_from_layer", "nan_from_batch", "nan_in_weights", "nan_loss")
+_DATA = ("nan_in_data", "labels_out_of_range")
+_NAN = (*_DATA, "nan_from_layer", "nan_from_batch", "nan_in_weights", "nan_loss")
 _BROKEN = (*_NAN, "exploding_gradients", "rate_too_high")
 _SLOW = ("vanishing_gradients", "dead_units", "rate_too_low", "activation_scale")
 
@@ -92,10 +100,16 @@ _SLOW = ("vanishing_gradients", "dead_units", "rate_too_low", "activation_scale"
 # `activation_scale`, when it is that of the inputs, before what it explains.
 CAUSES = {
     "nan_in_data": (),
-    "nan_from_layer": ("nan_in_data",),
+    "labels_out_of_range": ("nan_in_data",),
+    "nan_from_layer": _DATA,
     "activation_scale": (*_BROKEN, "vanishing_gradients", "dead_units"),
     "exploding_gradients": (*_NAN, "activation_scale"),
-    "rate_too_high": (*_NAN[:2], "activation_scale", "exploding_gradients"),
+    "rate_too_high": (
+        *_DATA,
+        "nan_from_layer",
+        "activation_scale",
+        "exploding_gradients",
+    ),
     "nan_in_weights": _BROKEN,
     "nan_from_batch": _BROKEN,
     "nan_loss": _BROKEN,

@@ -33,6 +33,8 @@ class Records:
             weights, which `constant` and `"sample_loss"` have not.
         share: Share of the largest class, or `None`.
         spoilt: `"inputs"` or `"targets"`, which have values that are not finite.
+        outside: What targets are that the loss cannot take, a clause, or `None`.
+        classes: How many classes the integer labels of the loss may be of, or `None`.
         broken: Dict of an `epoch`, a `where` and `what`, the `"outputs"`,
             `"gradients"` or `"weights"` that are not finite there.
         lost: Dict of the `epoch` and `batch` at which the loss was not finite.
@@ -50,6 +52,8 @@ class Records:
     penalized: bool = False
     share: float | None = None
     spoilt: str | None = None
+    outside: str | None = None
+    classes: int | None = None
     broken: dict | None = None
     lost: dict | None = None
 

@@ -17,6 +17,7 @@ class Sample:
         constant: Loss of a constant prediction that is best for most losses, or
             `None`. It is the best of a few: the mean and the median of the targets,
             the shares of the classes, and their logits.
+        outside: What the targets are that the loss cannot take, a clause, or `None`.
 
     Args:
         model: Compiled `keras.Model`. Without one output and one loss, nothing is
@@ -34,9 +35,10 @@ class Sample:
             ),
             None,
         )
-        self.share = self.constant = self._targets = None
+        self.share = self.constant = self._targets = self.outside = None
         is_known = len(targets) == 1 and targets[0].dtype.kind in "biuf"
         if is_known and not self.spoilt:
+            self.outside = _outside(model, targets[0])
             self.share = _largest_share(targets[0])
             self._take_loss(model, targets[0])
 
@@ -74,6 +76,61 @@ class Sample:
             self.constant = min(filter(np.isfinite, losses), default=None)
 
 
+def classes_of(model):
+    """Returns how many classes the integer labels of a model's loss may be of.
+
+    `None` if its loss takes none, or if it has several losses or outputs.
+    """
+    loss, outputs = _loss_of(model), getattr(model, "outputs", None) or ()
+    if len(outputs) == 1 and _name_of(loss) in _OF_INTEGERS:
+        return outputs[0].shape[getattr(loss, "axis", -1)]
+    return None
+
+
+def _outside(model, targets):
+    """What targets are that the loss of a model makes NaN or worse of."""
+    loss, classes = _loss_of(model), classes_of(model)
+    if classes:
+        allowed = (targets >= 0) & (targets < classes) & (targets == np.round(targets))
+        allowed |= targets == getattr(loss, "ignore_class", None)
+        what = f"integers from 0 to {classes - 1}"
+    elif _name_of(loss) in _OF_SHARES:
+        allowed, what = (targets >= 0) & (targets <= 1), "from 0 to 1"
+    else:
+        return None
+    others = targets[~allowed]
+    if not others.size:
+        return None
+    return (
+        f"{others.size} of {targets.size} targets of the sample, such as "
+        f"{others[0]:g}, are not {what}"
+    )
+
+
+def _loss_of(model):
+    """The loss of a model, if it has one alone, without what it is wrapped in."""
+    loss = getattr(model, "loss", None)
+    if isinstance(loss, (list, tuple)) and len(loss) == 1:
+        (loss,) = loss
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    return getattr(loss, "loss", loss)
+
+
+def _name_of(loss):
+    """The name of a class or a function, written alike."""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    return name.lower().replace("_", "")
+
+
+# Losses of integer labels, and those of targets from 0 to 1, by how Keras calls them.
+_OF_INTEGERS = {"sparsecategoricalcrossentropy", "categoricalgeneralizedcrossentropy"}
+_OF_SHARES = {
+    f"{kind}{focal}crossentropy"
+    for kind in ("binary", "categorical")
+    for focal in ("", "focal")
+}
+
+
 def _largest_share(targets):
     if targets.ndim == 2 and targets.shape[1] > 1 and _is_one_hot(targets):
         targets = targets.argmax(axis=1)
@@ -97,4 +154,7 @@ def _array(x):
 
 
 def _is_finite(x):
-    return x.dtype.kind != "f" or np.isfinite(x).all()
+    if x.dtype.kind in "biuOSUMm":
+        return True
+    # Not all of what is a float to Keras is one to NumPy, such as bfloat16.
+    return np.isfinite(x.astype("float32") if x.dtype.kind == "V" else x).all()

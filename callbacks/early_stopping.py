@@ -5,9 +5,21 @@ import math
 import time
 
 import keras
+import numpy as np
 
+from kdl.callbacks.arguments import (
+    check_path,
+    check_string,
+    make_folder,
+    optional,
+)
 from kdl.callbacks.best_checkpoints import BestCheckpoints
-from kdl.callbacks.monitoring import MonitoredMetric, get_state, set_state
+from kdl.callbacks.monitoring import (
+    MonitoredMetric,
+    as_numbers,
+    get_state,
+    set_state,
+)
 from kdl.callbacks.stopping_criteria import (
     GeneralizationLoss,
     Patience,
@@ -58,9 +70,11 @@ class EarlyStopping(keras.callbacks.Callback):
             first. Defaults to `"val_loss"`.
         min_delta: Float in `[0, inf)`, or dict of one for each metric. How much of an
             improvement is none. Defaults to `0`.
-        patience: Integer in `[0, inf)`. How many epochs without an improvement end
-            the fit, with criterion="patience". Defaults to `0`; 5 to 20 for a curve
-            with noise.
+        patience: Optional integer in `[0, inf)`. How many epochs without an
+            improvement end the fit, with criterion="patience"; 5 to 20 for a curve
+            with noise. Defaults to `None`, which is `0` as with Keras. But where
+            `max_seconds`, `max_steps`, `stop_on_nan` or `divergence` is to end the fit,
+            and neither `min_delta` nor `baseline` is given, it is no criterion at all.
         verbose: `0` or `1`. Whether `reason` is printed. Defaults to `1`.
         mode: `"auto"`, `"min"` or `"max"`, or dict of one for each metric. What an
             improvement is. Defaults to `"auto"`, for what Keras knows of its metrics.
@@ -127,7 +141,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self,
         monitor="val_loss",
         min_delta=0,
-        patience=0,
+        patience=None,
         verbose=1,
         mode="auto",
         baseline=None,
@@ -149,10 +163,13 @@ class EarlyStopping(keras.callbacks.Callback):
         directory=None,
     ):
         super().__init__()
-        positive = functools.partial(_optional, check_number, "(0, inf)")
+
+        def positive(name, value):
+            return optional(check_number, name, value, "(0, inf)")
+
         self.monitor = monitor
         self.min_delta = min_delta
-        self.patience = check_integer("patience", patience, "[0, inf)")
+        self.patience = optional(check_integer, "patience", patience, "[0, inf)")
         self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self.mode = mode
         self.baseline = baseline
@@ -173,11 +190,11 @@ class EarlyStopping(keras.callbacks.Callback):
         self.strip_length = check_integer("strip_length", strip_length, "[1, inf)")
         self.training_loss = training_loss
         self.max_seconds = positive("max_seconds", max_seconds)
-        self.max_steps = _optional(check_integer, "[1, inf)", "max_steps", max_steps)
+        self.max_steps = optional(check_integer, "max_steps", max_steps, "[1, inf)")
         self.stop_on_nan = check_boolean("stop_on_nan", stop_on_nan)
         self.divergence = positive("divergence", divergence)
         self.top_k = check_integer("top_k", top_k, "[0, inf)")
-        self.directory = directory
+        self.directory = optional(check_path, "directory", directory)
         self._check_arguments()
         self.reason = self.best = self.best_weights = None
         self.best_epoch = self.stopped_epoch = 0
@@ -186,9 +203,10 @@ class EarlyStopping(keras.callbacks.Callback):
         self._check_fit()
         self._metrics = [self._new_metric(name) for name in self._names]
         self._criteria = [self._new_criterion(name) for name in self._names]
-        self._checkpoints = (
-            BestCheckpoints(self.top_k, self.directory) if self.top_k else None
-        )
+        self._checkpoints = None
+        if self.top_k:
+            make_folder(self.directory)
+            self._checkpoints = BestCheckpoints(self.top_k, self.directory)
         self.reason = self.best = self.best_weights = None
         self.best_epoch = self.stopped_epoch = 0
         self._why = None  # As long as the fit is to go on.
@@ -263,11 +281,13 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def _check_arguments(self):
         monitor = self.monitor
+        if isinstance(monitor, str):
+            monitor = self.monitor = str(monitor)  # NumPy's, too.
         names = [monitor] if isinstance(monitor, str) else monitor
         if (
             not isinstance(names, (list, tuple))
             or not names
-            or not all(isinstance(name, str) for name in names)
+            or not all(isinstance(name, str) and name.strip() for name in names)
             or len(set(names)) < len(names)
         ):
             raise ValueError(
@@ -277,16 +297,23 @@ class EarlyStopping(keras.callbacks.Callback):
         self._names = list(names)
         modes = functools.partial(check_choice, choices=("auto", "min", "max"))
         deltas = functools.partial(check_number, interval="[0, inf)")
-        baselines = functools.partial(_optional, check_number, "(-inf, inf)")
+        baselines = functools.partial(_optional_number, interval="(-inf, inf)")
         self._modes = _for_each("mode", self.mode, names, modes)
         self._min_deltas = _for_each("min_delta", self.min_delta, names, deltas)
         self._baselines = _for_each("baseline", self.baseline, names, baselines)
+        for argument, checked in (
+            ("mode", self._modes),
+            ("min_delta", self._min_deltas),
+            ("baseline", self._baselines),
+        ):
+            if not isinstance(getattr(self, argument), dict):
+                setattr(self, argument, checked[names[0]])
         for name in names:
             check_minimized(self.criterion, name, self._modes[name])
-        training_loss = self.training_loss
-        if training_loss is not None and (
-            not isinstance(training_loss, str) or training_loss.startswith("val_")
-        ):
+        training_loss = self.training_loss = optional(
+            check_string, "training_loss", self.training_loss
+        )
+        if training_loss is not None and training_loss.startswith("val_"):
             raise ValueError(
                 "`training_loss` must be the name of a metric of the training, without "
                 f"'val_'. Received: training_loss={training_loss!r}"
@@ -314,6 +341,28 @@ class EarlyStopping(keras.callbacks.Callback):
                     f"{name}={value} epochs. Received: max_steps={self.max_steps}"
                 )
 
+    @property
+    def _has_only_limits(self):
+        """Whether the fit ends by a budget and the like, and by no criterion."""
+        limits = (self.max_seconds, self.max_steps, self.divergence)
+        return (
+            self.criterion == "patience"
+            and self.patience is None
+            and (self.stop_on_nan or any(limit is not None for limit in limits))
+            and not any(self._min_deltas.values())
+            and all(value is None for value in self._baselines.values())
+        )
+
+    @property
+    def _needs_no_metric(self):
+        """Whether the metric of the defaults would serve no purpose but to be told."""
+        return (
+            self._has_only_limits
+            and self.monitor == "val_loss"
+            and self.divergence is None
+            and not (self.restore_best_weights or self.top_k)
+        )
+
     def _new_metric(self, name):
         return MonitoredMetric(
             name, self._modes[name], self._min_deltas[name], self.smoothing
@@ -322,9 +371,10 @@ class EarlyStopping(keras.callbacks.Callback):
     def _new_criterion(self, name):
         match self.criterion:
             case "patience":
-                return Patience(
-                    self.patience, self._min_deltas[name], self._baselines[name]
-                )
+                patience = self.patience or 0
+                if self._has_only_limits:
+                    patience = math.inf
+                return Patience(patience, self._min_deltas[name], self._baselines[name])
             case "GL":
                 return GeneralizationLoss(self.alpha or 5.0)
             case "PQ":
@@ -347,12 +397,16 @@ class EarlyStopping(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _judge(self, epoch, logs):
+        logs = logs or {}
         if self.stop_on_nan:
             for name in dict.fromkeys(["loss", *self._names]):
-                if not math.isfinite(logs.get(name, 0.0)):
+                numbers = as_numbers(logs.get(name, 0.0))
+                if numbers is not None and not np.isfinite(numbers).all():
                     self._stop("after", f"{name} is {logs[name]}")
                     # Nothing of this epoch may be the best.
                     return
+        if self._needs_no_metric and "val_loss" not in logs:
+            return
         # From the first epoch on, so that nobody waits to be told of a wrong name.
         values = [metric.look_up(self.model, logs) for metric in self._metrics]
         for metric in self._metrics:
@@ -398,6 +452,8 @@ class EarlyStopping(keras.callbacks.Callback):
             head = f"Stopped after epoch {self._epoch + 1} by another callback"
         else:
             head = f"Ran all its {self._epoch + 1} epochs"
+        if self._needs_no_metric and self._metrics[0].best is None:
+            return f"{head}."
         return f"{head}; {', '.join(map(self._best_of, self._metrics))}."
 
     def _best_of(self, metric):
@@ -410,8 +466,8 @@ class EarlyStopping(keras.callbacks.Callback):
         )
 
 
-def _optional(check, interval, name, value):
-    return None if value is None else check(name, value, interval)
+def _optional_number(name, value, interval):
+    return optional(check_number, name, value, interval)
 
 
 def _for_each(argument, value, names, check):

@@ -49,9 +49,8 @@ class EventFile:
         self._write(Event(file_version="brain.Event:2"))
 
     def add_scalars(self, step, values):
-        """Adds numbers by name, less those of a metric that has one for each class."""
-        numbers = {name: x for name, x in values.items() if np.ndim(x) == 0}
-        self._add(step, (scalar_pb(name, x) for name, x in numbers.items()))
+        """Adds numbers by name."""
+        self._add(step, (scalar_pb(name, x) for name, x in values.items()))
 
     def add_histograms(self, step, histograms):
         """Adds histograms, each of a name, counts and edges."""
@@ -95,9 +94,11 @@ class EventFile:
         self._add(0, [hparams_pb(hparams, trial_id=name)])
 
     def close(self, failed):
-        if self.has_session:
-            self._end_session(failed)
-        self._writer.close()
+        try:
+            if self.has_session:
+                self._end_session(failed)
+        finally:
+            self._writer.close()
 
     def flush(self):
         self._writer.flush()

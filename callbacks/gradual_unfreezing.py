@@ -5,6 +5,7 @@ import re
 import keras
 
 from kdl.callbacks.adjust import AdjustableNumber
+from kdl.callbacks.arguments import check_string
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.schedules import Adjustable
 
@@ -149,8 +150,8 @@ def _check_groups(groups):
         )
     for group in groups:
         try:
-            re.compile(group)
-        except (TypeError, re.error):
+            re.compile(check_string("groups", group))
+        except (ValueError, re.error):
             raise ValueError(
                 f"`groups` must hold regular expressions. Received: {group!r}"
             ) from None

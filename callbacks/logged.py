@@ -7,7 +7,11 @@ import warnings
 import keras
 import numpy as np
 
+from kdl.callbacks.monitoring import as_numbers
 from kdl.callbacks.threads import check_thread
+from kdl.files import WriteError
+
+_MOST = 1000  # Numbers of one metric; a thousand classes are as many as charts bear.
 
 
 class Outlive:
@@ -42,17 +46,88 @@ class Outlive:
                 )
 
 
+class Unwritten:
+    """Makes of the first file that cannot be written a warning, and training goes on.
+
+    Unlike with `Outlive`, the next file may be written again, once there is room.
+
+    Args:
+        callback: String. Name of the callback.
+    """
+
+    def __init__(self, callback):
+        self._callback = callback
+        self._warned = False
+
+    @contextlib.contextmanager
+    def __call__(self):
+        try:
+            yield
+        except WriteError as error:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"{error}. The training goes on, and {self._callback} tries again "
+                    "the next time.",
+                    stacklevel=3,  # The hook, beyond `contextlib`.
+                )
+
+
+class Scalars:
+    """Makes numbers of the logs of Keras, in which a metric may be an array.
+
+    Args:
+        logger: String. Name of the logger.
+    """
+
+    def __init__(self, logger):
+        self._logger = logger
+        self._warned = False
+
+    def __call__(self, logs):
+        """Returns a dict of floats by name.
+
+        An array of one is a number, and of an array of several each is, as
+        `"f1_score/0"` of `"f1_score"`. What has no numbers, or too many, is left out
+        with one warning.
+
+        Args:
+            logs: Dict. The logs of an epoch or a batch.
+        """
+        values, others = {}, []
+        for name, value in (logs or {}).items():
+            numbers = as_numbers(value)
+            if numbers is None or numbers.size > _MOST:
+                others.append(name)
+            elif numbers.size == 1:
+                values[name] = numbers.item()
+            else:
+                for index in np.ndindex(numbers.shape):
+                    place = "/".join(map(str, index))
+                    values[f"{name}/{place}"] = float(numbers[index])
+        if others and not self._warned:
+            self._warned = True
+            names = ", ".join(map(repr, others))
+            warnings.warn(
+                f"{self._logger} leaves out {names}: it logs numbers, and arrays of at "
+                f"most {_MOST}.",
+                stacklevel=3,
+            )
+        return values
+
+
 class BatchCount:
     """Counts the training batches of a fit, and picks each n-th of them.
 
     Args:
         every: Integer. The n.
+        start: Integer. After how many batches counting to n begins. Defaults to `0`.
     """
 
     remembered = ("step", "_first")
 
-    def __init__(self, every):
-        self._every = every
+    def __init__(self, every, start=0):
+        self._every, self._start = every, start
         self._thread = threading.get_ident()
         self.step = self._first = 0
 
@@ -67,7 +142,11 @@ class BatchCount:
         before, now = self.step, self._first + min(batch + 1, steps or batch + 1)
         # Taken up in the middle of an epoch, a fit passes over the batches before.
         self.step = max(before, now)
-        return self.step // self._every > before // self._every
+        return self._picked(self.step) > self._picked(before)
+
+    def _picked(self, step):
+        """How many have been picked by then."""
+        return max(0, (step - self._start) // self._every)
 
     def end_epoch(self):
         self._first = self.step

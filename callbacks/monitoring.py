@@ -24,10 +24,12 @@ class LoggedMetric:
         """Returns its value, or `None` in an epoch without any validation.
 
         Raises:
-            ValueError: If the logs have no such metric but should.
+            ValueError: If the logs have no such metric but should, or if it is not
+                one number.
         """
+        logs = logs or {}
         if self._name in logs:
-            return float(logs[self._name])
+            return _number(self._name, logs[self._name], self._purpose)
         names = ", ".join(map(repr, logs))
         message = (
             f"The logs have no metric {self._name!r} to {self._purpose}. "
@@ -51,6 +53,7 @@ class MonitoredMetric:
         min_delta: Float. How much of an improvement is none.
         smoothing: Float in `[0, 1)`. How much of the moving average is kept.
         purpose: String. What the callback does with it.
+        argument: String. Name of the callback's argument for the mode.
 
     Attributes:
         mode: `"min"` or `"max"`, as soon as there was a value.
@@ -61,11 +64,14 @@ class MonitoredMetric:
 
     remembered = ("best", "best_epoch", "_average", "_count")
 
-    def __init__(self, name, mode, min_delta, smoothing, purpose="stop by"):
+    def __init__(
+        self, name, mode, min_delta, smoothing, purpose="stop by", argument="mode"
+    ):
         self.name = name
         self.mode = mode
         self._min_delta = min_delta
         self._smoothing = smoothing
+        self._argument = argument
         self._logged = LoggedMetric(name, purpose)
         self.value = self.best = None
         self.improved = False
@@ -77,7 +83,7 @@ class MonitoredMetric:
         """Returns the value of an epoch, or `None` if it has none."""
         value = self._logged.value(logs)
         if value is not None and self.mode == "auto":
-            self.mode = _direction(self.name, model)
+            self.mode = _direction(self.name, model, self._argument)
         return value
 
     def update(self, epoch, value):
@@ -120,7 +126,41 @@ def set_state(part, state):
         setattr(part, name, copy.copy(state[name]))
 
 
-def _direction(name, model):
+def as_numbers(value):
+    """Returns a value of the logs as an array of numbers, or `None` if it has none.
+
+    Args:
+        value: Number, array or tensor. Keras makes numbers of what it can, and leaves
+            what has an axis as it is.
+    """
+    if keras.ops.is_tensor(value):
+        value = keras.ops.convert_to_numpy(value)
+    try:
+        array = np.asarray(value)
+        # Of text, NumPy would read numbers, and make NaN of `None`.
+        return None if array.dtype.kind in "OSUMm" else array.astype("float64")
+    except (TypeError, ValueError):
+        return None
+
+
+def _number(name, value, purpose):
+    """Returns the only number of a metric, a float."""
+    numbers = as_numbers(value)
+    if numbers is None:
+        raise ValueError(
+            f"The metric {name!r} must be a number to {purpose}. "
+            f"Received: {name}={value!r}"
+        )
+    if numbers.size != 1:
+        raise ValueError(
+            f"The metric {name!r} must be one number to {purpose}, but it is an array "
+            f"of shape {numbers.shape}. Use a metric that averages over the classes, "
+            "such as `kdl.metrics.F1Score`."
+        )
+    return numbers.item()
+
+
+def _direction(name, model, argument):
     """Returns which way Keras takes a metric to improve."""
     # Metrics keep their direction to themselves, so Keras's callback is asked which of
     # two values is the better one.
@@ -131,8 +171,8 @@ def _direction(name, model):
         twin.on_epoch_end(0, {name: 0.0})
     except ValueError:
         raise ValueError(
-            f"`mode` must be 'min' or 'max' for {name!r}, of which Keras does not "
-            "know how it improves. Received: mode='auto'"
+            f"`{argument}` must be 'min' or 'max' for {name!r}, of which Keras does "
+            f"not know how it improves. Received: {argument}='auto'"
         ) from None
     twin.on_epoch_end(1, {name: 1.0})
     return "max" if twin.best == 1.0 else "min"

@@ -5,6 +5,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kdl.callbacks.arguments import check_path, make_folder, optional
+from kdl.callbacks.copies import copy_but
+from kdl.callbacks.logged import Unwritten
+from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.samples import class_labels, images_of
 from kdl.checks import check_integer
 from kdl.files import write_png
@@ -27,7 +31,10 @@ class PredictionPictures(keras.callbacks.Callback):
 
     Args:
         data: Tuple `(x, y)` of arrays: a sample of the validation set, of a hundred or
-            a thousand examples. `y` holds integer labels of shape `(examples,)`, or
+            a thousand examples; or batches of them as `fit` takes them, of which the
+            first 256 examples are read as it begins: a `keras.utils.PyDataset`, a
+            `tf.data.Dataset`, a `DataLoader`, or another iterable, but no generator.
+            `y` holds integer labels of shape `(examples,)`, or
             one-hot vectors, or targets of a regression, one number for each example.
         directory: String or `Path` of a folder, made if need be.
         every: Integer in `[1, inf)`. Draws after each n-th epoch. Defaults to `1`. Each
@@ -49,20 +56,18 @@ class PredictionPictures(keras.callbacks.Callback):
 
     def __init__(self, data, directory, every=1, examples=25, class_names=None):
         super().__init__()
-        if not isinstance(data, (list, tuple)) or len(data) != 2:
-            raise ValueError(
-                "`data` must be a tuple (x, y) of arrays. "
-                f"Received: {type(data).__name__}"
-            )
-        self.data = data
-        self.directory = directory
+        self.data = check_sample("data", data)
+        self.directory = check_path("directory", directory)
         self.every = check_integer("every", every, "[1, inf)")
         self.examples = check_integer("examples", examples, "[1, 100]")
-        self.class_names = class_names
+        self.class_names = optional(_check_class_names, "class_names", class_names)
 
     def on_train_begin(self, logs=None):
         self._epoch = None
-        Path(self.directory).mkdir(parents=True, exist_ok=True)
+        steps = (self.params or {}).get("steps")
+        self._sample = sample_of("data", self.data, steps)
+        self._unwritten = Unwritten("PredictionPictures")
+        make_folder(self.directory)
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch = epoch
@@ -73,6 +78,13 @@ class PredictionPictures(keras.callbacks.Callback):
         # Another callback may have restored the weights of an earlier epoch.
         if self._epoch is not None:
             self._draw("after the fit")
+        self._sample = None
+
+    def __getstate__(self):
+        return {**self.__dict__, "_sample": None, "_model": None}
+
+    def __deepcopy__(self, memo):
+        return copy_but(self, self.data, memo)
 
     def _draw(self, when):
         # Here, since matplotlib takes longer to import than the rest of kdl.
@@ -82,7 +94,8 @@ class PredictionPictures(keras.callbacks.Callback):
             regression_figure,
         )
 
-        x, y = self.data[0], np.asarray(self.data[1])
+        x, y = self._sample
+        y = np.asarray(y)
         outputs = self.model.predict(x, verbose=0)
         found = class_labels(y, outputs) if isinstance(outputs, np.ndarray) else None
         if found is not None:
@@ -115,7 +128,21 @@ class PredictionPictures(keras.callbacks.Callback):
             )
 
     def _write(self, name, figure):
-        write_png(Path(self.directory) / name, figure, dpi=100)
+        with self._unwritten():
+            write_png(Path(self.directory) / name, figure, dpi=100)
+
+
+def _check_class_names(name, value):
+    if (
+        not isinstance(value, (list, tuple))
+        or len(value) < 2
+        or not all(isinstance(x, str) for x in value)
+    ):
+        raise ValueError(
+            f"`{name}` must be a list of two or more strings, or None. "
+            f"Received: {name}={value!r}"
+        )
+    return value
 
 
 def _check_names(class_names, count):

@@ -3,6 +3,7 @@
 import keras
 
 from kdl.callbacks.adjust import Adjust
+from kdl.callbacks.arguments import check_function, check_string, optional
 from kdl.layers.clock import numbers_of
 from kdl.schedules.number import check_values
 
@@ -52,12 +53,17 @@ class ScheduledSampling(Adjust):
         - [Bengio et al., 2015](https://arxiv.org/abs/1506.03099)
     """
 
+    _argument = "schedule"
+
     def __init__(self, schedule, by="epoch", name=None):
+        check_function("schedule", schedule)
+        name = optional(check_string, "name", name)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             check_values("schedule", schedule, "[0, 1]")
-        super().__init__(name, schedule, by)
+        # Which of its numbers it is, a model tells if the user does not.
+        super().__init__(name or "epsilon", schedule, by)
         self.schedule = schedule
-        self._chosen = name
+        self.name = self._chosen = name
 
     def on_train_begin(self, logs=None):
         self.name = self._chosen or _name_in(self.model)

@@ -5,8 +5,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kdl.callbacks.arguments import (
+    check_dict,
+    check_function,
+    check_path,
+    optional,
+    refused_folder,
+)
 from kdl.callbacks.log_numbers import numbers_in_force
-from kdl.callbacks.logged import BatchCount, Outlive, histograms, is_due
+from kdl.callbacks.logged import BatchCount, Outlive, Scalars, histograms, is_due
 from kdl.callbacks.monitoring import get_state, set_state
 from kdl.checks import check_integer
 
@@ -82,19 +89,16 @@ class TensorBoardLogger(keras.callbacks.Callback):
         hparams=None,
     ):
         super().__init__()
-        self.directory = directory
+        self.directory = check_path("directory", directory)
         self.log_batches = check_integer("log_batches", log_batches, "[0, inf)")
         self.log_histograms = check_integer(
             "log_histograms", log_histograms, "[0, inf)"
         )
         self.log_images = check_integer("log_images", log_images, "[0, inf)")
-        self.images = images
-        self.hparams = hparams
-        if hparams is not None and not isinstance(hparams, dict):
-            raise ValueError(
-                "`hparams` must be a dict of hyperparameters by name, or None. "
-                f"Received: hparams={hparams!r}"
-            )
+        self.images = optional(check_function, "images", images)
+        self.hparams = optional(
+            check_dict, "hparams", hparams, "hyperparameters by name, or None"
+        )
         if bool(self.log_images) != (images is not None):
             raise ValueError(
                 "`log_images` and `images` must be given together. Received: "
@@ -106,14 +110,12 @@ class TensorBoardLogger(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._close(failed=True)
         self._outlive = Outlive("TensorBoardLogger", "TensorBoard")
+        self._scalars = Scalars("TensorBoardLogger")
         self._batches = BatchCount(self.log_batches)
         try:
             train = self._file("train")
         except OSError as error:
-            raise ValueError(
-                "`directory` must be a folder that can be written to. Received: "
-                f"directory={str(self.directory)!r}, of which the system says: {error}"
-            ) from None
+            raise refused_folder(self.directory, error) from None
         with self._outlive("log the model"):
             train.add_model(self.model)
 
@@ -151,12 +153,13 @@ class TensorBoardLogger(keras.callbacks.Callback):
             with self._outlive("log a batch"):
                 self._batches.check_thread()
                 # On JAX, `self.model` is dear within an epoch: only read it to log.
-                values = _named("batch", {**logs, **numbers_in_force(self.model)})
-                self._file("train").add_scalars(self._batches.step, values)
+                values = {**self._scalars(logs), **numbers_in_force(self.model)}
+                step = self._batches.step
+                self._file("train").add_scalars(step, _named("batch", values))
 
     def _log_epoch(self, epoch, logs):
         model, train = self.model, self._file("train")
-        numbers = numbers_in_force(model)
+        logs, numbers = self._scalars(logs), numbers_in_force(model)
         metrics = {name: x for name, x in logs.items() if not name.startswith("val_")}
         train.add_scalars(epoch, _named("epoch", {**metrics, **numbers}))
         validation = {
@@ -191,8 +194,8 @@ class TensorBoardLogger(keras.callbacks.Callback):
 
     def _close(self, failed):
         files, self._files = self._files, {}
-        with self._outlive("close its files"):
-            for file in files.values():
+        for file in files.values():
+            with self._outlive("close its files"):
                 file.close(failed)
 
 

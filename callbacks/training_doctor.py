@@ -2,20 +2,27 @@
 
 import dataclasses
 import math
-import numbers
 import threading
 from pathlib import Path
 
 import keras
 
+from kdl.callbacks.arguments import (
+    check_path,
+    make_folder,
+    optional,
+)
+from kdl.callbacks.copies import copy_but
 from kdl.callbacks.diagnoses import diagnose
 from kdl.callbacks.doctor_activations import Activations
 from kdl.callbacks.doctor_findings import Finding, sort
 from kdl.callbacks.doctor_learning import milestones
 from kdl.callbacks.doctor_picture import draw
 from kdl.callbacks.doctor_records import Records
-from kdl.callbacks.doctor_sample import Sample
+from kdl.callbacks.doctor_sample import Sample, classes_of
 from kdl.callbacks.log_numbers import optimizers_of
+from kdl.callbacks.logged import Scalars, Unwritten
+from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.threads import check_thread
 from kdl.checks import check_boolean, check_choice
 from kdl.files import write_json, write_png
@@ -32,7 +39,8 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     What it is sure of, it calls by one of these names:
 
-        nan_in_data, nan_from_layer, nan_from_batch, nan_in_weights, nan_loss
+        nan_in_data, labels_out_of_range
+        nan_from_layer, nan_from_batch, nan_in_weights, nan_loss
         exploding_gradients, vanishing_gradients, dead_units, activation_scale
         rate_too_high, rate_too_low, batch_and_rate, loss_spike
         no_trend, imbalance, memorizing, overfitting, underfitting
@@ -50,10 +58,13 @@ class TrainingDoctor(keras.callbacks.Callback):
     The weights of a fit are the same with and without it. It does not stop the fit.
 
     Args:
-        data: Optional tuple `(x, y)` of some training examples, 64 to 256 of them, as
-            `fit` takes them. They are run through a functional or Sequential model
-            at the end of each epoch. Their targets tell the loss of the best constant
-            prediction and the share of the largest class. Defaults to `None`.
+        data: Optional tuple `(x, y)` of some training examples, 64 to 256 of them; or
+            batches of them as `fit` takes them, of which the first 256 examples are
+            read as it begins: a `keras.utils.PyDataset`, a `tf.data.Dataset`, a
+            `DataLoader`, or another iterable, but no generator. They are run through a
+            functional or Sequential model at the end of each epoch. Their targets tell
+            the loss of the best constant prediction and the share of the largest class.
+            Defaults to `None`.
         directory: Optional path of a folder for `doctor.json` and `doctor.png`,
             written when something is found and at the end. Defaults to `None`.
         batches: Boolean. Whether to look at each batch's loss, for which Keras has to
@@ -88,19 +99,22 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def __init__(self, data=None, directory=None, batches=True, verbose=1):
         super().__init__()
-        self.data = _check_data(data)
-        self.directory = directory
+        self.data = optional(check_sample, "data", data)
+        self.directory = optional(check_path, "directory", directory)
         self.batches = check_boolean("batches", batches)
-        self.verbose = check_choice("verbose", verbose, (0, 1))
+        self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self._reset()
 
     def on_train_begin(self, logs=None):
         self._reset()
         self._thread = threading.get_ident()
         if self.directory is not None:
-            Path(self.directory).mkdir(parents=True, exist_ok=True)
+            make_folder(self.directory)
         if self.data is None:
             self._unseen.append(_NO_DATA)
+        else:
+            steps = (self.params or {}).get("steps")
+            self._examples = sample_of("data", self.data, steps)
         if _watching(self.model) is None:
             self._unseen.append(_NO_GRADIENTS)
         if not self.batches:
@@ -109,6 +123,7 @@ class TrainingDoctor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._sum, self._count = epoch, 0.0, 0
         self._records.steps = (self.params or {}).get("steps")
+        self._records.classes = classes_of(self.model)
         if not self._records.start:
             # Before an update has spread over all weights what is not finite.
             self._records.start = self._look_at_layers(epoch, self.model)
@@ -120,7 +135,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         model, records = self.model, self._records
-        values = {k: float(v) for k, v in logs.items() if isinstance(v, numbers.Real)}
+        values = self._scalars(logs)
         if not math.isfinite(values.get("loss", 0.0)):
             self._lose(epoch)
         values |= self._look_at_gradients(model) | self._look_at_layers(epoch, model)
@@ -136,7 +151,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             self._write()
 
     def on_train_end(self, logs=None):
-        self._activations = self._sample = None
+        self._activations = self._sample = self._examples = None
         self._write()
 
     def report(self):
@@ -165,12 +180,19 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def __getstate__(self):
         # The model, emptied by JAX meanwhile, belongs to one fit.
-        return {**self.__dict__, "_activations": None, "_sample": None, "_model": None}
+        spent = dict.fromkeys(("_activations", "_sample", "_examples", "_model"))
+        return {**self.__dict__, **spent}
+
+    def __deepcopy__(self, memo):
+        return copy_but(self, self.data, memo)
 
     def _reset(self):
         self.findings = []
         self._records, self._unseen = Records(), []
-        self._activations = self._sample = None
+        self._scalars, self._unwritten = (
+            kind("TrainingDoctor") for kind in (Scalars, Unwritten)
+        )
+        self._activations = self._sample = self._examples = None
         self._epoch, self._sum, self._count = 0, 0.0, 0
 
     def _on_batch(self, batch, logs=None):
@@ -196,10 +218,11 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def _look_at_data(self, model):
         records = self._records
-        self._sample = sample = Sample(model, self.data)
+        self._sample = sample = Sample(model, self._examples)
         records.spoilt, records.share = sample.spoilt, sample.share
+        records.outside = sample.outside
         try:
-            self._activations = Activations(model, self.data[0])
+            self._activations = Activations(model, self._examples[0])
         except ValueError as error:
             self._unseen.append(f"Activations were not looked at: {error}.")
             return
@@ -271,8 +294,9 @@ class TrainingDoctor(keras.callbacks.Callback):
             "not_looked_at": self._unseen,
             "curves": records.as_json(),
         }
-        write_json(folder / "doctor.json", value)
-        write_png(folder / "doctor.png", draw(records, self.findings))
+        with self._unwritten():
+            write_json(folder / "doctor.json", value)
+            write_png(folder / "doctor.png", draw(records, self.findings))
 
 
 _NO_DATA = "Activations were not looked at: give some training examples, `data=(x, y)`."
@@ -281,17 +305,6 @@ _NO_GRADIENTS = (
     "`kdl.optimizers.ControlledOptimizer(…, watch=True)`."
 )
 _NO_BATCHES = "Single batches were not looked at: leave `batches` at True."
-
-
-def _check_data(data):
-    is_pair = isinstance(data, (tuple, list)) and len(data) == 2
-    if data is not None and not is_pair:
-        size = f" and length {len(data)}" if isinstance(data, (tuple, list)) else ""
-        raise ValueError(
-            "`data` must be a tuple (x, y) of some training examples, or None. "
-            f"Received: data of type {type(data).__name__}{size}"
-        )
-    return data
 
 
 def _watching(model):

@@ -3,15 +3,21 @@
 import contextlib
 import importlib.util
 import math
+import os
 import tempfile
+import threading
+import warnings
 import weakref
 from pathlib import Path
 
 import keras
 
+from kdl.callbacks.arguments import check_dict, check_path, check_string, optional
+from kdl.callbacks.copies import copy_but
 from kdl.callbacks.log_numbers import numbers_in_force
-from kdl.callbacks.logged import BatchCount, Outlive, histograms, is_due
+from kdl.callbacks.logged import BatchCount, Outlive, Scalars, histograms, is_due
 from kdl.callbacks.monitoring import MonitoredMetric, get_state, set_state
+from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.wandb_tables import tables
 from kdl.checks import check_choice, check_integer
 
@@ -51,8 +57,10 @@ class WandbLogger(keras.callbacks.Callback):
     these are two folders of one run, which `wandb sync` uploads in their order. In a
     search of KerasTuner, see `kdl.tuning.WandbTrials`.
 
-    A failure of W&B becomes one warning; the training goes on, and nothing more is
-    logged until the next `fit`. A missing API key counts as one, where W&B itself
+    If W&B cannot be reached within 15 seconds, or those of `WANDB_INIT_TIMEOUT`, all
+    further runs of the process are offline ones, with one warning. Any other failure of
+    W&B becomes one warning; the training goes on, and nothing more is logged until the
+    next `fit`. A missing API key counts as one, where W&B itself
     would wait at the terminal for somebody to type it.
 
     Args:
@@ -85,7 +93,10 @@ class WandbLogger(keras.callbacks.Callback):
         log_predictions: Integer in `[0, inf)`. After each n-th epoch and the last, logs
             the predictions of `data`. Defaults to `0`, for none.
         data: Optional tuple `(x, y)` of examples to predict, a hundred or so, by a
-            model of one output. An `x` of shape `(batch, height, width, channels)` is
+            model of one output; or batches of them as `fit` takes them, of which the
+            first 256 examples are read: a `keras.utils.PyDataset`, a
+            `tf.data.Dataset`, a `DataLoader`, or another iterable, but no generator.
+            An `x` of shape `(batch, height, width, channels)` is
             shown as images. The confusion matrix is for outputs of a unit for each
             class, and a `y` of integers or one-hot vectors. Defaults to `None`.
 
@@ -124,25 +135,34 @@ class WandbLogger(keras.callbacks.Callback):
         # W&B's folder of runs, ./wandb, passes for a package, but one without origin.
         if spec is None or spec.origin is None:
             raise ImportError("WandbLogger needs W&B: pip install 'kdl[wandb]'")
-        self.project = project
-        self.name = name
-        self.group = group
-        self.config = config
+        self.project = check_string("project", project)
+        self.name = optional(check_string, "name", name)
+        self.group = optional(check_string, "group", group)
+        self.config = optional(
+            check_dict, "config", config, "hyperparameters by name, or None"
+        )
         self.mode = check_choice("mode", mode, (None, "online", "offline", "disabled"))
-        self.directory = directory
+        self.directory = optional(check_path, "directory", directory)
         self.log_batches = check_integer("log_batches", log_batches, "[0, inf)")
         self.log_histograms = check_integer(
             "log_histograms", log_histograms, "[0, inf)"
         )
         self.log_model = check_integer("log_model", log_model, "[0, inf)")
-        self.monitor = monitor
+        self.monitor = check_string("monitor", monitor)
         self.monitor_mode = check_choice(
             "monitor_mode", monitor_mode, ("auto", "min", "max")
         )
         self.log_predictions = check_integer(
             "log_predictions", log_predictions, "[0, inf)"
         )
-        self.data = _check_data(data, self.log_predictions)
+        self.data = optional(check_sample, "data", data)
+        if bool(self.log_predictions) != (data is not None):
+            given = "None" if data is None else "(x, y)"
+            raise ValueError(
+                "`log_predictions` and `data` must be given together. Received: "
+                f"log_predictions={self.log_predictions}, data={given}"
+            )
+        self._sample = None  # What is read of the data.
         self._run = None  # The run to log into.
         self._own = None  # The run to finish.
         self._outlive = Outlive("WandbLogger", "W&B")
@@ -150,9 +170,15 @@ class WandbLogger(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._finish(exit_code=1)
         self._outlive = Outlive("WandbLogger", "W&B")
+        self._scalars = Scalars("WandbLogger")
         self._batches = BatchCount(self.log_batches)
         self._best = MonitoredMetric(
-            self.monitor, self.monitor_mode, 0.0, 0.0, "find the best model by"
+            self.monitor,
+            self.monitor_mode,
+            0.0,
+            0.0,
+            "find the best model by",
+            "monitor_mode",
         )
         self._epochs = 0
         self._id = None
@@ -182,6 +208,7 @@ class WandbLogger(keras.callbacks.Callback):
                     self._log_model(epoch, value)
 
     def on_train_end(self, logs=None):
+        self._sample = None
         self._finish(exit_code=int(self._outlive.failed))
 
     def get_state(self):
@@ -210,12 +237,10 @@ class WandbLogger(keras.callbacks.Callback):
         """
         import wandb
 
+        settings = wandb.setup().settings
+        is_online = (self.mode or settings.mode) == "online"
         # `wandb.init` asks for a missing key without end, whatever `login_timeout`.
-        if (
-            self.mode in (None, "online")
-            and wandb.setup().settings.mode == "online"
-            and not wandb.login(prompt=False, verify=False)
-        ):
+        if is_online and not wandb.login(prompt=False, verify=False):
             raise wandb.UsageError("No API key: use `wandb login` or mode='offline'")
         arguments = {
             "project": self.project,
@@ -225,11 +250,37 @@ class WandbLogger(keras.callbacks.Callback):
             # W&B writes in a process of its own, which stays where it began.
             "dir": self.directory and Path(self.directory).absolute(),
         }
-        return wandb.init(**{**arguments, **options})
+        arguments |= options
+        if not is_online:
+            return wandb.init(**arguments)
+        if not _UNREACHABLE.is_set():
+            timeout = _PATIENCE
+            if "WANDB_INIT_TIMEOUT" in os.environ:
+                timeout = settings.init_timeout
+            try:
+                return wandb.init(
+                    **arguments, settings=wandb.Settings(init_timeout=timeout)
+                )
+            except wandb.errors.AuthenticationError:
+                raise
+            except wandb.errors.CommError as error:
+                _UNREACHABLE.set()
+                reason = " ".join(str(error).split())
+                warnings.warn(
+                    f"W&B was not reached within {timeout:g} seconds. The runs of this "
+                    "process are kept on disk, and `wandb sync` uploads them. "
+                    f"CommError: {reason}",
+                    stacklevel=2,
+                )
+        return wandb.init(**{**arguments, "mode": "offline"})
 
     def __getstate__(self):
         # A run belongs to one fit; the model, emptied by JAX meanwhile, to the next.
-        return {**self.__dict__, "_run": None, "_own": None, "_model": None}
+        spent = dict.fromkeys(("_run", "_own", "_sample", "_model"))
+        return {**self.__dict__, **spent}
+
+    def __deepcopy__(self, memo):
+        return copy_but(self, self.data, memo)
 
     def _begin(self):
         import wandb
@@ -279,7 +330,8 @@ class WandbLogger(keras.callbacks.Callback):
                 self._batches.check_thread()
                 # On JAX, `self.model` is dear within an epoch: only read it to log.
                 numbers = numbers_in_force(self.model)
-                row = {**logs, "batch_step": self._batches.step, **numbers}
+                step = {"batch_step": self._batches.step}
+                row = {**self._scalars(logs), **step, **numbers}
                 self._run.log(_named("batch", row))
 
     def _log_epoch(self, epoch, logs):
@@ -287,13 +339,17 @@ class WandbLogger(keras.callbacks.Callback):
 
         model, run = self.model, self._run
         numbers = numbers_in_force(model)
-        row = _named("epoch", {**logs, "epoch": epoch, **numbers})
+        row = {**self._scalars(logs), "epoch": epoch, **numbers}
+        row = _named("epoch", row)
         # What is dear is only made for a run that keeps it.
         if is_due(self.log_histograms, epoch, self) and not run.disabled:
             for name, *histogram in histograms(model, numbers, bins=64):
                 row[f"histogram/{name}"] = wandb.Histogram(np_histogram=histogram)
         if is_due(self.log_predictions, epoch, self) and not run.disabled:
-            row |= tables(model, self.data)
+            if self._sample is None:
+                steps = (self.params or {}).get("steps")
+                self._sample = sample_of("data", self.data, steps)
+            row |= tables(model, self._sample)
         run.log(row)
         run.summary["epochs"] = self._epochs
 
@@ -322,23 +378,11 @@ class WandbLogger(keras.callbacks.Callback):
                 run.finish(exit_code=exit_code)
 
 
+# Seconds after which the network counts as lost, where W&B would wait for 90, and
+# whether it is, for this process: each trial of a search begins a run.
+_PATIENCE, _UNREACHABLE = 15.0, threading.Event()
 _OWN = weakref.WeakValueDictionary()  # Runs of all loggers, by their ids.
 
 
 def _named(kind, row):
     return {f"{kind}/{key}": value for key, value in row.items()}
-
-
-def _check_data(data, log_predictions):
-    if data is not None and (not isinstance(data, (tuple, list)) or len(data) != 2):
-        raise ValueError(
-            "`data` must be a tuple (x, y) of examples to predict, or None. "
-            f"Received: data of type {type(data).__name__}"
-        )
-    if bool(log_predictions) != (data is not None):
-        given = "None" if data is None else "(x, y)"
-        raise ValueError(
-            "`log_predictions` and `data` must be given together. Received: "
-            f"log_predictions={log_predictions}, data={given}"
-        )
-    return data

@@ -43,7 +43,7 @@ def atomic(path):
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-    _sweep(path)
+    sweep(path.parent, glob.escape(path.name))
 
 
 @contextlib.contextmanager
@@ -61,10 +61,15 @@ def writing(path):
         raise WriteError(f"Cannot write {path}: {reason}") from error
 
 
-def _sweep(path):
-    """Removes what processes of this machine that are no more left of a file."""
-    for draft in path.parent.glob(f"{glob.escape(_HERE)}*.{glob.escape(path.name)}"):
-        process = draft.name.removeprefix(_HERE).removesuffix(f".{path.name}")
+def sweep(folder, pattern):
+    """Removes what processes of this machine that are no more left of files.
+
+    Args:
+        folder: `Path` of the folder of the files.
+        pattern: String. A glob pattern of their names.
+    """
+    for draft in folder.glob(f"{glob.escape(_HERE)}*.{pattern}"):
+        process = draft.name.removeprefix(_HERE).partition(".")[0]
         if process.isdecimal() and not _is_running(int(process)):
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ follow in the same class.
 
 import contextlib
 import copy
+import errno
 import functools
 import inspect
 import json
@@ -764,10 +765,17 @@ class CallbackContract(Contract):
         seen: List. What the compiled steps of three epochs of three batches see of
             the number `"probe/value"`, which is 8 unless the callback adjusts it.
         alone: Boolean. Whether `fit` takes it alone as well, rather than in a list.
+        monitored: Optional dict. Arguments beside `monitor` that let it go by any
+            metric of the logs, or `None` if it goes by none.
+        writes: Boolean. Whether it writes files of its own, by `kdl.files`.
+        taken_up: Integer. The epoch, of three, that a second fit goes on at.
     """
 
     seen = [8] * 9
     alone = True
+    monitored = None
+    writes = False
+    taken_up = 1
 
     def optimizer(self, **options):
         return keras.optimizers.SGD(0.1, **options)
@@ -873,7 +881,7 @@ class CallbackContract(Contract):
 
     def test_goes_on_where_it_was(self):
         model, first = self.small_model(), self.make()
-        before = self.train(model, [first], epochs=1)
+        before = self.train(model, [first], epochs=self.taken_up)
         second = self.make()
         callbacks = [second]
         if hasattr(first, "get_state"):
@@ -884,9 +892,73 @@ class CallbackContract(Contract):
                 on_train_begin=lambda logs: second.set_state(state)
             )
             callbacks.append(restore)
-        after = self.train(model, callbacks, initial_epoch=1)
+        after = self.train(model, callbacks, initial_epoch=self.taken_up)
         history = {name: before[name] + after[name] for name in before}
         assert same((history, self.state(model)), self.expected)
+
+    def test_takes_metrics_of_any_shape(self):
+        """It goes by other ones, or by none."""
+        # After the others, it sees what Keras makes of them.
+        history, state = self.trained([Metrics(), self.make()])
+        assert same(
+            ({name: history[name] for name in self.expected[0]}, state), self.expected
+        )
+
+    def test_goes_by_an_array_of_one_as_by_a_number(self):
+        if self.monitored is None:
+            pytest.skip("It goes by no metric")
+        found = []
+        for name in ("number", "one"):
+            callback = self.make(monitor=name, **self.monitored)
+            history, state = self.trained([Metrics(), callback])
+            found.append((history["loss"], state))
+        assert same(*found)
+
+    def test_goes_on_where_its_metric_is_not_a_number(self):
+        if self.monitored is None:
+            pytest.skip("It goes by no metric")
+        callback = self.make(monitor="nan", **self.monitored)
+        assert self.trained([Metrics(), callback])[0]["loss"]
+
+    @pytest.mark.filterwarnings("ignore:.* leaves out 'text'")
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            (
+                "array",
+                r"The metric 'array' must be one number to [^.]*, but it is an array "
+                r"of shape \(3,\)\. Use a metric that averages over the classes, such "
+                r"as `kdl\.metrics\.F1Score`\.",
+            ),
+            ("text", r"The metric 'text' must be a number to .*: text='good'"),
+            ("missing", r"The logs have no metric 'missing' to .* They have: .*'loss'"),
+        ],
+    )
+    def test_refuses_to_go_by_what_is_no_number(self, name, message):
+        if self.monitored is None:
+            pytest.skip("It goes by no metric")
+        with pytest.raises(ValueError, match=message):
+            callbacks = [Metrics(), self.make(monitor=name, **self.monitored)]
+            self.trained([Text(), *callbacks])
+
+    def test_goes_on_with_one_warning_when_the_disk_is_full(self, monkeypatch):
+        if not self.writes:
+            pytest.skip("It writes no files")
+
+        def full(descriptor):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        expected = self.expected
+        with monkeypatch.context() as patch, pytest.warns(UserWarning) as caught:
+            patch.setattr("kdl.files.os.fsync", full)
+            assert same(self.trained([self.make()]), expected)
+        messages = [str(w.message) for w in caught if w.category is UserWarning]
+        assert len(messages) == 1, messages
+        assert re.search(
+            r"^Cannot write .*: No space left on device\. The training goes on, and "
+            rf"{self.component.__name__} tries again the next time\.$",
+            messages[0],
+        )
 
     def test_works_alone_or_refuses(self):
         if self.alone or keras.backend.backend() == "tensorflow":
@@ -895,6 +967,22 @@ class CallbackContract(Contract):
             with pytest.raises(RuntimeError) as error:
                 self.trained(self.make())
             assert str(error.value) == "`fit` must get its callbacks in a list"
+
+
+class Metrics(keras.callbacks.Callback):
+    """Puts metrics into the logs, as Keras puts those that are arrays."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = 1.0 / (1 + epoch)
+        logs["number"] = value
+        logs["one"] = keras.ops.convert_to_tensor([value])
+        logs["array"] = keras.ops.convert_to_tensor([value, 2.0, 3.0])
+        logs["nan"] = float("nan")
+
+
+class Text(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        logs["text"] = "good"
 
 
 class SpaceContract:

@@ -60,7 +60,11 @@ class TestCurriculum(CallbackContract):
     ]
 
     def train(self, model, callbacks, epochs=3, **options):
-        curriculum, *_ = keras.tree.flatten(callbacks)
+        (curriculum,) = (
+            callback
+            for callback in keras.tree.flatten(callbacks)
+            if isinstance(callback, Curriculum)
+        )
         fit = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, **options}
         return model.fit(curriculum.batches, shuffle=False, **fit).history
 

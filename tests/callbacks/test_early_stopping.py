@@ -4,6 +4,8 @@ import json
 import pickle
 import random
 import shutil
+import subprocess
+import sys
 import types
 
 import keras
@@ -19,6 +21,18 @@ NAN = float("nan")
 
 class TestEarlyStopping(CallbackContract):
     component = EarlyStopping
+    alternatives = {
+        "min_delta": [0.1],
+        "verbose": [True],
+        "directory": ["best"],
+    }
+    monitored = {
+        "min_delta": 0.0,
+        "mode": "min",
+        "criterion": "patience",
+        "training_loss": None,
+    }
+    writes = True
     refused = [
         (
             {"monitor": ["loss", "loss"]},
@@ -368,6 +382,44 @@ class TestEarlyStopping(CallbackContract):
         )
         assert int(model.optimizer.iterations) == 6
 
+    @pytest.mark.parametrize(
+        ("limit", "reason"),
+        [
+            ({"max_steps": 6}, "Stopped in epoch 3: max_steps=6 are done."),
+            ({"max_seconds": 1e6}, "Ran all its 4 epochs."),
+            ({"stop_on_nan": True}, "Ran all its 4 epochs."),
+        ],
+    )
+    @pytest.mark.filterwarnings("error::UserWarning")
+    def test_a_limit_alone_judges_no_metric(self, limit, reason):
+        model, stopping = dense(), quiet(**limit)
+        options = {"batch_size": 5, "epochs": 4, "verbose": 0, "callbacks": [stopping]}
+        # With a validation that only gets worse, and without any.
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        validation = DATA[0], -9 * DATA[1]
+        model.fit(*DATA, validation_data=validation, **options)
+        assert stopping.reason.startswith(reason.rstrip("."))
+        assert "; the best val_loss was " in stopping.reason
+        model.fit(*DATA, **options)
+        assert stopping.reason == reason
+
+    def test_a_limit_beside_a_criterion_leaves_it_as_it_is(self):
+        curve = [{"val_loss": value} for value in (1.0, 2.0, 3.0, 4.0)]
+        for options in ({"patience": 0}, {"min_delta": 0.1}, {"baseline": 0.5}):
+            stopping = quiet(max_steps=10**6, **options)
+            assert drive(stopping, curve)["stopped_epoch"] == 1
+        stopping = quiet(max_steps=10**6, criterion="GL")
+        assert drive(stopping, curve)["stopped_epoch"] == 1
+        stopping = quiet(max_steps=10**6, restore_best_weights=True)
+        assert drive(stopping, curve)["weights"] == 0
+        assert stopping.reason == (
+            "Ran all its 4 epochs; the best val_loss was 1 in epoch 1, whose weights "
+            "were restored."
+        )
+        # But the metric is needed then.
+        with pytest.warns(UserWarning, match="no metric 'val_loss'"):
+            drive(quiet(max_steps=9, top_k=0, divergence=1.0), [{"loss": 1.0}])
+
     def test_refuses_what_the_fit_is_too_short_for(self):
         for options, message in (
             (
@@ -407,6 +459,11 @@ class TestEarlyStopping(CallbackContract):
         assert stopping.reason == (
             "Stopped after epoch 1: loss is nan; val_loss was never judged."
         )
+        # Of a metric that is an array, one is enough.
+        curve = [{"loss": 1.0, "f1": np.array([0.5, NAN])}]
+        stopping = quiet("f1", mode="max", stop_on_nan=True)
+        drive(stopping, curve)
+        assert stopping.reason.startswith("Stopped after epoch 1: f1 is [0.5 nan]; ")
 
     def test_stops_when_it_diverges(self):
         curve = [{"val_accuracy": value} for value in (0.5, 0.9, 0.7, 0.3, 0.95)]
@@ -486,6 +543,19 @@ class TestEarlyStopping(CallbackContract):
             "`directory` must not hold the checkpoints of another fit: give another "
             f"folder, or delete this one. Received: directory={str(folder)!r}"
         )
+
+    def test_clears_what_a_killed_fit_left(self, tmp_path):
+        code = (
+            "import os, pathlib, sys; from kdl.files import atomic\n"
+            "with atomic(pathlib.Path(sys.argv[1]) / 'epoch-1.keras') as draft:"
+            "\n    draft.write_text('half'); os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+        assert len(list(tmp_path.iterdir())) == 1
+        stopping = quiet("loss", patience=9, top_k=1, directory=tmp_path)
+        dense().fit(*DATA, verbose=0, callbacks=[stopping])
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert [name[:6] for name in names] == ["epoch-", "index."]
 
     def test_says_why_it_stopped_once(self, capsys):
         curve = logged([3.0, 1.0, 1.0, 1.05])

@@ -24,13 +24,21 @@ class TestLearningRateFinder(CallbackContract):
     refused = [
         (
             {"min_rate": 0},
-            "`min_rate` must be a number in (0, inf). Received: min_rate=0",
+            "`min_rate` must be a number in (0, 1e6]. Received: min_rate=0",
         ),
         (
             {"max_rate": 1e-5},
             "`max_rate` must be a number in (1e-05, inf). Received: max_rate=1e-05",
         ),
-        ({"steps": 19}, "`steps` must be an integer in [20, inf). Received: steps=19"),
+        (
+            {"steps": 19},
+            "`steps` must be an integer in [20, 1000000]. Received: steps=19",
+        ),
+        (
+            {"smoothing": 0.95},
+            "`steps` must be at least 30, since of smoothing=0.95 the first 20 are "
+            "left out. Received: steps=20",
+        ),
         (
             {"smoothing": 1},
             "`smoothing` must be a number in [0, 1). Received: smoothing=1",
@@ -142,6 +150,57 @@ class TestLearningRateFinder(CallbackContract):
         assert finder.steepest == pytest.approx(1e-3)
         # It falls at 46 points after the first five: 23 before the last.
         assert finder.valley == pytest.approx(10**-3.3)
+
+    def test_suggests_no_rate_of_the_noise_before_the_loss_falls(self):
+        """16 sweeps of a loss that falls around 1e-2, under noise a third as large."""
+        rng = np.random.default_rng(0)
+        for _ in range(16):
+            finder = LearningRateFinder()
+            rates = np.logspace(-7, 1, 100)
+            fall = 1 / (1 + np.exp(-3 * (np.log10(rates) + 2)))
+            self.replay(finder, rates, 3 - 2 * fall + rng.normal(0, 0.7, 100))
+            assert 1e-3 < finder.steepest < 3
+            assert 1e-4 < finder.valley < 1
+            assert 1 / 20 < finder.steepest / finder.valley < 100
+
+    @pytest.mark.parametrize("steps", [100, 300])
+    def test_suggests_nothing_where_there_is_noise_alone(self, steps):
+        rng, suggested = np.random.default_rng(0), 0
+        for _ in range(40):
+            finder = LearningRateFinder(steps=steps)
+            self.replay(finder, np.logspace(-7, 1, steps), rng.exponential(size=steps))
+            try:
+                assert finder.steepest and finder.valley
+                suggested += 1
+            except ValueError as error:
+                assert "is least after" in str(error) or "noise" in str(error)
+        # Of a share of 1 in 20, a deviation of 1.4.
+        assert suggested <= 2 + 3 * 1.4
+
+    def replay(self, finder, rates, losses):
+        """Has a finder see the losses of batches, one after the other."""
+        model = network("rate")
+        finder.set_model(model)
+        model.stop_training = False
+        for loss in losses:
+            finder._record({"loss": loss})
+        finder.rates = rates[: len(finder.losses)]
+
+    def test_suggests_no_rate_at_which_the_loss_was_not_finite(self):
+        finder = LearningRateFinder()
+        losses = np.linspace(3, 1, 100)
+        losses[60:] = np.nan
+        self.replay(finder, np.logspace(-7, 1, 100), losses)
+        assert len(finder.losses) == 61
+        for rate in (finder.steepest, finder.valley):
+            assert rate < finder.rates[60]
+
+    def test_first_losses_do_not_end_it(self):
+        finder = LearningRateFinder()
+        # Few, of which an average is soon five times as large.
+        losses = np.r_[np.full(7, 0.1), np.ones(93)]
+        self.replay(finder, np.logspace(-7, 1, 100), losses)
+        assert len(finder.losses) == 100
 
     def test_draws_what_it_found(self, tmp_path):
         finder = self.make()

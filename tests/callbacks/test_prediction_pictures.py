@@ -28,8 +28,20 @@ class Fixed(keras.layers.Layer):
 
 class TestPredictionPictures(CallbackContract):
     component = PredictionPictures
+    alternatives = {"directory": ["pictures"]}
+    writes = True
     refused = [
-        ({"data": 3}, "`data` must be a tuple (x, y) of arrays. Received: int"),
+        (
+            {"data": 3},
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type int",
+        ),
+        (
+            {"class_names": "abc"},
+            "`class_names` must be a list of two or more strings, or None. "
+            "Received: class_names='abc'",
+        ),
         ({"every": 0}, "`every` must be an integer in [1, inf). Received: every=0"),
         (
             {"examples": 101},

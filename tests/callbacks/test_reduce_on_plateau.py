@@ -1,3 +1,5 @@
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -42,6 +44,8 @@ OPTIONS = [
     {"patience": 1, "cooldown": 1, "min_value": 0.02, "factor": 0.3},
     {"patience": 2, "min_delta": 0.1},
     {"patience": 2, "mode": "max"},
+    {"patience": 2, "min_delta": 0.03, "threshold_mode": "rel"},
+    {"patience": 1, "min_delta": 0.3, "threshold_mode": "rel", "mode": "max"},
 ]
 
 
@@ -52,34 +56,42 @@ class Report(keras.callbacks.Callback):
         logs["metric"] = METRIC[epoch]
 
 
-def trace(optimizer, plateau):
+def trace(optimizer, callback):
     """The learning rates of the epochs of a fit of one batch each."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="m")
     model.compile(optimizer, "mse")
-    callbacks = [Report(), plateau, LogNumbers()]
+    callbacks = [Report(), callback, LogNumbers()]
     x, y, epochs = np.ones((2, 2)), np.ones((2, 1)), len(METRIC)
     history = model.fit(x, y, epochs=epochs, callbacks=callbacks, verbose=0)
     return history.history["learning_rate"]
 
 
-def torch_trace(patience=10, min_delta=1e-4, min_value=0.0, **options):
+def plateau(**options):
+    return ReduceOnPlateau("metric", **{"mode": "min", **options})
+
+
+def torch_trace(
+    patience=10, min_delta=1e-4, min_value=0.0, threshold_mode="abs", **options
+):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer,
         patience=patience,
         threshold=min_delta,
-        threshold_mode="abs",
+        threshold_mode=threshold_mode,
         min_lr=min_value,
         eps=0,
         **options,
     )
     for value in METRIC:
-        plateau.step(value)
+        scheduler.step(value)
         yield optimizer.param_groups[0]["lr"]
 
 
 class TestReduceOnPlateau(CallbackContract):
     component = ReduceOnPlateau
+    alternatives = {"verbose": [True]}
+    monitored = {"mode": "min"}
     arguments = {
         "monitor": "loss",
         "name": "probe/value",
@@ -89,6 +101,8 @@ class TestReduceOnPlateau(CallbackContract):
         "min_delta": 100.0,
         "cooldown": 1,
         "min_value": 0.25,
+        "threshold_mode": "rel",
+        "verbose": 1,
     }
     # The first loss is the best; the second is bad, the third cools down.
     seen = [8] * 6 + [4] * 3
@@ -102,8 +116,8 @@ class TestReduceOnPlateau(CallbackContract):
             "`patience` must be an integer in [0, inf). Received: patience=-1",
         ),
         (
-            {"mode": "auto"},
-            "`mode` must be one of 'min', 'max'. Received: mode='auto'",
+            {"mode": "least"},
+            "`mode` must be one of 'auto', 'min', 'max'. Received: mode='least'",
         ),
         (
             {"min_delta": -1},
@@ -117,21 +131,91 @@ class TestReduceOnPlateau(CallbackContract):
             {"min_value": None},
             "`min_value` must be a number in [0, inf). Received: min_value=None",
         ),
+        (
+            {"threshold_mode": "share"},
+            "`threshold_mode` must be one of 'abs', 'rel'. "
+            "Received: threshold_mode='share'",
+        ),
+        (
+            {"verbose": 2},
+            "`verbose` must be one of 0, 1, False, True. Received: verbose=2",
+        ),
+        (
+            {"monitor": None},
+            "`monitor` must be a string that is not empty. Received: monitor=None",
+        ),
+        (
+            # Second in Keras's callback.
+            {"name": 0.5},
+            "`name` must be a string that is not empty. Received: name=0.5",
+        ),
     ]
 
     @pytest.mark.parametrize("options", OPTIONS)
     def test_is_pytorch_s(self, options):
-        actual = trace(keras.optimizers.SGD(0.5), ReduceOnPlateau("metric", **options))
+        actual = trace(keras.optimizers.SGD(0.5), plateau(**options))
         np.testing.assert_allclose(actual, list(torch_trace(**options)), rtol=1e-5)
         assert len(set(actual)) > 1
 
     def test_reduces_what_a_schedule_prescribes(self):
         schedule = OneCycle(0.5, len(METRIC))
         optimizer = ControlledOptimizer(keras.optimizers.Adam(schedule))
-        actual = trace(optimizer, ReduceOnPlateau("metric", patience=2))
+        actual = trace(optimizer, plateau(patience=2))
         factors = np.array(list(torch_trace(patience=2))) / 0.5
         desired = [float(schedule(step + 1)) for step in range(len(METRIC))] * factors
         np.testing.assert_allclose(actual, desired, rtol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("monitor", "values"),
+        [("accuracy", [0.1, 0.5, 0.9]), ("loss", [0.9, 0.5, 0.1])],
+    )
+    def test_knows_what_an_improvement_is(self, monitor, values):
+        """As Keras's callback does, by default."""
+        rates = {}
+        for direction in (1, -1):
+            model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+            model.compile(keras.optimizers.SGD(0.5), "mse", metrics=["accuracy"])
+            model.evaluate(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+            callback = ReduceOnPlateau(monitor, patience=0)
+            twin = keras.callbacks.ReduceLROnPlateau(monitor, patience=1)
+            for each in (callback, twin):
+                each.set_model(model)
+                each.on_train_begin()
+                model.optimizer.learning_rate = 0.5
+                for epoch, value in enumerate(values[::direction]):
+                    each.on_epoch_end(epoch, {monitor: value})
+                rates[each, direction] = float(model.optimizer.learning_rate)
+            assert rates[callback, direction] == rates[twin, direction]
+        assert len(set(rates.values())) == 2
+
+    def test_refuses_a_metric_of_no_known_direction(self):
+        with pytest.raises(ValueError) as error:
+            trace(keras.optimizers.SGD(0.5), ReduceOnPlateau("metric"))
+        assert str(error.value) == (
+            "`mode` must be 'min' or 'max' for 'metric', of which Keras does not know "
+            "how it improves. Received: mode='auto'"
+        )
+
+    def test_defaults_are_keras_s(self):
+        ours, theirs = (
+            {name: p.default for name, p in inspect.signature(c).parameters.items()}
+            for c in (ReduceOnPlateau, keras.callbacks.ReduceLROnPlateau)
+        )
+        theirs["min_value"] = theirs.pop("min_lr")
+        assert {name: ours[name] for name in theirs if name != "kwargs"} == {
+            name: value for name, value in theirs.items() if name != "kwargs"
+        }
+
+    def test_says_what_it_reduces(self, capsys):
+        trace(keras.optimizers.SGD(0.5), plateau(patience=2, min_value=0.04, verbose=1))
+        lines = capsys.readouterr().out.split("\n")
+        # None of what is at its end already.
+        assert [line for line in lines if line] == [
+            "Epoch 8: metric has not improved for 3 epochs; learning_rate goes from "
+            "0.5 to 0.05.",
+            "Epoch 11: metric has not improved for 3 epochs; learning_rate goes from "
+            "0.05 to 0.04.",
+        ]
 
     def test_refuses_what_it_could_not_reduce(self):
         optimizer = keras.optimizers.SGD(OneCycle(0.5, 20))

@@ -1,9 +1,13 @@
 import copy
+import errno
 import functools
+import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -49,7 +53,18 @@ class Count(keras.callbacks.Callback):
 
 class TestResume(CallbackContract):
     component = Resume
+    alternatives = {"directory": ["checkpoint"]}
+    writes = True
     refused = [
+        *(
+            (
+                {"directory": nothing},
+                "`directory` must be a path, a string that is not empty or a "
+                f"`pathlib.Path`. Received: directory={nothing!r}",
+            )
+            # The first of them would be the working directory.
+            for nothing in ("", " ", None, 3)
+        ),
         (
             {"data": 3},
             "`data` must be a kdl.data.Batches, another data set with a method "
@@ -67,7 +82,8 @@ class TestResume(CallbackContract):
         ),
         (
             {"save_freq": 0},
-            "`save_freq` must be an integer in [1, inf). Received: save_freq=0",
+            "`save_freq` must be 'epoch' or an integer in [1, inf). "
+            "Received: save_freq=0",
         ),
         (
             {"delete_checkpoint": 1},
@@ -246,12 +262,182 @@ class TestResume(CallbackContract):
             "`keras.Input`, or call it on a batch before `fit`."
         )
 
-    def test_refuses_a_file_that_is_no_checkpoint(self):
-        path = self.arguments["directory"] / "checkpoint.npz"
-        path.parent.mkdir()
-        path.write_bytes(b"PK")
-        with pytest.raises(ValueError, match="cannot be read as a checkpoint: "):
+    @pytest.fixture
+    def two(self):
+        """The checkpoints after 8 batches and, before, after 7."""
+        directory = self.arguments["directory"]
+        with pytest.raises(KeyboardInterrupt):
+            fitted(directory, 1, [Kill(8)])
+        names = {path.name for path in directory.iterdir()}
+        assert names == {"checkpoint.npz", "previous.npz"}
+        return directory / "checkpoint.npz", directory / "previous.npz"
+
+    def test_goes_on_from_the_one_before(self, two, whole):
+        last, previous = two
+        # An empty file, and a fit of another number of batches.
+        last.write_bytes(b"")
+        directory = self.arguments["directory"]
+        with pytest.warns(UserWarning) as caught:
+            actual = fitted(directory, 1)
+        messages = [str(w.message) for w in caught if w.category is UserWarning]
+        (message,) = (text for text in messages if "checkpoint" in text)
+        assert re.search(
+            rf"^{last} cannot be read as a checkpoint: .*\. The fit goes on from the "
+            rf"checkpoint before, {previous}\.$",
+            message,
+        )
+        assert same(actual, whole)
+        assert not list(directory.iterdir())
+
+    def test_every_damage_is_told_with_its_file(self, two, begun):
+        last, previous = two
+        contents = last.read_bytes()
+        for case, damage in DAMAGES.items():
+            last.write_bytes(contents)
+            damage(last)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                resume = begun()
+            texts = [str(w.message) for w in caught if w.category is UserWarning]
+            assert len(texts) == 1, case
+            assert str(last) in texts[0].partition(". The fit goes on from")[0], case
+            assert resume._saved[1]["batch"] == 3, case
+            if last.is_dir():
+                last.rmdir()
+        # An error it is where both are.
+        last.write_bytes(contents)
+        for case in ("half", "no 'callbacks'", "a state of another type"):
+            for path in two:
+                path.write_bytes(contents)
+                DAMAGES[case](path)
+            with pytest.raises(ValueError) as error:
+                begun()
+            for path in two:
+                assert str(error.value).count(str(path)) == 2
+            assert str(error.value).endswith(
+                f"Delete {last} and {previous} to begin the fit anew."
+            )
+        assert last.exists() and previous.exists()
+
+    @pytest.fixture
+    def begun(self, monkeypatch):
+        """A callback of another fit of the same network, which has just begun."""
+        model, reset = network()
+        reset()
+        monkeypatch.setattr(model, "_initial_epoch", None)
+        batches = Batches(X, Y, 7, seed=3)
+        callbacks = remembering(batches)
+        resume = Resume(self.arguments["directory"], batches, callbacks)
+        for callback in (*callbacks, resume):
+            callback.set_model(model)
+            callback.set_params({"epochs": 3, "steps": BATCHES})
+
+        def begin():
+            for callback in (*callbacks, resume):
+                callback.on_train_begin()
+            return resume
+
+        return begin
+
+    def test_a_system_that_cannot_read_it_is_no_damage(self, two, begun, monkeypatch):
+        def refuse(*args, **options):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(np, "load", refuse)
+        with pytest.raises(OSError) as error:
+            begun()
+        assert str(error.value) == f"Cannot read {two[0]}: Too many open files"
+
+    def test_a_full_disk_loses_nothing_it_had(self, two, whole, monkeypatch):
+        def full(*args, **options):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        contents = [path.read_bytes() for path in two]
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "savez", full)
+            warns = pytest.warns(UserWarning, match="No space left on device")
+            with warns, pytest.raises(KeyboardInterrupt):
+                fitted(self.arguments["directory"], 1, [Kill(11)])
+        assert [path.read_bytes() for path in two] == contents
+        assert same(fitted(self.arguments["directory"], 1), whole)
+
+    def test_refuses_a_folder_that_cannot_be(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        self.arguments["directory"] = tmp_path / "file" / "checkpoint"
+        with pytest.raises(ValueError, match="`directory` must be a folder that can"):
             self.train(super().small_model(), [self.make()])
+
+
+def rewritten(change):
+    """A damage of the notes of a checkpoint, which stay well-formed."""
+
+    def damage(path):
+        with np.load(path) as contents:
+            arrays = dict(contents)
+        notes = json.loads(arrays["notes"].item())
+        change(notes)
+        np.savez(path, **{**arrays, "notes": json.dumps(notes)})
+
+    return damage
+
+
+def noted(**values):
+    return rewritten(lambda notes: notes["notes"].update(values))
+
+
+def without(name):
+    return rewritten(lambda notes: notes["notes"].pop(name))
+
+
+def stated(kind, name, value):
+    """A damage of the state of a callback."""
+
+    def change(notes):
+        states = dict(notes["notes"]["callbacks"])
+        states[kind].pop(name)
+        states[kind].update({} if value is ... else {name: value})
+
+    return rewritten(change)
+
+
+NOTES = "backend epoch batch steps stopped epochs history metrics random callbacks"
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "half": lambda path: path.write_bytes(
+        path.read_bytes()[: path.stat().st_size // 2]
+    ),
+    "garbage": lambda path: path.write_bytes(b"\x93NUMPY, or not" * 99),
+    "a pickle": lambda path: np.save(path.open("wb"), [{}], allow_pickle=True),
+    "deleted": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    **{f"no {name!r}": without(name) for name in NOTES.split()},
+    **{
+        f"{name} is {value!r}": noted(**{name: value})
+        for name in NOTES.split()
+        for value in (None, 7.5, {"a": 1}, [["x"]])
+        # A data set need not know its length.
+        if (name, value) != ("steps", None)
+    },
+    "a huge epoch": noted(epoch=10**30),
+    "a huge epoch without any before": noted(epoch=10**30, epochs=[]),
+    "a huge batch": noted(batch=10**30),
+    "before the first batch": noted(batch=-1),
+    "an epoch that is true": noted(epoch=True),
+    "many metrics": noted(metrics=10**9),
+    "no notes": rewritten(lambda notes: notes.pop("notes")),
+    "notes that are a list": rewritten(lambda notes: notes.update(notes=[1])),
+    "many arrays": rewritten(lambda notes: notes.update(count=10**9)),
+    "arrays of no type": rewritten(lambda notes: notes["dtypes"].__setitem__(0, "x")),
+    "an array of another type": rewritten(
+        lambda notes: notes["dtypes"].__setitem__(0, "float64")
+    ),
+    "an array that is not there": noted(random=[{"number of an array": 10**6}]),
+    "a state without a part": stated("ReduceOnPlateau", "best", ...),
+    "a state of another type": stated("ReduceOnPlateau", "bad", "x"),
+    "a state of nothing": stated("StochasticWeightAveraging", "count", None),
+    "a state of no metrics": stated("EarlyStopping", "metrics", []),
+    "a state of a user": stated("Count", "nested", ...),
+}
 
 
 class Kill(keras.callbacks.Callback):
@@ -322,33 +508,39 @@ def network():
     return model, reset
 
 
-def fitted(directory, save_freq, callbacks=()):
-    """History and states of a fit that knows of another by its file alone."""
-    model, reset = network()
-    reset()
-    batches = Batches(X, Y, 7, seed=3, augment=[RandomAffine(1.0, 10.0)])
-    remembering = [
+def remembering(batches):
+    """Callbacks that have something in mind."""
+    return [
         ReduceOnPlateau("loss", "drop/rate", patience=0, min_delta=10.0),
         EarlyStopping("val_loss", patience=9, restore_best_weights=True, verbose=0),
         # The batch normalization is frozen for two epochs.
         GradualUnfreezing(GROUPS, every=2),
         Curriculum(batches, "loss", share=0.8, every=2),
-        StochasticWeightAveraging(1, X),
+        StochasticWeightAveraging(1, X, by="update", start_from_update=3),
         TrainingDoctor(data=(X[:8], Y[:8]), verbose=0),
         Count(),
     ]
-    resume = Resume(directory, batches, remembering, save_freq)
+
+
+def fitted(directory, save_freq, callbacks=()):
+    """History and states of a fit that knows of another by its file alone."""
+    model, reset = network()
+    reset()
+    batches = Batches(X, Y, 7, seed=3, augment=[RandomAffine(1.0, 10.0)])
+    callbacks = [*remembering(batches), *callbacks]
+    kept = [callback for callback in callbacks if hasattr(callback, "get_state")]
+    resume = Resume(directory, batches, kept, save_freq)
     history = model.fit(
         batches,
         shuffle=False,
         epochs=3,
         validation_data=(X, Y),
-        callbacks=[*remembering, *callbacks, resume],
+        callbacks=[*callbacks, resume],
         verbose=0,
     )
     variables = model.variables + model.optimizer.variables
     states = [[array(variable) for variable in variables]]
-    for callback in remembering:
+    for callback in kept:
         state = callback.get_state()
         state.pop("seconds", None)  # Of the clock on the wall.
         states.append(state)

@@ -30,6 +30,7 @@ def kernel(model):
 
 class TestTensorBoardLogger(CallbackContract):
     component = TensorBoardLogger
+    alternatives = {"directory": ["logs"]}
     refused = [
         (
             {"log_batches": -1},
@@ -95,7 +96,7 @@ class TestTensorBoardLogger(CallbackContract):
         }
 
     def test_logs_the_metrics_of_both_runs(self):
-        # As a metric that has a value for each class.
+        # A metric that has a value for each class.
         vector = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: logs.update(recalls=np.ones(3))
         )
@@ -115,11 +116,26 @@ class TestTensorBoardLogger(CallbackContract):
         assert rates == pytest.approx([0.01] * 3)
         assert set(runs["validation"]) - {""} == {"epoch_loss"}
         assert set(runs["train"]) - {""} == {
+            *(f"epoch_recalls/{n}" for n in range(3)),
             "epoch_loss",
             "epoch_learning_rate",
             "model",
         }
         assert plugin(runs["train"], "epoch_loss") == "scalars"
+
+    def test_leaves_out_with_one_warning_what_is_no_number(self):
+        odd = {"text": "good", "matrix": np.ones((40, 40)), "none": None, "one": [0.5]}
+        report = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: logs.update(odd)
+        )
+        with pytest.warns(UserWarning) as caught:
+            self.fit(report, self.log())
+        (warning,) = (w for w in caught if w.category is UserWarning)
+        assert str(warning.message) == (
+            "TensorBoardLogger leaves out 'text', 'matrix', 'none': it logs numbers, "
+            "and arrays of at most 1000."
+        )
+        assert scalars(self.written()["train"]["epoch_one"])[1] == [0.5, 0.5]
 
     def test_logs_every_third_batch_and_the_rate_of_a_schedule(self):
         losses, schedule = [], OneCycle(0.1, total_steps=3 * STEPS)

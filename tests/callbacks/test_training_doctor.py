@@ -1,6 +1,7 @@
 import functools
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -28,6 +29,7 @@ POINTS = RANDOM.normal(size=(256, 6)).astype("float32")
 NOISE = RANDOM.normal(size=(256, 1)).astype("float32")
 LINE = POINTS[:, :1] - 2 * POINTS[:, 1:2] + 0.3 * NOISE
 RARE = (NOISE[:, 0] > 1.5).astype("int32")
+LABELS = kdl.losses.SparseCategoricalCrossentropy
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 
 
@@ -255,6 +257,23 @@ PLANTED = {
         "nan_in_data",
         lambda: planted(dense(32), x=np.where(X == 0, np.nan, X), epochs=1, data=64),
     ),
+    "labels beyond the classes": (
+        "labels_out_of_range",
+        lambda: planted(
+            dense(32), y=Y + 1, epochs=2, data=64, loss=LABELS(from_logits=True)
+        ),
+    ),
+    "labels beyond the classes, unseen": (
+        "nan_loss",
+        lambda: planted(
+            dense(32),
+            y=np.where(np.arange(len(Y)) == 50, 10, Y),
+            epochs=2,
+            watch=False,
+            shuffle=False,
+            loss=LABELS(from_logits=True),
+        ),
+    ),
     "inputs not scaled": (
         "activation_scale",
         lambda: planted(dense(32), x=1e6 * X, epochs=2, data=64),
@@ -430,22 +449,29 @@ class Draw(layers.Layer):
 
 class TestTrainingDoctor(CallbackContract):
     component = TrainingDoctor
+    alternatives = {"directory": ["doctor"], "verbose": [True]}
+    writes = True
     refused = [
         (
             {"data": np.ones((2, 4))},
-            "`data` must be a tuple (x, y) of some training examples, or None. "
-            "Received: data of type ndarray",
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type ndarray",
         ),
         (
             {"data": (1, 2, 3)},
-            "`data` must be a tuple (x, y) of some training examples, or None. "
-            "Received: data of type tuple and length 3",
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type tuple",
         ),
         (
             {"batches": 1},
             "`batches` must be one of True, False. Received: batches=1",
         ),
-        ({"verbose": 2}, "`verbose` must be one of 0, 1. Received: verbose=2"),
+        (
+            {"verbose": 2},
+            "`verbose` must be one of 0, 1, False, True. Received: verbose=2",
+        ),
     ]
 
     @pytest.fixture(autouse=True)
@@ -579,6 +605,51 @@ class TestTrainingDoctor(CallbackContract):
             assert sample.constant is None
         else:
             np.testing.assert_allclose(sample.constant, desired, rtol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("loss", "y", "units", "outside"),
+        [
+            (LABELS(), [0, 1, 2, 3], 3, "1 of 4 .*, such as 3, are not integers from"),
+            (
+                keras.losses.SparseCategoricalCrossentropy(),
+                [-1, 2, -1, 0],
+                3,
+                "2 of 4 ",
+            ),
+            ("sparse_categorical_crossentropy", [[0], [1], [0.5], [2]], 3, "as 0.5, "),
+            (kdl.losses.WeightedLoss(LABELS(), 0.5), [9, 9, 9, 9], 3, "0 to 2$"),
+            ("binary_crossentropy", [-1, 1, -1, 1], 1, "as -1, are not from 0 to 1"),
+            ("binary_focal_crossentropy", [[1], [2], [1], [2]], 1, "as 2, are not"),
+            ("categorical_crossentropy", 4 * [[0, 2, 0]], 3, "4 of 12 .* from 0 to 1"),
+            (LABELS(), [0, 1, 2, 0], 3, None),
+            (
+                keras.losses.SparseCategoricalCrossentropy(ignore_class=-1),
+                [0, -1, 2, 1],
+                3,
+                None,
+            ),
+            ("binary_crossentropy", [0, 0.5, 1, 1], 1, None),
+            ("hinge", [-1, 1, -1, 1], 1, None),
+            ("poisson", [9, 9, 9, 9], 1, None),
+            (lambda y_true, y_pred: y_pred, [9, 9, 9, 9], 1, None),
+        ],
+    )
+    def test_knows_which_targets_a_loss_takes(self, loss, y, units, outside):
+        model = keras.Sequential([keras.Input((2,)), layers.Dense(units)])
+        model.compile("sgd", loss)
+        sample = Sample(model, (np.ones((4, 2)), np.array(y)))
+        if outside is None:
+            assert sample.outside is None
+        else:
+            assert re.search(outside, sample.outside)
+
+    def test_names_the_labels_and_not_the_rate(self):
+        for case in ("labels beyond the classes", "labels beyond the classes, unseen"):
+            doctor, _ = examined(case)
+            (finding,) = doctor.findings
+            assert "from 0 to 9" in finding.seen
+            advice = finding.advice
+            assert "rate" not in advice or "labels" in advice.partition("rate")[0]
 
     def test_goes_without_anything(self):
         inputs = keras.Input((6,))

@@ -5,6 +5,7 @@ import json
 import pickle
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ import wandb
 from contracts import CallbackContract, same
 from wandb_reader import isolate, read_runs
 
-from kdl.callbacks import Resume, WandbLogger
+from kdl.callbacks import Resume, WandbLogger, wandb_logger
 from kdl.callbacks.logged import histograms
 from kdl.callbacks.wandb_tables import tables
 from kdl.optimizers import ControlledOptimizer
@@ -27,6 +28,8 @@ TARGETS = INPUTS.sum(axis=1, keepdims=True)
 
 class TestWandbLogger(CallbackContract):
     component = WandbLogger
+    alternatives = {"directory": ["runs"]}
+    monitored = {"monitor_mode": "min"}
     refused = [
         (
             {"mode": "dryrun"},
@@ -58,8 +61,9 @@ class TestWandbLogger(CallbackContract):
         ),
         (
             {"data": [1]},
-            "`data` must be a tuple (x, y) of examples to predict, or None. Received: "
-            "data of type list",
+            "`data` must be a tuple (x, y) of arrays of as many examples, or batches "
+            "that can be read more than once, such as a keras.utils.PyDataset, a "
+            "tf.data.Dataset or a DataLoader. Received: data of type list",
         ),
         (
             {"data": None},
@@ -145,6 +149,16 @@ class TestWandbLogger(CallbackContract):
             "steps": STEPS,
             "parameters": 4,
         }
+
+    def test_logs_each_number_of_a_metric_that_is_an_array(self):
+        score = keras.ops.convert_to_tensor([0.25, 0.5])
+        report = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: logs.update(score=score, one=score[:1])
+        )
+        self.fit(report, self.log())
+        (run,) = self.runs()
+        for name, value in (("score/0", 0.25), ("score/1", 0.5), ("one", 0.25)):
+            assert column(run, f"epoch/{name}") == [value, value]
 
     def test_two_fits_are_two_runs(self):
         logger = self.log()
@@ -405,6 +419,7 @@ class TestWandbLogger(CallbackContract):
             (tmp_path / name).mkdir()
             monkeypatch.chdir(tmp_path / name)
             self.fit(self.log(directory="."), epochs=1)
+        wandb.teardown()  # Else the last records may not be on disk yet.
         for name in ("one", "two"):
             assert len(read_runs(tmp_path / name)) == 1
 
@@ -481,6 +496,30 @@ class TestWandbLogger(CallbackContract):
         with warns_once("begin a run", reason):
             history = self.fit(self.log(mode="online"))
         assert len(history.epoch) == 2
+
+    def test_waits_once_for_what_it_cannot_reach(self, monkeypatch):
+        asked = []
+
+        def init(**options):
+            if options["mode"] != "offline":
+                asked.append(options["settings"].init_timeout)
+                raise wandb.errors.CommError("No\nnetwork.")
+            return original(**options)
+
+        original, logger = wandb.init, self.log(mode="online")
+        monkeypatch.setattr(wandb, "init", init)
+        monkeypatch.setattr(wandb, "login", lambda **options: True)
+        monkeypatch.setattr(wandb_logger, "_UNREACHABLE", threading.Event())
+        with pytest.warns(UserWarning) as caught:
+            histories = [self.fit(logger), self.fit(logger)]
+        (warning,) = (w for w in caught if w.category is UserWarning)
+        assert str(warning.message) == (
+            "W&B was not reached within 15 seconds. The runs of this process are kept "
+            "on disk, and `wandb sync` uploads them. CommError: No network."
+        )
+        assert asked == [15]
+        for run, history in zip(self.runs(), histories, strict=True):
+            assert column(run, "epoch/loss") == history.history["loss"]
 
     def test_logs_again_after_a_failure(self, monkeypatch):
         logger = self.log()
