@@ -6,6 +6,7 @@ import numpy as np
 from kdl.callbacks.copies import copy_but
 from kdl.callbacks.example_losses import ExampleLosses
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.seeds import CURRICULUM, generator
 
 
 class Curriculum(keras.callbacks.Callback):
@@ -153,7 +154,7 @@ class Curriculum(keras.callbacks.Callback):
         # Of equal scores, those that come first are the easier.
         chosen = np.argsort(self._scores, kind="stable")
         chosen = chosen[: max(1, round(share * examples))]
-        rng = np.random.default_rng((self.batches.seed, epoch))
+        rng = generator(self.batches.seed, CURRICULUM, epoch)
         rounds = -(-examples // len(chosen))
         rows = np.concatenate([rng.permutation(chosen) for _ in range(rounds)])[
             :examples

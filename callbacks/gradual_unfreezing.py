@@ -7,6 +7,7 @@ import keras
 from kdl.callbacks.adjust import AdjustableNumber
 from kdl.callbacks.arguments import check_string
 from kdl.checks import check_boolean, check_integer, check_number
+from kdl.optimizers.arguments import matches
 from kdl.schedules import Adjustable
 
 
@@ -133,7 +134,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
         # Without the name of a Sequential model once that was loaded.
         paths += [f"{model}/{path}" for path in paths]
         for group, statistics in zip(self.groups, self._statistics, strict=True):
-            if any(re.fullmatch(group, path) for path in paths):
+            if any(matches(group, path) for path in paths):
                 statistics += [layer.moving_mean, layer.moving_variance]
                 return
 

@@ -4,6 +4,7 @@ from kdl.metrics.bits_per_token import BitsPerToken
 from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
+from kdl.metrics.fbeta_score import FBetaScore
 from kdl.metrics.token_error_rate import TokenErrorRate
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "ConfusionMatrix",
     "ExactMatch",
     "F1Score",
+    "FBetaScore",
     "TokenErrorRate",
 ]

@@ -1,14 +1,12 @@
 """F1 score of integer labels."""
 
 import keras
-from keras import ops
 
-from kdl.checks import check_choice, check_integer, check_number
-from kdl.metrics.labels import count, read
+from kdl.metrics.fbeta_score import FBetaScore
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class F1Score(keras.metrics.Metric):
+class F1Score(FBetaScore):
     """F1 score of integer labels: the harmonic mean of precision and recall.
 
     Of a class that is true in `t` examples and predicted in `p`, rightly in `h`, it is
@@ -27,6 +25,7 @@ class F1Score(keras.metrics.Metric):
     the logs.
 
     Labels that are no class are left out; `kdl.metrics.ConfusionMatrix` counts them.
+    With recall and precision weighted differently, it is `kdl.metrics.FBetaScore`.
 
     Args:
         num_classes: Integer in `[2, inf)`. Number of classes.
@@ -67,45 +66,10 @@ class F1Score(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes, average="macro", threshold=0.5, **kwargs):
-        super().__init__(**{"name": "f1_score", **kwargs})
-        self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
-        averages = ("macro", "micro", "weighted", None)
-        self.average = check_choice("average", average, averages)
-        self.threshold = check_number("threshold", threshold, "(-inf, inf)")
-        # Of hits, of true labels and of predicted ones, by class.
-        shape = (3, self.num_classes)
-        self.counts = self.add_variable(shape, "zeros", self.dtype, name="counts")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        n = self.num_classes
-        true, predicted, weights = read(
-            y_true, y_pred, sample_weight, n, self.threshold, self.dtype
-        )
-        # All at once. What is no class, or no hit, comes last of each.
-        hits = ops.where(true == predicted, true, n)
-        labels = ops.concatenate([hits, true + n + 1, predicted + 2 * (n + 1)])
-        counts = count(labels, ops.tile(weights, 3), 3 * (n + 1), self.dtype)
-        self.counts.assign_add(ops.reshape(counts, (3, n + 1))[:, :-1])
-
-    def result(self):
-        hits, true, predicted = ops.unstack(self.counts.value, 3)
-        if self.average == "micro":
-            return _f1(ops.sum(hits), ops.sum(true), ops.sum(predicted))
-        scores = _f1(hits, true, predicted)
-        if self.average == "macro":
-            return ops.mean(scores)
-        if self.average == "weighted":
-            return ops.divide_no_nan(ops.sum(scores * true), ops.sum(true))
-        return {f"{self.name}_{k}": scores[k] for k in range(self.num_classes)}
+        kwargs = {"name": "f1_score", **kwargs}
+        super().__init__(num_classes, 1.0, average, threshold, **kwargs)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "average": self.average,
-            "threshold": self.threshold,
-        }
-
-
-def _f1(hits, true, predicted):
-    return ops.divide_no_nan(2 * hits, true + predicted)
+        config = super().get_config()
+        del config["beta"]
+        return config

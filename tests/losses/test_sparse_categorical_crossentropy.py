@@ -107,9 +107,11 @@ class TestSparseCategoricalCrossentropy(LossContract):
                         keras.losses.SparseCategoricalCrossentropy,
                     )
                 )
-                # With a mask, Keras takes weights of examples as a column only.
-                column = None if weights is None else weights.reshape(3, -1)
-                desired = theirs(labels, masked, column)
+                # With a mask, Keras takes weights of labels only.
+                spread = weights
+                if weights is not None:
+                    spread = np.broadcast_to(weights.reshape(3, -1), (3, 5))
+                desired = theirs(labels, masked, spread)
                 assert_close(ours(labels, masked, weights), desired)
 
     def test_is_zero_where_all_is_ignored(self):
