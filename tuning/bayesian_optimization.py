@@ -12,6 +12,7 @@ from kdl.tuning.durable import DurableOracle
 from kdl.tuning.durable_tuner import DurableTuner
 from kdl.tuning.journal import standard_error
 from kdl.tuning.proposals import proposals
+from kdl.tuning.seeds import POINTS, SOBOL, generator
 from kdl.tuning.surrogate import FUNCTIONS, Surrogate
 from kdl.tuning.wandb_trials import WandbTrials
 
@@ -90,7 +91,7 @@ class BayesianOptimizationOracle(DurableOracle):
         if not encoding.size:
             yield encoding.decode(np.empty(0))
             return
-        rng = np.random.default_rng((self.seed, number))
+        rng = generator(self.seed, POINTS, number)
         cube, scores, variances, pending = self._history(encoding)
         first = self.num_initial_points or min(max(3, encoding.size + 1), 6)
         finite = encoding.combinations(_MOST)
@@ -154,7 +155,7 @@ class BayesianOptimizationOracle(DurableOracle):
 
 def _sobol(size, seed, number):
     """Point `number` of a scrambled Sobol sequence."""
-    sequence = qmc.Sobol(size, scramble=True, rng=seed)
+    sequence = qmc.Sobol(size, scramble=True, rng=generator(seed, SOBOL))
     # A power of two, of which the sequence makes sense, and SciPy does not warn.
     return sequence.random_base2(math.ceil(math.log2(number + 2)))[number]
 

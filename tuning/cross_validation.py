@@ -5,6 +5,7 @@ import numpy as np
 from sklearn import model_selection
 
 from kdl.checks import check_boolean, check_integer
+from kdl.tuning.seeds import FOLDS, integer
 
 
 class CrossValidation:
@@ -80,7 +81,8 @@ class CrossValidation:
         }[stratified, groups is not None]
         splits = []
         for repeat in range(self.repeats):
-            splitter = kind(self.folds, shuffle=True, random_state=self.seed + repeat)
+            state = integer(self.seed, FOLDS, repeat)
+            splitter = kind(self.folds, shuffle=True, random_state=state)
             splits += splitter.split(np.zeros(len(labels)), labels, groups)
         return splits
 

@@ -17,10 +17,15 @@ from kdl.files import write_json
 from kdl.tuning.encoding import Encoding, is_active
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import read_message
+from kdl.tuning.seeds import ORACLE, integer
 
 # Among the metrics of `update_trial`, the one call of KerasTuner's protocol by which a
 # worker can report: the execution that they are of, and whether it has ended.
 EXECUTION, ENDED = "kdl/execution", "kdl/ended"
+# States of a trial that is not run again.
+_ENDED = (trials.TrialStatus.COMPLETED, trials.TrialStatus.FAILED)
+# Least distance between two trials that run side by side, in diagonals of the space.
+_APART = 0.01
 
 
 class DurableOracle(keras_tuner.Oracle):
@@ -55,7 +60,13 @@ class DurableOracle(keras_tuner.Oracle):
             row that end the search with a `RuntimeError`. Defaults to `None`, no
             number.
         **kwargs: Other arguments of `keras_tuner.Oracle`.
+
+    Attributes:
+        keeps_apart: Boolean. Whether suggestions close to a trial that still runs are
+            passed over while there are others.
     """
+
+    keeps_apart = True
 
     def __init__(
         self,
@@ -73,7 +84,9 @@ class DurableOracle(keras_tuner.Oracle):
             check_integer("max_trials", max_trials, "[1, inf)")
         if seed is not None:
             check_integer("seed", seed, "[0, inf)")
-            seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        # Without one, from the system: `random`, which KerasTuner asks, is seeded anew
+        # by each trial.
+        seed = integer(seed, ORACLE)
         if max_total_epochs is not None:
             check_integer("max_total_epochs", max_total_epochs, "[1, inf)")
         if max_seconds is not None:
@@ -158,9 +171,9 @@ class DurableOracle(keras_tuner.Oracle):
     def populate_space(self, trial_id):
         if not self.is_spent:
             encoding = Encoding(self.hyperparameters.space)
-            for values in self._candidates(encoding, int(trial_id)):
-                if not self._duplicate(values):
-                    return {"status": trials.TrialStatus.RUNNING, "values": values}
+            values = self._choose(encoding, int(trial_id))
+            if values is not None:
+                return {"status": trials.TrialStatus.RUNNING, "values": values}
         return {"status": trials.TrialStatus.STOPPED, "values": None}
 
     def create_trial(self, tuner_id):
@@ -267,7 +280,7 @@ class DurableOracle(keras_tuner.Oracle):
             self._record_values(trial)
             if trial_id not in self.start_order:
                 self.start_order.append(trial_id)
-            ended = trial.status in ("COMPLETED", "FAILED")
+            ended = trial.status in _ENDED
             if ended and trial_id not in self.end_order:
                 self.end_order.append(trial_id)
             if not ended:
@@ -292,14 +305,47 @@ class DurableOracle(keras_tuner.Oracle):
         self._tried_so_far.add(known)
         self._id_to_hash[trial.trial_id] = known
 
-    def _candidates(self, encoding, number):
+    def _choose(self, encoding, number):
+        """Values that were not tried, or `None` if there are no others."""
+        for values in self._wishes():
+            if not self._duplicate(values):
+                return values
+        is_near = self._nearness(encoding)
+        near = None
+        for values in self.suggestions(encoding, number):
+            if self._duplicate(values):
+                continue
+            if not is_near(values):
+                return values
+            near = near or values
+        return near
+
+    def _wishes(self):
+        """Values that are not the search's own."""
         space = self.hyperparameters.space
         yield from (_completed(space, values) for values in self._enqueued)
         # Where nobody states one, KerasTuner takes the least value, or the first.
         stated = any(part.default != _implied_default(part) for part in space)
         if self.defaults_first and stated:
             yield _completed(space, {})
-        yield from self.suggestions(encoding, number)
+
+    def _nearness(self, encoding):
+        """Function that says whether values are close to those of a trial that runs."""
+        running = [
+            trial.hyperparameters.values
+            for trial in self.trials.values()
+            if trial.status not in _ENDED
+        ]
+        if not (self.keeps_apart and running and encoding.size):
+            return lambda values: False
+        places = encoding.features_of(running)
+        least = _APART * math.sqrt(encoding.size)
+
+        def is_near(values):
+            away = places - encoding.features_of([values])
+            return np.linalg.norm(away, axis=1).min() < least
+
+        return is_near
 
     def _is_pruned(self, trial_id, execution):
         # Of several executions, the first one decides.

@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras_tuner.engine import trial as trials
 
 from kdl.callbacks import Resume, TensorBoardLogger
@@ -20,6 +19,7 @@ from kdl.tuning.durable import ENDED, EXECUTION
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import write_message
 from kdl.tuning.results import final
+from kdl.tuning.seeds import FIT, integer
 
 
 class DurableTuner:
@@ -168,8 +168,7 @@ class DurableTuner:
         return self.oracle.update_trial(trial.trial_id, known, step=epoch)
 
     def _seed_of(self, trial):
-        place = (self._seed, int(trial.trial_id), self._execution)
-        return int(np.random.SeedSequence(place).generate_state(1)[0])
+        return integer(self._seed, FIT, int(trial.trial_id), self._execution)
 
     def _resume(self, trial, callbacks):
         if len(self._entry.curves) <= self._execution:

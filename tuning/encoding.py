@@ -100,6 +100,11 @@ class Encoding:
                 met[name, values] = met.get((name, values), False) | hit
         return features, active
 
+    def features_of(self, values):
+        """Returns the features `(m, D)` of a list of dicts of values."""
+        features, _ = self.features(np.array([self.encode(some) for some in values]))
+        return features
+
     def encode(self, values):
         """Returns the point of a dict of values; in the middle what is not there."""
         point = np.full(self.size, 0.5)
