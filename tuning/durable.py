@@ -1,6 +1,8 @@
 """An oracle of KerasTuner that survives being killed."""
 
+import contextlib
 import copy
+import itertools
 import math
 import sys
 import threading
@@ -13,17 +15,17 @@ from keras_tuner.engine import hyperparameters as kinds
 from keras_tuner.engine import trial as trials
 
 from kdl.checks import check_boolean, check_integer, check_number
-from kdl.files import write_json
+from kdl.files import WriteError, hold, write_json
+from kdl.tuning import store
 from kdl.tuning.encoding import Encoding, is_active
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import read_message
 from kdl.tuning.seeds import ORACLE, integer
+from kdl.tuning.warn import warn
 
 # Among the metrics of `update_trial`, the one call of KerasTuner's protocol by which a
 # worker can report: the execution that they are of, and whether it has ended.
 EXECUTION, ENDED = "kdl/execution", "kdl/ended"
-# States of a trial that is not run again.
-_ENDED = (trials.TrialStatus.COMPLETED, trials.TrialStatus.FAILED)
 # Least distance between two trials that run side by side, in diagonals of the space.
 _APART = 0.01
 
@@ -36,7 +38,8 @@ class DurableOracle(keras_tuner.Oracle):
     whole search unreadable; a finished trial that is run again; or a trial that
     stays `RUNNING` for ever. Here files are written atomically, and on reload the
     trials' own files decide: what has ended stays ended, what has not goes on. Epochs
-    are kept in a journal.
+    are kept in a journal. What is lost or damaged is taken from the other files as far
+    as they know it, with a warning.
 
     What to try is a function of the seed and of the trials before, so that a search
     that was interrupted goes on as if it had not been. A subclass says it, in
@@ -106,6 +109,9 @@ class DurableOracle(keras_tuner.Oracle):
         self._seconds, self._since = 0.0, None
         self._journal = None
         self._failures = None
+        # The lock on the folder; which folder it was when it was taken; and which file
+        # of this oracle is there.
+        self._hold = self._folder = self._stamp = None
         # KerasTuner's own stays locked for ever once a method raises.
         self._lock = threading.RLock()
 
@@ -124,8 +130,9 @@ class DurableOracle(keras_tuner.Oracle):
     @property
     def journal(self):
         """`Journal` of the search."""
+        folder = Path(self._project_dir)
         if self._journal is None:
-            self._journal = Journal(Path(self._project_dir) / FILE)
+            self._journal = Journal(folder / FILE)
         return self._journal
 
     @property
@@ -164,9 +171,33 @@ class DurableOracle(keras_tuner.Oracle):
                         f"The space has no hyperparameter {name!r}. It has: "
                         f"{', '.join(sorted(names))}."
                     )
-        # A script that runs again says it again.
-        self._enqueued += [some for some in values if some not in self._enqueued]
-        self.save()
+        with self.held():
+            # A script that runs again says it again.
+            self._enqueued += [some for some in values if some not in self._enqueued]
+            self.save()
+
+    @contextlib.contextmanager
+    def held(self):
+        """Keeps other processes from the search while the block runs.
+
+        What another process has done in the folder since is read first.
+
+        Raises:
+            ValueError: If another process is searching there.
+            WriteError: If the folder cannot be written to; later, if it is gone.
+        """
+        if self._hold is not None:
+            yield
+            return
+        folder = Path(self._project_dir)
+        with hold(folder, "searching") as self._hold:
+            try:
+                self._folder = _identity(folder)
+                if not self.is_known:
+                    self.reload()
+                yield
+            finally:
+                self._hold = self._folder = None
 
     def populate_space(self, trial_id):
         if not self.is_spent:
@@ -185,7 +216,8 @@ class DurableOracle(keras_tuner.Oracle):
             if trial.status == trials.TrialStatus.RUNNING and trial is not ongoing:
                 again = trial.trial_id in self._interrupted
                 self._interrupted.discard(trial.trial_id)
-                self.journal.append("begin", trial.trial_id, again=again)
+                values = trial.hyperparameters.values
+                self.journal.append("begin", trial.trial_id, again=again, values=values)
             return trial
 
     def update_trial(self, trial_id, metrics, step=0):
@@ -218,10 +250,18 @@ class DurableOracle(keras_tuner.Oracle):
 
     def end_trial(self, trial):
         with self._lock:
-            if trial.message is None:
+            if trial.message is None and trial.status != trials.TrialStatus.COMPLETED:
                 trial.message = read_message(self._get_trial_dir(trial.trial_id))
             super().end_trial(trial)
-            self.journal.append("end", trial.trial_id)
+            ended = self.trials[trial.trial_id]
+            self.journal.append(
+                "end",
+                trial.trial_id,
+                status=ended.status,
+                score=ended.score,
+                best_step=ended.best_step,
+                values=ended.hyperparameters.values,
+            )
             error, self._failures = self._failures, None
             if error is not None:
                 raise error
@@ -250,41 +290,97 @@ class DurableOracle(keras_tuner.Oracle):
             trial.score = math.nan  # Which KerasTuner takes for a failure.
 
     def save(self):
-        write_json(self._get_oracle_fname(), self.get_state())
+        path = Path(self._get_oracle_fname())
+        write_json(path, self.get_state())
+        self._stamp = _identity(path)
+
+    def identity(self):
+        """Returns what another oracle must have to go on with the search, as a dict."""
+        return {"objective": self._objective(), "seed": self.seed}
 
     def get_state(self):
         return {
             **super().get_state(),
-            "objective": self._objective(),
+            **self.identity(),
             "enqueued": self._enqueued,
             "seconds": self.seconds,
         }
 
     def set_state(self, state):
-        before = state.get("objective", self._objective())
+        before = state["objective"]
         if before != self._objective():
             raise ValueError(
                 f"The search in {self._project_dir} has the objective {before}, not "
                 f"{self._objective()}. Choose another directory."
             )
-        super().set_state(state)
-        self._enqueued = state.get("enqueued", [])
-        self._seconds = state.get("seconds", 0.0)
+        # What the trials say themselves.
+        own = {"ongoing_trials": {}, "retry_queue": []}
+        super().set_state(state | own | {"tried_so_far": [], "id_to_hash": {}})
+        self._enqueued, self._seconds = state["enqueued"], state["seconds"]
 
     def reload(self):
-        super().reload()
-        # By number, not in the order in which the file system lists them.
-        self.trials = dict(sorted(self.trials.items(), key=lambda item: int(item[0])))
-        self._retry_queue = []
+        path = Path(self._get_oracle_fname())
+        folder, self._stamp = path.parent, _identity(path)
+        self._journal = None
+        try:
+            state = store.read_oracle(folder)
+        except store.DamagedFileError as error:
+            warn(f"{error}; what the other files know takes its place.")
+            state = self._rebuilt(folder)
+        space = state["hyperparameters"]["space"]
+        known = map(int, {*state["start_order"], *state["end_order"]})
+        states = store.read_trials(folder, self.journal, space, known)
+        found = map(trials.Trial.from_state, states.values())
+        self.trials = {trial.trial_id: trial for trial in found}
+        self.set_state(state)
+        for order in (self.start_order, self.end_order):
+            order[:] = [one for one in dict.fromkeys(order) if one in self.trials]
         for trial_id, trial in self.trials.items():
+            self.update_space(trial.hyperparameters)
             self._record_values(trial)
             if trial_id not in self.start_order:
                 self.start_order.append(trial_id)
-            ended = trial.status in _ENDED
-            if ended and trial_id not in self.end_order:
-                self.end_order.append(trial_id)
+            ended = trial.status in store.ENDED
             if not ended:
                 self._requeue(trial)
+            if ended and trial_id not in self.end_order:
+                self.end_order.append(trial_id)
+            if not ended and trial_id in self.end_order:
+                self.end_order.remove(trial_id)
+
+    @property
+    def is_known(self):
+        """Boolean. Whether the folder is as this oracle has left or read it."""
+        return self._stamp == _identity(Path(self._get_oracle_fname()))
+
+    def forget(self):
+        """Has the folder read again when it is held next."""
+        self._stamp = ()
+
+    def _rebuilt(self, folder):
+        """Its state, without its own file."""
+        # The objective is that of the tuner's file, if there is one.
+        known = store.read_spare(folder)
+        entries = self.journal.entries
+        return self.get_state() | {
+            "objective": known.get("objective", self._objective()),
+            "seed": known.get("seed", self.seed),
+            "start_order": [entries[number].name for number in sorted(entries)],
+            "end_order": [entries[number].name for number in self.journal.ended],
+            "seconds": sum(entry.seconds for entry in entries.values()),
+        }
+
+    @property
+    def _project_dir(self):
+        # KerasTuner makes it anew whenever it is not there.
+        folder = Path(str(self._directory)) / self._project_name
+        if self._folder is not None and self._folder != _identity(folder):
+            raise WriteError(
+                f"The folder {folder} of the search is gone: it was deleted or "
+                "replaced while the search ran."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
 
     def _requeue(self, trial):
         if trial.status == trials.TrialStatus.RUNNING:
@@ -334,7 +430,7 @@ class DurableOracle(keras_tuner.Oracle):
         running = [
             trial.hyperparameters.values
             for trial in self.trials.values()
-            if trial.status not in _ENDED
+            if trial.status not in store.ENDED
         ]
         if not (self.keeps_apart and running and encoding.size):
             return lambda values: False
@@ -367,11 +463,18 @@ class DurableOracle(keras_tuner.Oracle):
         return again
 
     def _check_consecutive_failures(self):
-        try:
-            super()._check_consecutive_failures()
-        except RuntimeError as error:
+        # Those since the last success alone: what has made others fail may be mended.
+        failed = itertools.takewhile(
+            lambda trial_id: self.trials[trial_id].status == trials.TrialStatus.FAILED,
+            reversed(self.end_order),
+        )
+        if len(list(failed)) >= self.max_consecutive_failed_trials:
+            message = self.trials[self.end_order[-1]].message or ""
             # Raised when all is saved and no lock is held.
-            self._failures = error
+            self._failures = RuntimeError(
+                "Number of consecutive failures exceeded the limit of "
+                f"{self.max_consecutive_failed_trials}.\n{message}"
+            )
 
     def _save_trial(self, trial):
         folder = Path(self._get_trial_dir(trial.trial_id))
@@ -385,6 +488,16 @@ class DurableOracle(keras_tuner.Oracle):
             self.objective.direction,
             *([parts] if parts else []),
         ]
+
+
+def _identity(path):
+    """What tells a file or folder from another that takes its place, or `None`."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    # The time of a folder changes with what is in it.
+    return stat.st_dev, stat.st_ino, None if path.is_dir() else stat.st_mtime_ns
 
 
 def oracle_arguments(kwargs):

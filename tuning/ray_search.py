@@ -69,17 +69,18 @@ def search_on_ray(
 
     if "verbose" in kwargs:
         tuner.oracle.verbose = kwargs["verbose"]
-    tuner.save()
-    begins_ray = not ray.is_initialized()
-    if begins_ray:
-        ray.init()
-    crew = _Crew(tuner, args, kwargs, worker_options or {}, on_trial_end)
-    try:
-        crew.search(workers)
-    finally:
-        crew.dismiss()
+    with tuner.exclusively():
+        tuner.save()
+        begins_ray = not ray.is_initialized()
         if begins_ray:
-            ray.shutdown()
+            ray.init()
+        crew = _Crew(tuner, args, kwargs, worker_options or {}, on_trial_end)
+        try:
+            crew.search(workers)
+        finally:
+            crew.dismiss()
+            if begins_ray:
+                ray.shutdown()
 
 
 class _Crew:
