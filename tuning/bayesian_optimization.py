@@ -77,9 +77,11 @@ class BayesianOptimizationOracle(DurableOracle):
     ):
         check_integer("max_trials", max_trials, "[1, inf)")
         if num_initial_points is not None:
-            check_integer("num_initial_points", num_initial_points, "[1, inf)")
+            num_initial_points = check_integer(
+                "num_initial_points", num_initial_points, "[1, inf)"
+            )
         if alpha is not None:
-            check_number("alpha", alpha, "(0, inf)")
+            alpha = check_number("alpha", alpha, "(0, inf)")
         self.num_initial_points, self.alpha = num_initial_points, alpha
         self.beta = check_number("beta", beta, "[0, inf)")
         self.acquisition = check_choice("acquisition", acquisition, FUNCTIONS)

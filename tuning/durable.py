@@ -17,7 +17,7 @@ from keras_tuner.engine import trial as trials
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.files import WriteError, hold, write_json
 from kdl.tuning import store
-from kdl.tuning.encoding import Encoding, is_active
+from kdl.tuning.encoding import Encoding, check_value, is_active
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import read_message
 from kdl.tuning.seeds import ORACLE, integer
@@ -62,7 +62,11 @@ class DurableOracle(keras_tuner.Oracle):
         max_consecutive_failed_trials: Optional integer in `[1, inf)`. Failures in a
             row that end the search with a `RuntimeError`. Defaults to `None`, no
             number.
-        **kwargs: Other arguments of `keras_tuner.Oracle`.
+        max_retries_per_trial: Integer in `[0, inf)`. How often a trial that failed is
+            run again.
+        hyperparameters: Optional `keras_tuner.HyperParameters`.
+        tune_new_entries: Boolean, as of `keras_tuner.Oracle`.
+        allow_new_entries: Boolean, likewise.
 
     Attributes:
         keeps_apart: Boolean. Whether suggestions close to a trial that still runs are
@@ -81,26 +85,53 @@ class DurableOracle(keras_tuner.Oracle):
         pruner=None,
         defaults_first=True,
         max_consecutive_failed_trials=None,
-        **kwargs,
+        max_retries_per_trial=0,
+        hyperparameters=None,
+        tune_new_entries=True,
+        allow_new_entries=True,
     ):
+        _check_objective(objective)
         if max_trials is not None:
-            check_integer("max_trials", max_trials, "[1, inf)")
+            max_trials = check_integer("max_trials", max_trials, "[1, inf)")
         if seed is not None:
-            check_integer("seed", seed, "[0, inf)")
+            seed = check_integer("seed", seed, "[0, inf)")
         # Without one, from the system: `random`, which KerasTuner asks, is seeded anew
         # by each trial.
         seed = integer(seed, ORACLE)
         if max_total_epochs is not None:
-            check_integer("max_total_epochs", max_total_epochs, "[1, inf)")
+            name = "max_total_epochs"
+            max_total_epochs = check_integer(name, max_total_epochs, "[1, inf)")
         if max_seconds is not None:
-            check_number("max_seconds", max_seconds, "(0, inf)")
+            max_seconds = check_number("max_seconds", max_seconds, "(0, inf)")
         check_boolean("defaults_first", defaults_first)
+        check_boolean("tune_new_entries", tune_new_entries)
+        check_boolean("allow_new_entries", allow_new_entries)
+        most = max_consecutive_failed_trials
+        if most is None:
+            most = sys.maxsize
+        if pruner is not None and not callable(getattr(pruner, "prunes", None)):
+            raise ValueError(
+                "`pruner` must be a kdl.tuning.MedianStopping, another object with a "
+                f"method `prunes`, or None. Received: pruner={pruner!r}"
+            )
+        if not isinstance(hyperparameters, keras_tuner.HyperParameters | None):
+            raise ValueError(
+                "`hyperparameters` must be a keras_tuner.HyperParameters or None. "
+                f"Received: hyperparameters={hyperparameters!r}"
+            )
         super().__init__(
             objective=objective,
             max_trials=max_trials,
             seed=seed,
-            max_consecutive_failed_trials=max_consecutive_failed_trials or sys.maxsize,
-            **kwargs,
+            max_consecutive_failed_trials=check_integer(
+                "max_consecutive_failed_trials", most, "[1, inf)"
+            ),
+            max_retries_per_trial=check_integer(
+                "max_retries_per_trial", max_retries_per_trial, "[0, inf)"
+            ),
+            hyperparameters=hyperparameters,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
         )
         self.max_total_epochs, self.max_seconds = max_total_epochs, max_seconds
         self.pruner, self.defaults_first = pruner, defaults_first
@@ -161,16 +192,17 @@ class DurableOracle(keras_tuner.Oracle):
                 its default. Those that were tried before are passed over.
 
         Raises:
-            ValueError: If the space has no hyperparameter of a name.
+            ValueError: If the space has no hyperparameter of a name, or if a
+                hyperparameter cannot have its value, or has no effect beside the
+                others.
         """
-        names = {parameter.name for parameter in self.hyperparameters.space}
-        for some in values:
-            for name in some:
-                if name not in names:
-                    raise ValueError(
-                        f"The space has no hyperparameter {name!r}. It has: "
-                        f"{', '.join(sorted(names))}."
-                    )
+        if not isinstance(values, list | tuple) or not all(
+            isinstance(some, dict) for some in values
+        ):
+            raise ValueError(
+                f"`values` must be a list of dicts. Received: values={values!r}"
+            )
+        values = [self._checked(some) for some in values]
         with self.held():
             # A script that runs again says it again.
             self._enqueued += [some for some in values if some not in self._enqueued]
@@ -416,10 +448,39 @@ class DurableOracle(keras_tuner.Oracle):
             near = near or values
         return near
 
+    def _checked(self, values):
+        """Returns values as KerasTuner has them, if the space can have them."""
+        space = self.hyperparameters.space
+        names = {parameter.name for parameter in space}
+        for name in values:
+            if name not in names:
+                raise ValueError(
+                    f"The space has no hyperparameter {name!r}. It has: "
+                    f"{', '.join(sorted(names))}."
+                )
+        checked, found = {}, {}
+        for parameter in space:
+            name = parameter.name
+            if not is_active(parameter, found):
+                continue
+            found[name] = parameter.default
+            if name in values:
+                found[name] = checked[name] = check_value(parameter, values[name])
+        for name in values:
+            if name not in checked:
+                raise ValueError(
+                    f"The hyperparameter {name!r} has no effect beside the other "
+                    "values. Leave it out, or give those on which it depends. "
+                    f"Received: {values}"
+                )
+        return checked
+
     def _wishes(self):
         """Values that are not the search's own."""
         space = self.hyperparameters.space
-        yield from (_completed(space, values) for values in self._enqueued)
+        for values in self._enqueued:
+            with contextlib.suppress(ValueError):  # Of a file that was damaged.
+                yield _completed(space, self._checked(values))
         # Where nobody states one, KerasTuner takes the least value, or the first.
         stated = any(part.default != _implied_default(part) for part in space)
         if self.defaults_first and stated:
@@ -498,6 +559,24 @@ def _identity(path):
         return None
     # The time of a folder changes with what is in it.
     return stat.st_dev, stat.st_ino, None if path.is_dir() else stat.st_mtime_ns
+
+
+def _check_objective(objective):
+    """Raises a `ValueError` unless it is one of KerasTuner's, a name, or a list."""
+    parts = objective if isinstance(objective, list) else [objective]
+    # Without one, a trial returns what is to be minimized.
+    if objective is not None and not (parts and all(map(_is_objective, parts))):
+        raise ValueError(
+            "`objective` must be the name of a metric, a keras_tuner.Objective of "
+            "direction 'min' or 'max', or a list of such. "
+            f"Received: objective={objective!r}"
+        )
+
+
+def _is_objective(part):
+    if isinstance(part, keras_tuner.Objective):
+        return part.direction in ("min", "max") and isinstance(part.name, str)
+    return isinstance(part, str) and part != ""
 
 
 def oracle_arguments(kwargs):

@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import numbers
+import os
 import re
 import shutil
 import traceback
@@ -17,7 +18,7 @@ from keras_tuner import errors
 from keras_tuner.engine import trial as trials
 
 from kdl.callbacks import Resume, TensorBoardLogger, checkpoint
-from kdl.checks import check_boolean
+from kdl.checks import check_boolean, check_integer
 from kdl.files import WriteError, atomic, hold, write_json
 from kdl.tuning import store
 from kdl.tuning.cross_validation import CrossValidation, pooled, rows
@@ -44,6 +45,16 @@ class DurableTuner:
 
     def __init__(self, oracle, *args, folds=None, resume_trials=True, **kwargs):
         self.resume_trials = check_boolean("resume_trials", resume_trials)
+        _check_arguments(**kwargs)
+        hypermodel = args[0] if args else kwargs.get("hypermodel")
+        if not callable(getattr(hypermodel, "build", hypermodel)) and (
+            hypermodel is not None or type(self).run_trial is DurableTuner.run_trial
+        ):
+            raise ValueError(
+                "`hypermodel` must be a keras_tuner.HyperModel or a function of "
+                "hyperparameters that returns a compiled model. "
+                f"Received: hypermodel={hypermodel!r}"
+            )
         if folds is not None:
             if kwargs.get("executions_per_trial", 1) != 1:
                 raise ValueError(
@@ -382,6 +393,32 @@ class _ResumedTrial(Resume):
     def on_epoch_end(self, epoch, logs=None):
         if self._fitting:
             super().on_epoch_end(epoch, logs)
+
+
+def _check_arguments(
+    directory=None,
+    project_name=None,
+    overwrite=False,
+    executions_per_trial=1,
+    max_model_size=None,
+    tuner_id=None,
+    **others,
+):
+    """Raises a `ValueError` if an argument of KerasTuner is not as described."""
+    for name, value, kinds in (
+        ("directory", directory, str | os.PathLike | None),
+        ("project_name", project_name, str | None),
+        ("tuner_id", tuner_id, str | None),
+    ):
+        if not isinstance(value, kinds):
+            path = " or a path" if name == "directory" else ""
+            raise ValueError(
+                f"`{name}` must be a string{path}, or None. Received: {name}={value!r}"
+            )
+    check_boolean("overwrite", overwrite)
+    check_integer("executions_per_trial", executions_per_trial, "[1, inf)")
+    if max_model_size is not None:
+        check_integer("max_model_size", max_model_size, "[1, inf)")
 
 
 def _check_free(directory, project_name):

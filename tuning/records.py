@@ -1,6 +1,7 @@
 """What a search has left in its folder."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from kdl.tuning import store
@@ -104,6 +105,10 @@ def read_search(directory):
     >>> tuner.search(x, y, validation_data=validation, verbose=0)
     >>> best, *_ = kdl.tuning.read_search(tuner.project_dir).ranked()
     """
+    if not isinstance(directory, str | os.PathLike):
+        raise ValueError(
+            f"`directory` must be a string or a path. Received: directory={directory!r}"
+        )
     directory = Path(directory)
     try:
         state = store.read_oracle(directory)
