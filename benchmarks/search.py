@@ -4,7 +4,7 @@ KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
     python benchmarks/search.py [--seeds 16] [--trials 50] [--workers 1] [--jobs 2] \\
     [--keep FILE] [--problems NAME ...] [--beside NAME ...]
 
-With several workers, as many trials run at once, and end in a random order.
+With several workers, as many trials run at once and end together: then others begin.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import itertools
 import json
 import math
 import multiprocessing
-import random
 import sys
 import tempfile
 from pathlib import Path
@@ -44,7 +43,7 @@ def seed_of(number):
 def search(optimizer, problem, seed, trials, workers):
     """Scores of the trials of one search, in the order in which they ended."""
     begins = begin_optuna if optimizer.startswith("optuna") else begin_oracle
-    order, scores, running = random.Random(seed), [], []
+    scores, running = [], []
     with tempfile.TemporaryDirectory() as folder:
         begin = begins(optimizer, problem, seed, trials, folder)
         while True:
@@ -55,9 +54,10 @@ def search(optimizer, problem, seed, trials, workers):
                 running.append(begun)
             if not running:
                 return scores
-            values, end = running.pop(order.randrange(len(running)))
-            scores.append(problem.score(values))
-            end(scores[-1])
+            while running:
+                values, end = running.pop(0)
+                scores.append(problem.score(values))
+                end(scores[-1])
 
 
 def begin_oracle(optimizer, problem, seed, trials, folder):

@@ -365,20 +365,20 @@ class DurableOracle(keras_tuner.Oracle):
         found = map(trials.Trial.from_state, states.values())
         self.trials = {trial.trial_id: trial for trial in found}
         self.set_state(state)
-        for order in (self.start_order, self.end_order):
-            order[:] = [one for one in dict.fromkeys(order) if one in self.trials]
+        self.start_order = list(self.trials)
+        ended = dict.fromkeys(self.end_order)
+        self.end_order = [
+            trial_id
+            for trial_id in ended
+            if trial_id in self.trials and self.trials[trial_id].status in store.ENDED
+        ]
         for trial_id, trial in self.trials.items():
             self.update_space(trial.hyperparameters)
             self._record_values(trial)
-            if trial_id not in self.start_order:
-                self.start_order.append(trial_id)
-            ended = trial.status in store.ENDED
-            if not ended:
+            if trial.status not in store.ENDED:
                 self._requeue(trial)
-            if ended and trial_id not in self.end_order:
+            elif trial_id not in ended:
                 self.end_order.append(trial_id)
-            if not ended and trial_id in self.end_order:
-                self.end_order.remove(trial_id)
 
     @property
     def is_known(self):

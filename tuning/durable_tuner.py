@@ -19,7 +19,7 @@ from keras_tuner.engine import trial as trials
 
 from kdl.callbacks import Resume, TensorBoardLogger, checkpoint
 from kdl.checks import check_boolean, check_integer
-from kdl.files import WriteError, atomic, hold, write_json
+from kdl.files import WriteError, atomic, hold, sweep, write_json
 from kdl.tuning import store
 from kdl.tuning.cross_validation import CrossValidation, pooled, rows
 from kdl.tuning.durable import ENDED, EXECUTION, DurableOracle
@@ -207,6 +207,7 @@ class DurableTuner:
             self._seed = store.read_spare(folder).get("seed", self._seed)
         self._execution, self._stopped = -1, None
         path = self._get_checkpoint_fname(trial.trial_id)
+        sweep(Path(path).parent, "*")
         scores = self._entry.scores(self.oracle.objective.name)
         self._checkpoint = _BestEpoch(self.oracle.objective, path, scores)
         return super().run_trial(trial, *args, **kwargs)

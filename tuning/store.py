@@ -1,5 +1,6 @@
 """The files of a search, read so that damage to one of them is not the end of it."""
 
+import copy
 import datetime
 import json
 import math
@@ -43,7 +44,8 @@ def read_state(path, check):
     try:
         # Not bytes, of which NULs would pass for another encoding.
         state = json.loads(text.decode())
-        check(state)
+        # KerasTuner puts objects into what it gets.
+        check(copy.deepcopy(state))
     except ForeignFileError:
         raise ForeignFileError(
             f"{path} is that of a search of another tuner than kdl's"
@@ -135,7 +137,7 @@ def _rebuilt(number, entry, folder, space):
     """State of a trial without its file, and what was done about it."""
     state = {
         "trial_id": entry.name or str(number),
-        "hyperparameters": {"space": space, "values": entry.values},
+        "hyperparameters": {"space": copy.deepcopy(space), "values": entry.values},
         "metrics": {"metrics": {}},
         "score": None,
         "best_step": None,
@@ -156,7 +158,7 @@ def _rebuilt(number, entry, folder, space):
 
 def _is_known(number, entry, state):
     try:
-        _checks_trial(number, entry)(state)
+        _checks_trial(number, entry)(copy.deepcopy(state))
     except Exception:  # Damage may be anything.
         return False
     return True
@@ -196,12 +198,13 @@ def _check_oracle(state):
         _require(all(trial_id.isdecimal() for trial_id in state[name]), name)
     display = state["display"]
     _require(isinstance(display["trial_number"], dict), "display")
-    for text in (display["search_start"], *display["trial_start"].values()):
-        if text is not None:
-            datetime.datetime.fromisoformat(text)
+    began = display["search_start"]
+    for text in ([began] if began else []) + list(display["trial_start"].values()):
+        datetime.datetime.fromisoformat(text)
     for count in state["run_times"].values():
         _require(isinstance(count, int), "run_times")
     _require(isinstance(state["seed"], int) and state["seed"] >= 0, "seed")
+    _require(isinstance(state["seed_state"], int), "seed_state")
     _require(isinstance(state["enqueued"], list), "enqueued")
     for values in state["enqueued"]:
         _require(isinstance(values, dict), "enqueued")

@@ -3,6 +3,7 @@ import errno
 import functools
 import gc
 import os
+import platform
 import random
 import shutil
 import signal
@@ -417,6 +418,20 @@ class TestReload:
             tuner = make(tmp_path, max_trials=6)
             tuner.search()
         assert tuner.ran == [5]
+
+    def test_sweeps_what_killed_processes_have_left(self, tmp_path):
+        """Of a file that is not written again, too."""
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        folder = tmp_path / "search" / "trial_0"
+        folder.mkdir(parents=True)
+        host = platform.node()
+        name = "another.h5"
+        drafts = [folder / f".{host}.{n}.{name}" for n in (process.pid, os.getpid())]
+        for draft in drafts:
+            draft.touch()
+        fitted(tmp_path, resume_trials=False).search(**DATA)
+        assert [draft.exists() for draft in drafts] == [False, True]
 
     def test_begins_a_fit_anew_whose_checkpoint_is_damaged(self, tmp_path):
         class Cut(keras.callbacks.Callback):

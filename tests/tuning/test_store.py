@@ -20,7 +20,10 @@ TRIALS = 4
 
 
 def space(hp):
-    return hp.Float("rate", 0.1, 1.0) + (hp.Choice("kind", ["a", "b"]) == "a")
+    score = hp.Float("rate", 0.1, 1.0) + (hp.Choice("kind", ["a", "b"]) == "a")
+    with hp.conditional_scope("kind", ["a"]):
+        depth = hp.Int("depth", 1, 3)
+    return score + (depth or 0)
 
 
 class Trials:
@@ -89,18 +92,26 @@ def nest(path):
     path.write_text("[" * 100_000)
 
 
-def edit(**changes):
-    """Gives values of a JSON object other ones, in every line of it."""
+def edit(change):
+    """Applies a function to a JSON object, in a journal to that of each line."""
 
     def damage(path):
-        lines = path.read_text().splitlines()
-        texts = lines if path.suffix == ".jsonl" else [path.read_text()]
+        text = path.read_text()
+        texts = text.splitlines() if path.suffix == ".jsonl" else [text]
         states = [json.loads(text) for text in texts]
         for state in states:
-            state |= {name: value for name, value in changes.items() if name in state}
+            change(state)
         path.write_text("".join(json.dumps(state) + "\n" for state in states))
 
     return damage
+
+
+def give(key, value):
+    return edit(lambda state: state.update({key: value} if key in state else {}))
+
+
+def drop(key):
+    return edit(lambda state: state.pop(key, None))
 
 
 def line(text):
@@ -146,7 +157,7 @@ WRONG = ("x", -1, 10**400, float("nan"), None, [], [1], {}, {"x": 1}, True)
 KEYS = {
     "oracle.json": (
         *("objective", "hyperparameters", "start_order", "end_order", "run_times"),
-        *("seed", "display", "enqueued", "seconds"),
+        *("seed", "seed_state", "display", "enqueued", "seconds"),
     ),
     "tuner0.json": ("space", "objective", "seed"),
     "trial_1/trial.json": (
@@ -181,12 +192,17 @@ CASES = {
     "ended": WHOLE,
     "cut": WHOLE
     + [
-        (file, f"{key}={value!s:.9}", edit(**{key: value}))
+        (file, f"{key}={value!s:.9}", give(key, value))
         for file, keys in KEYS.items()
         for key in keys
         for value in WRONG
         # What may be: a score can be any number, and a space empty.
         if (key, value) not in (("score", -1), ("space", {}))
+    ]
+    + [
+        (file, f"without {key}", drop(key))
+        for file, keys in KEYS.items()
+        for key in keys
     ],
 }
 
@@ -274,7 +290,8 @@ class TestDamage:
         (tmp_path / "damaged" / "search" / "tuner0.json").unlink()
 
         def other(hp):
-            return hp.Float("rate", 0.1, 2.0) + (hp.Choice("kind", ["a", "b"]) == "a")
+            hp.Float("rate", 0.1, 2.0)
+            hp.Choice("kind", ["a", "b"])
 
         with (
             pytest.warns(UserWarning, match="tuner0.json is gone"),
