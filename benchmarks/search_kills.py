@@ -72,6 +72,16 @@ def begin(folder, **options):
     return subprocess.Popen(command, env=os.environ, **options)
 
 
+def wait_for_work(process, folder):
+    """Waits until a search writes to its journal."""
+    path = folder / "search" / "journal.jsonl"
+    before = path.stat().st_size if path.exists() else 0
+    while process.poll() is None:
+        time.sleep(0.01)
+        if path.exists() and path.stat().st_size > before:
+            return
+
+
 def is_stopped(process, kind):
     """Stops a process, and returns whether it took that for the end."""
     for number in KINDS[kind]:
@@ -123,14 +133,13 @@ def main():
     stopped = dict.fromkeys(KINDS, 0)
     with tempfile.TemporaryDirectory() as name:
         folder, whole = Path(name) / "stopped", Path(name) / "whole"
-        start = time.monotonic()
         begin(whole).wait()
-        # A begin takes most of it; a stop comes between then and the end.
-        once = time.monotonic() - start
         for kind in itertools.islice(itertools.cycle(KINDS), arguments.kills):
             before = states(folder)
             process = begin(folder)
-            time.sleep(rng.uniform(0.3, 0.7) * once)
+            wait_for_work(process, folder)
+            # Within some epochs, so that the search lasts for all stops.
+            time.sleep(rng.uniform(0.0, 0.4))
             stopped[kind] += is_stopped(process, kind)
             after = states(folder)
             lost += sum(number not in after for number in before)
@@ -138,8 +147,7 @@ def main():
         for number in range(arguments.beside):
             beside = Path(name) / f"beside{number}"
             process = begin(beside)
-            while not (beside / "search" / "journal.jsonl").exists():
-                time.sleep(0.05)
+            wait_for_work(process, beside)
             # So that it has not ended when the second one begins.
             process.send_signal(signal.SIGSTOP)
             refused += is_refused(beside)
