@@ -125,6 +125,9 @@ def main():
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
+        # Whoever runs this may ignore them, by `nohup` or in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         search(arguments.child)
         return
     print(f"python {' '.join(sys.argv)}\n")
