@@ -8,11 +8,11 @@ from keras_tuner.engine import trial as trials
 from scipy.stats import qmc
 
 from kdl.checks import check_choice, check_integer, check_number
+from kdl.seeds import POINTS, SOBOL, generator
 from kdl.tuning.durable import DurableOracle
 from kdl.tuning.durable_tuner import DurableTuner
 from kdl.tuning.journal import standard_error
 from kdl.tuning.proposals import proposals
-from kdl.tuning.seeds import POINTS, SOBOL, generator
 from kdl.tuning.surrogate import FUNCTIONS, Surrogate
 from kdl.tuning.wandb_trials import WandbTrials
 

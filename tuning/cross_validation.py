@@ -5,7 +5,7 @@ import numpy as np
 from sklearn import model_selection
 
 from kdl.checks import check_boolean, check_integer
-from kdl.tuning.seeds import FOLDS, integer
+from kdl.seeds import FOLDS, integer
 
 
 class CrossValidation:

@@ -16,11 +16,11 @@ from keras_tuner.engine import trial as trials
 
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.files import WriteError, hold, write_json
+from kdl.seeds import ORACLE, integer
 from kdl.tuning import store
 from kdl.tuning.encoding import Encoding, check_value, is_active
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import read_message
-from kdl.tuning.seeds import ORACLE, integer
 from kdl.tuning.warn import warn
 
 # Among the metrics of `update_trial`, the one call of KerasTuner's protocol by which a

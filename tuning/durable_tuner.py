@@ -20,13 +20,13 @@ from keras_tuner.engine import trial as trials
 from kdl.callbacks import Resume, TensorBoardLogger, checkpoint
 from kdl.checks import check_boolean, check_integer
 from kdl.files import WriteError, atomic, hold, sweep, write_json
+from kdl.seeds import FIT, integer
 from kdl.tuning import store
 from kdl.tuning.cross_validation import CrossValidation, pooled, rows
 from kdl.tuning.durable import ENDED, EXECUTION, DurableOracle
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import write_message
 from kdl.tuning.results import final
-from kdl.tuning.seeds import FIT, integer
 from kdl.tuning.signals import StopSignals
 from kdl.tuning.warn import warn
 
@@ -383,17 +383,26 @@ class _ResumedTrial(Resume):
     def on_train_begin(self, logs=None):
         self.directory = self.folder / f"fit_{next(self._fits)}"
         self._fitting = True
-        if self.path.exists():
-            try:
-                checkpoint.read(self.path)
-            except ValueError as error:
-                warn(f"{error} This fit begins anew.")
-                self.path.unlink()
+        paths = [path for path in (self.path, self.previous_path) if path.exists()]
+        damage = [error for error in map(_damage, paths) if error is not None]
+        if paths and len(damage) == len(paths):
+            warn(f"{damage[0]}. This fit begins anew.")
+            for path in paths:
+                path.unlink()
         super().on_train_begin(logs)
 
     def on_epoch_end(self, epoch, logs=None):
         if self._fitting:
             super().on_epoch_end(epoch, logs)
+
+
+def _damage(path):
+    """Why a checkpoint cannot be read, or `None` if it can."""
+    try:
+        checkpoint.read(path)
+    except checkpoint.DamagedError as error:
+        return error
+    return None
 
 
 def _check_arguments(

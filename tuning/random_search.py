@@ -3,9 +3,9 @@
 import keras_tuner
 
 from kdl.checks import check_integer
+from kdl.seeds import POINTS, generator
 from kdl.tuning.durable import DurableOracle, oracle_arguments
 from kdl.tuning.durable_tuner import DurableTuner
-from kdl.tuning.seeds import POINTS, generator
 from kdl.tuning.wandb_trials import WandbTrials
 
 # Draws for a trial, all of which may have been tried in a small space; and the number

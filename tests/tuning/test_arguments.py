@@ -76,6 +76,8 @@ def is_meant(name, kind, value):
         return False
     interval = kind.split(" ", 1)[1] if kind[0] not in "[(" else kind
     low, high = map(float, interval[1:-1].split(","))
+    if isinstance(value, int) and value >= 2**63:
+        return name in REAL
     return low <= value <= high and not (interval[0] == "(" and value == low)
 
 

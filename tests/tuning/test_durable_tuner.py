@@ -441,8 +441,8 @@ class TestReload:
 
         with pytest.raises(KeyboardInterrupt):
             fitted(tmp_path).search(**DATA, callbacks=[Cut()])
-        (path,) = tmp_path.rglob("checkpoint.npz")
-        path.write_bytes(b"what?")
+        for path in tmp_path.rglob("fit_0/*.npz"):
+            path.write_bytes(b"what?")
         with pytest.warns(UserWarning, match=r"checkpoint\.npz.*begins anew"):
             fitted(tmp_path).search(**DATA)
         assert statuses(tmp_path) == ["completed"] * 2

@@ -1,12 +1,12 @@
 import itertools
 
-from kdl.tuning import seeds
+from kdl import seeds
 
 
 class TestSeeds:
     def test_each_purpose_and_place_has_a_stream_of_its_own(self):
         """Where NumPy's seeds of several numbers are filled up with zeros."""
-        purposes = seeds.ORACLE, seeds.POINTS, seeds.SOBOL, seeds.FIT, seeds.FOLDS
+        purposes = range(seeds.CURRICULUM + 1)
         places = [
             place
             for length in range(3)
