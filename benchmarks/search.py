@@ -1,13 +1,16 @@
 """Regret and overhead of searches: kdl's, KerasTuner's and Optuna's.
 
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
-    python benchmarks/search.py [--seeds 16] [--jobs 2] [--keep FILE] \\
-    [--problems NAME ...] [--beside NAME ...]
+    python benchmarks/search.py [--seeds 16] [--trials 50] [--workers 1] [--jobs 2] \\
+    [--keep FILE] [--problems NAME ...] [--beside NAME ...]
+
+With several workers, as many trials run at once and end together: then others begin.
 """
 
 import argparse
 import concurrent.futures
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -25,7 +28,6 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 
 from kdl.tuning import BayesianOptimizationOracle
 
-TRIALS = 50
 OURS, OTHERS = "kdl", ("keras_tuner", "optuna_gp", "optuna_tpe")
 ORACLES = {
     "kdl": BayesianOptimizationOracle,
@@ -38,14 +40,28 @@ def seed_of(number):
     return 1000 + 7919 * number
 
 
-def search(optimizer, problem, seed, trials):
-    """Scores of the trials of one search, in their order."""
-    if optimizer.startswith("optuna"):
-        return search_optuna(optimizer, problem, seed, trials)
-    return search_oracle(optimizer, problem, seed, trials)
+def search(optimizer, problem, seed, trials, workers):
+    """Scores of the trials of one search, in the order in which they ended."""
+    begins = begin_optuna if optimizer.startswith("optuna") else begin_oracle
+    scores, running = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        begin = begins(optimizer, problem, seed, trials, folder)
+        while True:
+            while len(running) < workers and len(scores) + len(running) < trials:
+                begun = begin()
+                if begun is None:
+                    break
+                running.append(begun)
+            if not running:
+                return scores
+            while running:
+                values, end = running.pop(0)
+                scores.append(problem.score(values))
+                end(scores[-1])
 
 
-def search_oracle(optimizer, problem, seed, trials):
+def begin_oracle(optimizer, problem, seed, trials, folder):
+    """Returns a function that begins a trial: its values, and how it is ended."""
     oracle = ORACLES[optimizer](
         objective=keras_tuner.Objective("score", "min"),
         max_trials=trials,
@@ -53,21 +69,26 @@ def search_oracle(optimizer, problem, seed, trials):
         hyperparameters=problem.hyperparameters(),
     )
     oracle.verbose = 0
-    scores = []
-    with tempfile.TemporaryDirectory() as folder:
-        oracle._set_project_dir(folder, "search")
-        for _ in range(trials):
-            trial = oracle.create_trial("tuner0")
-            if trial.status == "STOPPED":
-                break
-            scores.append(problem.score(trial.hyperparameters.values))
-            oracle.update_trial(trial.trial_id, {"score": scores[-1]})
+    oracle._set_project_dir(folder, "search")
+    names = itertools.count()
+
+    def begin():
+        trial = oracle.create_trial(f"tuner{next(names)}")
+        if trial.status == "STOPPED":
+            return None
+
+        def end(score):
+            oracle.update_trial(trial.trial_id, {"score": score})
             trial.status = "COMPLETED"
             oracle.end_trial(trial)
-    return scores
+
+        return trial.hyperparameters.values, end
+
+    return begin
 
 
-def search_optuna(optimizer, problem, seed, trials):
+def begin_optuna(optimizer, problem, seed, trials, folder):
+    """As `begin_oracle`."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -75,18 +96,15 @@ def search_optuna(optimizer, problem, seed, trials):
     samplers |= {"optuna_tpe": optuna.samplers.TPESampler}
     study = optuna.create_study(sampler=samplers[optimizer](seed=seed))
     space = problem.hyperparameters().space
-    scores = []
 
-    def objective(trial):
-        values = {}
+    def begin():
+        trial, values = study.ask(), {}
         for parameter in space:
             if all(c.is_active(values) for c in parameter.conditions):
                 values[parameter.name] = suggest(trial, parameter)
-        scores.append(problem.score(values))
-        return scores[-1]
+        return values, functools.partial(study.tell, trial)
 
-    study.optimize(objective, n_trials=trials)
-    return scores
+    return begin
 
 
 def suggest(trial, parameter):
@@ -126,10 +144,10 @@ def predict_quickly():
 
 
 def run(job):
-    optimizer, name, seed, trials = job
+    optimizer, name, seed, trials, workers = job
     predict_quickly()
     with contextlib.redirect_stdout(io.StringIO()):
-        return job, search(optimizer, PROBLEMS[name], seed, trials)
+        return job, search(optimizer, PROBLEMS[name], seed, trials, workers)
 
 
 def searched(run, jobs, keep, workers):
@@ -154,7 +172,7 @@ def searched(run, jobs, keep, workers):
     return {job: known[job] for job in jobs}
 
 
-def report(results, names, others, seeds):
+def report(results, names, others, seeds, trials, workers):
     """Prints regrets, and ratios to the others."""
     least = {
         name: PROBLEMS[name].minimum
@@ -166,13 +184,14 @@ def report(results, names, others, seeds):
     def regrets(optimizer, name, at):
         return np.array(
             [
-                min(results[optimizer, name, seed_of(k), TRIALS][:at]) - least[name]
+                min(results[optimizer, name, seed_of(k), trials, workers][:at])
+                - least[name]
                 for k in range(seeds)
             ]
         )
 
     optimizers = (OURS, *others)
-    for at in (20, 50):
+    for at in (20, trials):
         print(f"\nMedian regret after {at} trials, {seeds} seeds [quartiles]\n")
         print("| problem |" + "".join(f" {name} |" for name in optimizers))
         print("|---|" + "---|" * len(optimizers))
@@ -185,6 +204,8 @@ def report(results, names, others, seeds):
                 cells.append(f"{middle:.3g} [{low:.3g}, {high:.3g}]")
             mark = " (held out)" if PROBLEMS[name].held_out else ""
             print(f"| {name}{mark} |" + "".join(f" {cell} |" for cell in cells))
+        if not others:
+            continue
         print(f"\nRatio of medians, kdl to the other, after {at} trials\n")
         print("| against |" + "".join(f" {name} |" for name in names), end="")
         print(" geometric mean, all but Branin | tuned on | held out | pairs won |")
@@ -212,20 +233,23 @@ def report(results, names, others, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=16)
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="go on with what this file has")
     parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
     parser.add_argument("--beside", nargs="*", choices=OTHERS, default=OTHERS)
     arguments = parser.parse_args()
     print(f"python {' '.join(sys.argv)}")
+    size = arguments.trials, arguments.workers
     jobs = [
-        (optimizer, name, seed_of(k), TRIALS)
+        (optimizer, name, seed_of(k), *size)
         for optimizer, name, k in itertools.product(
             (OURS, *arguments.beside), arguments.problems, range(arguments.seeds)
         )
     ]
     results = searched(run, jobs, arguments.keep, arguments.jobs)
-    report(results, arguments.problems, arguments.beside, arguments.seeds)
+    report(results, arguments.problems, arguments.beside, arguments.seeds, *size)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Kills a search at random moments, and looks at what is left of it.
 
-KERAS_BACKEND=jax python benchmarks/search_kills.py [--kills 20]
+KERAS_BACKEND=jax python benchmarks/search_kills.py [--kills 20] [--beside 4]
 
-A search of some trials of some epochs runs in a process of its own, which is killed by
-SIGKILL at a random moment and begun again, so often that each begin is killed, and at
-last let go to its end. It is compared with one that nobody killed.
+A search of some trials of some epochs runs in a process of its own. The process is
+stopped at a random moment and begun again, as often as asked, and then runs to its end.
+It is stopped by SIGKILL, SIGTERM, SIGHUP and two quick Ctrl-C's in turn. Its search is
+compared with one that nobody stopped. Other searches are undisturbed but for a second
+process that begins in the same folder meanwhile, and is to be refused.
 """
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -18,6 +21,14 @@ import time
 from pathlib import Path
 
 TRIALS, EPOCHS = 12, 6
+KINDS = {
+    "SIGKILL": [signal.SIGKILL],
+    "SIGTERM": [signal.SIGTERM],
+    "SIGHUP": [signal.SIGHUP],
+    "SIGINT twice": [signal.SIGINT, signal.SIGINT],
+}
+# Seconds within which a process is to be gone, and those between two signals.
+PATIENCE, APART = 60, 0.01
 
 
 def search(folder):
@@ -55,9 +66,40 @@ def search(folder):
     tuner.search(**data, callbacks=[Slow()])
 
 
-def begin(folder):
+def begin(folder, **options):
     command = [sys.executable, __file__, "--child", str(folder)]
-    return subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL)
+    options = {"stdout": subprocess.DEVNULL, **options}
+    return subprocess.Popen(command, env=os.environ, **options)
+
+
+def wait_for_work(process, folder):
+    """Waits until a search writes to its journal."""
+    path = folder / "search" / "journal.jsonl"
+    before = path.stat().st_size if path.exists() else 0
+    while process.poll() is None:
+        time.sleep(0.01)
+        if path.exists() and path.stat().st_size > before:
+            return
+
+
+def is_stopped(process, kind):
+    """Stops a process, and returns whether it took that for the end."""
+    for number in KINDS[kind]:
+        process.send_signal(number)
+        time.sleep(APART)
+    try:
+        return process.wait(PATIENCE) != 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+
+
+def is_refused(folder):
+    """Begins a second process, and returns whether it is told of the first."""
+    process = begin(folder, stderr=subprocess.PIPE)
+    _, error = process.communicate()
+    return b"Another process is searching in" in error
 
 
 def states(folder):
@@ -79,37 +121,52 @@ def states(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--beside", type=int, default=4)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
+        # Whoever runs this may ignore them, by `nohup` or in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         search(arguments.child)
         return
     print(f"python {' '.join(sys.argv)}\n")
     rng = random.Random(0)
-    lost = changed = 0
+    lost = changed = refused = 0
+    stopped = dict.fromkeys(KINDS, 0)
     with tempfile.TemporaryDirectory() as name:
-        folder, whole = Path(name) / "killed", Path(name) / "whole"
-        start = time.monotonic()
+        folder, whole = Path(name) / "stopped", Path(name) / "whole"
         begin(whole).wait()
-        # A begin takes most of it; a kill comes between then and the end.
-        once = time.monotonic() - start
-        for _ in range(arguments.kills):
+        for kind in itertools.islice(itertools.cycle(KINDS), arguments.kills):
             before = states(folder)
             process = begin(folder)
-            time.sleep(rng.uniform(0.3, 0.7) * once)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            wait_for_work(process, folder)
+            # Within some epochs, so that the search lasts for all stops.
+            time.sleep(rng.uniform(0.0, 0.4))
+            stopped[kind] += is_stopped(process, kind)
             after = states(folder)
             lost += sum(number not in after for number in before)
             changed += sum(after.get(n) != state for n, state in before.items())
+        for number in range(arguments.beside):
+            beside = Path(name) / f"beside{number}"
+            process = begin(beside)
+            wait_for_work(process, beside)
+            # So that it has not ended when the second one begins.
+            process.send_signal(signal.SIGSTOP)
+            refused += is_refused(beside)
+            process.send_signal(signal.SIGCONT)
+            process.wait()
+            changed += states(beside) != states(whole)
         begin(folder).wait()
         ended, expected = states(folder), states(whole)
     same = sum(ended.get(n) == state for n, state in expected.items())
-    print(f"kills: {arguments.kills}")
+    parts = ", ".join(f"{count} by {kind}" for kind, count in stopped.items())
+    print(f"stops: {arguments.kills}; that ended the process: {parts}")
+    print(f"processes beside another: {arguments.beside}, refused: {refused}")
     print(f"finished trials lost: {lost}, changed: {changed}")
     print(
         f"trials in the end: {len(ended)} of {TRIALS}, with values, scores and curves "
-        f"bit-equal to those of a search that nobody killed: {same}"
+        f"bit-equal to those of a search that nobody stopped: {same}"
     )
 
 

@@ -14,6 +14,7 @@ import typer
 
 from kdl import recipes
 from kdl.checks import check_choice
+from kdl.files import hold
 from kdl.tuning.results import final
 from kdl_cli import (
     comparison_report,
@@ -83,7 +84,7 @@ class Comparison:
         if not resumed:
             self.folder.begin()
         with contextlib.ExitStack() as held:
-            held.enter_context(folders.hold(path, "comparing"))
+            held.enter_context(hold(path, "comparing"))
             self.runs = comparison_report.read_runs(path / reports.RUNS)
             there = max(
                 (run["seed"] + 1 - options.seed for run in self.runs), default=0

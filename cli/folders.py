@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import filelock
 import typer
 
 from kdl.files import atomic, write_json, write_png
@@ -97,24 +96,6 @@ def ending(folder, console, hint):
         folder.end("failed")
         raise
     folder.end("finished")
-
-
-def hold(path, doing):
-    """Returns a lock on a folder, which another process may not have.
-
-    It is let go at the end of a `with` block, or by the system with the process.
-
-    Args:
-        path: `Path` of an existing folder.
-        doing: String. What is done in it.
-
-    Raises:
-        ValueError: If another process has it.
-    """
-    try:
-        return filelock.FileLock(path / ".lock", blocking=False).acquire()
-    except filelock.Timeout:
-        raise ValueError(f"Another process is {doing} in {path}.") from None
 
 
 def check_same(path, settings, identity):

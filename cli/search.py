@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import warnings
 from pathlib import Path
 
 import typer
@@ -10,6 +9,7 @@ from keras import tree
 
 from kdl.callbacks import TensorBoardLogger, WandbLogger
 from kdl.checks import check_choice
+from kdl.files import hold
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
 from kdl_cli import figures, folders, reports, training
@@ -80,7 +80,7 @@ class Search:
         if options.tensorboard:
             self.loggers.append(TensorBoardLogger(path / "tensorboard"))
         with contextlib.ExitStack() as held:
-            held.enter_context(folders.hold(path, "searching"))
+            held.enter_context(hold(path, "searching"))
             # KerasTuner prints that it reloads; `perform` says more.
             with contextlib.redirect_stdout(io.StringIO()):
                 self.tuner = Tuner(
@@ -162,11 +162,7 @@ class Search:
         self.folder.write_hyperparameters(self.settings["recipe"], best.values)
         figure = figures.search(scores, self.recipe.objective)
         self.folder.write_figure("search.png", figure)
-        with warnings.catch_warnings():
-            # The checkpoint holds an optimizer as well, which the new model has not
-            # built yet; testing needs none.
-            warnings.filterwarnings("ignore", "Skipping variable loading for optim")
-            (model,) = self.tuner.get_best_models()
+        (model,) = self.tuner.get_best_models()
         training.test(self.recipe, model, self.folder, console)
         console.print(
             "To train with the best hyperparameters: "

@@ -7,6 +7,8 @@ import os
 import platform
 from pathlib import Path
 
+import filelock
+
 
 class WriteError(OSError):
     """A file of ours could not be written, for lack of space or of a permission.
@@ -59,6 +61,28 @@ def writing(path):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise WriteError(f"Cannot write {path}: {reason}") from error
+
+
+def hold(path, doing):
+    """Returns a lock on a folder, which nobody else may have meanwhile.
+
+    It is let go at the end of a `with` block, or by the system with the process.
+
+    Args:
+        path: `Path` of an existing folder.
+        doing: String. What is done in it.
+
+    Raises:
+        ValueError: If somebody else has it.
+        WriteError: If the folder cannot be written to.
+    """
+    lock = filelock.FileLock(path / ".lock", blocking=False, thread_local=False)
+    with writing(lock.lock_file):
+        try:
+            return lock.acquire()
+        except filelock.Timeout:
+            held = f"Another process is {doing} in {path}."
+    raise ValueError(held)
 
 
 def sweep(folder, pattern):

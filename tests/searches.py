@@ -1,9 +1,12 @@
-"""Searches as their page meets them, made up."""
+"""Searches as their page meets them, made up, and some that workers share."""
 
 import math
+import random
 from pathlib import Path
 
+import keras_tuner
 import numpy as np
+import scipy.spatial
 
 from kdl.tuning.records import SearchRecord, TrialRecord
 
@@ -80,3 +83,45 @@ def trial(number, random, direction):
         record.score = sum(record.scores) / len(record.scores)
         record.best_epoch = epochs - 1
     return record
+
+
+def side_by_side(make, folder, trials=24, workers=8):
+    """Runs trials of an oracle side by side, without models, on a narrow bowl.
+
+    Args:
+        make: Function of hyperparameters that returns an oracle.
+        folder: `Path` of the search.
+        trials: Integer. How many there are.
+        workers: Integer. How many run at once; they end in a random order.
+
+    Returns:
+        List of the values that were proposed, and the least distance between two
+        trials that ran at once, in diagonals of the space.
+    """
+    hp = keras_tuner.HyperParameters()
+    hp.Float("a", -5.0, 5.0)
+    hp.Float("b", 1e-4, 1.0, sampling="log")
+    oracle = make(hp)
+    oracle._set_project_dir(folder, "search")
+    oracle.verbose = 0
+    order, running, proposed, least = random.Random(0), [], [], math.inf
+    while running or len(proposed) < trials:
+        while len(running) < workers and len(proposed) < trials:
+            trial = oracle.create_trial(f"tuner{len(proposed)}")
+            values = trial.hyperparameters.values
+            proposed.append(dict(values))
+            running.append((trial, ((values["a"] + 5) / 10, log_place(values["b"]))))
+            if len(running) > 1:
+                places = [place for _, place in running]
+                closest = scipy.spatial.distance.pdist(places).min()
+                least = min(least, closest / math.sqrt(2))
+        trial, (a, b) = running.pop(order.randrange(len(running)))
+        score = (a - 0.3) ** 2 + 10 * (b - 0.8) ** 2
+        oracle.update_trial(trial.trial_id, {"score": score})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    return proposed, least
+
+
+def log_place(value):
+    return 1 + math.log10(value) / 4

@@ -8,6 +8,7 @@ from keras_tuner.engine import trial as trials
 from scipy.stats import qmc
 
 from kdl.checks import check_choice, check_integer, check_number
+from kdl.seeds import POINTS, SOBOL, generator
 from kdl.tuning.durable import DurableOracle
 from kdl.tuning.durable_tuner import DurableTuner
 from kdl.tuning.journal import standard_error
@@ -76,9 +77,11 @@ class BayesianOptimizationOracle(DurableOracle):
     ):
         check_integer("max_trials", max_trials, "[1, inf)")
         if num_initial_points is not None:
-            check_integer("num_initial_points", num_initial_points, "[1, inf)")
+            num_initial_points = check_integer(
+                "num_initial_points", num_initial_points, "[1, inf)"
+            )
         if alpha is not None:
-            check_number("alpha", alpha, "(0, inf)")
+            alpha = check_number("alpha", alpha, "(0, inf)")
         self.num_initial_points, self.alpha = num_initial_points, alpha
         self.beta = check_number("beta", beta, "[0, inf)")
         self.acquisition = check_choice("acquisition", acquisition, FUNCTIONS)
@@ -90,7 +93,7 @@ class BayesianOptimizationOracle(DurableOracle):
         if not encoding.size:
             yield encoding.decode(np.empty(0))
             return
-        rng = np.random.default_rng((self.seed, number))
+        rng = generator(self.seed, POINTS, number)
         cube, scores, variances, pending = self._history(encoding)
         first = self.num_initial_points or min(max(3, encoding.size + 1), 6)
         finite = encoding.combinations(_MOST)
@@ -154,7 +157,7 @@ class BayesianOptimizationOracle(DurableOracle):
 
 def _sobol(size, seed, number):
     """Point `number` of a scrambled Sobol sequence."""
-    sequence = qmc.Sobol(size, scramble=True, rng=seed)
+    sequence = qmc.Sobol(size, scramble=True, rng=generator(seed, SOBOL))
     # A power of two, of which the sequence makes sense, and SciPy does not warn.
     return sequence.random_base2(math.ceil(math.log2(number + 2)))[number]
 

@@ -5,6 +5,7 @@ import numpy as np
 from sklearn import model_selection
 
 from kdl.checks import check_boolean, check_integer
+from kdl.seeds import FOLDS, integer
 
 
 class CrossValidation:
@@ -18,7 +19,7 @@ class CrossValidation:
 
     Args:
         folds: Integer in `[2, inf)`. Number of parts. Defaults to `5`.
-        repeats: Integer in `[1, inf)`. How often to split anew. Defaults to `1`.
+        repeats: Integer in `[1, 1000]`. How often to split anew. Defaults to `1`.
         stratified: Optional boolean. Whether the parts have equal shares of the
             classes. Defaults to `None`: if `y` is a column of integers.
         seed: Integer in `[0, inf)`. Of the splits, which are those of all trials.
@@ -38,7 +39,7 @@ class CrossValidation:
 
     def __init__(self, folds=5, repeats=1, stratified=None, seed=0):
         self.folds = check_integer("folds", folds, "[2, inf)")
-        self.repeats = check_integer("repeats", repeats, "[1, inf)")
+        self.repeats = check_integer("repeats", repeats, "[1, 1000]")
         if stratified is not None:
             check_boolean("stratified", stratified)
         self.stratified = stratified
@@ -56,12 +57,17 @@ class CrossValidation:
             List of tuples of arrays of integers.
 
         Raises:
-            ValueError: If a class has fewer examples, or there are fewer groups, than
-                there are folds.
+            ValueError: If there are fewer examples, also of a class, or fewer groups,
+                than folds.
         """
         labels = np.asarray(y)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
+        if len(labels) < self.folds:
+            raise ValueError(
+                f"There are {len(labels)} examples, too few for {self.folds} folds. "
+                "Ask for fewer."
+            )
         stratified = self.stratified
         if stratified is None:
             stratified = labels.ndim == 1 and labels.dtype.kind in "iub"
@@ -80,7 +86,8 @@ class CrossValidation:
         }[stratified, groups is not None]
         splits = []
         for repeat in range(self.repeats):
-            splitter = kind(self.folds, shuffle=True, random_state=self.seed + repeat)
+            state = integer(self.seed, FOLDS, repeat)
+            splitter = kind(self.folds, shuffle=True, random_state=state)
             splits += splitter.split(np.zeros(len(labels)), labels, groups)
         return splits
 

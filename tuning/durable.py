@@ -1,6 +1,8 @@
 """An oracle of KerasTuner that survives being killed."""
 
+import contextlib
 import copy
+import itertools
 import math
 import sys
 import threading
@@ -13,14 +15,19 @@ from keras_tuner.engine import hyperparameters as kinds
 from keras_tuner.engine import trial as trials
 
 from kdl.checks import check_boolean, check_integer, check_number
-from kdl.files import write_json
-from kdl.tuning.encoding import Encoding, is_active
+from kdl.files import WriteError, hold, write_json
+from kdl.seeds import ORACLE, integer
+from kdl.tuning import store
+from kdl.tuning.encoding import Encoding, check_value, is_active
 from kdl.tuning.journal import FILE, Journal
 from kdl.tuning.messages import read_message
+from kdl.tuning.warn import warn
 
 # Among the metrics of `update_trial`, the one call of KerasTuner's protocol by which a
 # worker can report: the execution that they are of, and whether it has ended.
 EXECUTION, ENDED = "kdl/execution", "kdl/ended"
+# Least distance between two trials that run side by side, in diagonals of the space.
+_APART = 0.01
 
 
 class DurableOracle(keras_tuner.Oracle):
@@ -31,7 +38,8 @@ class DurableOracle(keras_tuner.Oracle):
     whole search unreadable; a finished trial that is run again; or a trial that
     stays `RUNNING` for ever. Here files are written atomically, and on reload the
     trials' own files decide: what has ended stays ended, what has not goes on. Epochs
-    are kept in a journal.
+    are kept in a journal. What is lost or damaged is taken from the other files as far
+    as they know it, with a warning.
 
     What to try is a function of the seed and of the trials before, so that a search
     that was interrupted goes on as if it had not been. A subclass says it, in
@@ -54,8 +62,18 @@ class DurableOracle(keras_tuner.Oracle):
         max_consecutive_failed_trials: Optional integer in `[1, inf)`. Failures in a
             row that end the search with a `RuntimeError`. Defaults to `None`, no
             number.
-        **kwargs: Other arguments of `keras_tuner.Oracle`.
+        max_retries_per_trial: Integer in `[0, inf)`. How often a trial that failed is
+            run again.
+        hyperparameters: Optional `keras_tuner.HyperParameters`.
+        tune_new_entries: Boolean, as of `keras_tuner.Oracle`.
+        allow_new_entries: Boolean, likewise.
+
+    Attributes:
+        keeps_apart: Boolean. Whether suggestions close to a trial that still runs are
+            passed over while there are others.
     """
+
+    keeps_apart = True
 
     def __init__(
         self,
@@ -67,24 +85,53 @@ class DurableOracle(keras_tuner.Oracle):
         pruner=None,
         defaults_first=True,
         max_consecutive_failed_trials=None,
-        **kwargs,
+        max_retries_per_trial=0,
+        hyperparameters=None,
+        tune_new_entries=True,
+        allow_new_entries=True,
     ):
+        _check_objective(objective)
         if max_trials is not None:
-            check_integer("max_trials", max_trials, "[1, inf)")
+            max_trials = check_integer("max_trials", max_trials, "[1, inf)")
         if seed is not None:
-            check_integer("seed", seed, "[0, inf)")
-            seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+            seed = check_integer("seed", seed, "[0, inf)")
+        # Without one, from the system: `random`, which KerasTuner asks, is seeded anew
+        # by each trial.
+        seed = integer(seed, ORACLE)
         if max_total_epochs is not None:
-            check_integer("max_total_epochs", max_total_epochs, "[1, inf)")
+            name = "max_total_epochs"
+            max_total_epochs = check_integer(name, max_total_epochs, "[1, inf)")
         if max_seconds is not None:
-            check_number("max_seconds", max_seconds, "(0, inf)")
+            max_seconds = check_number("max_seconds", max_seconds, "(0, inf)")
         check_boolean("defaults_first", defaults_first)
+        check_boolean("tune_new_entries", tune_new_entries)
+        check_boolean("allow_new_entries", allow_new_entries)
+        most = max_consecutive_failed_trials
+        if most is None:
+            most = sys.maxsize
+        if pruner is not None and not callable(getattr(pruner, "prunes", None)):
+            raise ValueError(
+                "`pruner` must be a kdl.tuning.MedianStopping, another object with a "
+                f"method `prunes`, or None. Received: pruner={pruner!r}"
+            )
+        if not isinstance(hyperparameters, keras_tuner.HyperParameters | None):
+            raise ValueError(
+                "`hyperparameters` must be a keras_tuner.HyperParameters or None. "
+                f"Received: hyperparameters={hyperparameters!r}"
+            )
         super().__init__(
             objective=objective,
             max_trials=max_trials,
             seed=seed,
-            max_consecutive_failed_trials=max_consecutive_failed_trials or sys.maxsize,
-            **kwargs,
+            max_consecutive_failed_trials=check_integer(
+                "max_consecutive_failed_trials", most, "[1, inf)"
+            ),
+            max_retries_per_trial=check_integer(
+                "max_retries_per_trial", max_retries_per_trial, "[0, inf)"
+            ),
+            hyperparameters=hyperparameters,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
         )
         self.max_total_epochs, self.max_seconds = max_total_epochs, max_seconds
         self.pruner, self.defaults_first = pruner, defaults_first
@@ -93,6 +140,9 @@ class DurableOracle(keras_tuner.Oracle):
         self._seconds, self._since = 0.0, None
         self._journal = None
         self._failures = None
+        # The lock on the folder; which folder it was when it was taken; and which file
+        # of this oracle is there.
+        self._hold = self._folder = self._stamp = None
         # KerasTuner's own stays locked for ever once a method raises.
         self._lock = threading.RLock()
 
@@ -111,8 +161,9 @@ class DurableOracle(keras_tuner.Oracle):
     @property
     def journal(self):
         """`Journal` of the search."""
+        folder = Path(self._project_dir)
         if self._journal is None:
-            self._journal = Journal(Path(self._project_dir) / FILE)
+            self._journal = Journal(folder / FILE)
         return self._journal
 
     @property
@@ -141,26 +192,51 @@ class DurableOracle(keras_tuner.Oracle):
                 its default. Those that were tried before are passed over.
 
         Raises:
-            ValueError: If the space has no hyperparameter of a name.
+            ValueError: If the space has no hyperparameter of a name, or if a
+                hyperparameter cannot have its value, or has no effect beside the
+                others.
         """
-        names = {parameter.name for parameter in self.hyperparameters.space}
-        for some in values:
-            for name in some:
-                if name not in names:
-                    raise ValueError(
-                        f"The space has no hyperparameter {name!r}. It has: "
-                        f"{', '.join(sorted(names))}."
-                    )
-        # A script that runs again says it again.
-        self._enqueued += [some for some in values if some not in self._enqueued]
-        self.save()
+        if not isinstance(values, list | tuple) or not all(
+            isinstance(some, dict) for some in values
+        ):
+            raise ValueError(
+                f"`values` must be a list of dicts. Received: values={values!r}"
+            )
+        values = [self._checked(some) for some in values]
+        with self.held():
+            # A script that runs again says it again.
+            self._enqueued += [some for some in values if some not in self._enqueued]
+            self.save()
+
+    @contextlib.contextmanager
+    def held(self):
+        """Keeps other processes from the search while the block runs.
+
+        What another process has done in the folder since is read first.
+
+        Raises:
+            ValueError: If another process is searching there.
+            WriteError: If the folder cannot be written to; later, if it is gone.
+        """
+        if self._hold is not None:
+            yield
+            return
+        folder = Path(self._project_dir)
+        with hold(folder, "searching") as self._hold:
+            try:
+                self._folder = _identity(folder)
+                if not self.is_known:
+                    self.reload()
+                yield
+            finally:
+                self._hold = self._folder = None
 
     def populate_space(self, trial_id):
         if not self.is_spent:
             encoding = Encoding(self.hyperparameters.space)
-            for values in self._candidates(encoding, int(trial_id)):
-                if not self._duplicate(values):
-                    return {"status": trials.TrialStatus.RUNNING, "values": values}
+            values = self._choose(encoding, int(trial_id))
+            if values is not None:
+                return {"status": trials.TrialStatus.RUNNING, "values": values}
         return {"status": trials.TrialStatus.STOPPED, "values": None}
 
     def create_trial(self, tuner_id):
@@ -172,7 +248,8 @@ class DurableOracle(keras_tuner.Oracle):
             if trial.status == trials.TrialStatus.RUNNING and trial is not ongoing:
                 again = trial.trial_id in self._interrupted
                 self._interrupted.discard(trial.trial_id)
-                self.journal.append("begin", trial.trial_id, again=again)
+                values = trial.hyperparameters.values
+                self.journal.append("begin", trial.trial_id, again=again, values=values)
             return trial
 
     def update_trial(self, trial_id, metrics, step=0):
@@ -205,10 +282,18 @@ class DurableOracle(keras_tuner.Oracle):
 
     def end_trial(self, trial):
         with self._lock:
-            if trial.message is None:
+            if trial.message is None and trial.status != trials.TrialStatus.COMPLETED:
                 trial.message = read_message(self._get_trial_dir(trial.trial_id))
             super().end_trial(trial)
-            self.journal.append("end", trial.trial_id)
+            ended = self.trials[trial.trial_id]
+            self.journal.append(
+                "end",
+                trial.trial_id,
+                status=ended.status,
+                score=ended.score,
+                best_step=ended.best_step,
+                values=ended.hyperparameters.values,
+            )
             error, self._failures = self._failures, None
             if error is not None:
                 raise error
@@ -237,41 +322,97 @@ class DurableOracle(keras_tuner.Oracle):
             trial.score = math.nan  # Which KerasTuner takes for a failure.
 
     def save(self):
-        write_json(self._get_oracle_fname(), self.get_state())
+        path = Path(self._get_oracle_fname())
+        write_json(path, self.get_state())
+        self._stamp = _identity(path)
+
+    def identity(self):
+        """Returns what another oracle must have to go on with the search, as a dict."""
+        return {"objective": self._objective(), "seed": self.seed}
 
     def get_state(self):
         return {
             **super().get_state(),
-            "objective": self._objective(),
+            **self.identity(),
             "enqueued": self._enqueued,
             "seconds": self.seconds,
         }
 
     def set_state(self, state):
-        before = state.get("objective", self._objective())
+        before = state["objective"]
         if before != self._objective():
             raise ValueError(
                 f"The search in {self._project_dir} has the objective {before}, not "
                 f"{self._objective()}. Choose another directory."
             )
-        super().set_state(state)
-        self._enqueued = state.get("enqueued", [])
-        self._seconds = state.get("seconds", 0.0)
+        # What the trials say themselves.
+        own = {"ongoing_trials": {}, "retry_queue": []}
+        super().set_state(state | own | {"tried_so_far": [], "id_to_hash": {}})
+        self._enqueued, self._seconds = state["enqueued"], state["seconds"]
 
     def reload(self):
-        super().reload()
-        # By number, not in the order in which the file system lists them.
-        self.trials = dict(sorted(self.trials.items(), key=lambda item: int(item[0])))
-        self._retry_queue = []
+        path = Path(self._get_oracle_fname())
+        folder, self._stamp = path.parent, _identity(path)
+        self._journal = None
+        try:
+            state = store.read_oracle(folder)
+        except store.DamagedFileError as error:
+            warn(f"{error}; what the other files know takes its place.")
+            state = self._rebuilt(folder)
+        space = state["hyperparameters"]["space"]
+        known = map(int, {*state["start_order"], *state["end_order"]})
+        states = store.read_trials(folder, self.journal, space, known)
+        found = map(trials.Trial.from_state, states.values())
+        self.trials = {trial.trial_id: trial for trial in found}
+        self.set_state(state)
+        self.start_order = list(self.trials)
+        ended = dict.fromkeys(self.end_order)
+        self.end_order = [
+            trial_id
+            for trial_id in ended
+            if trial_id in self.trials and self.trials[trial_id].status in store.ENDED
+        ]
         for trial_id, trial in self.trials.items():
+            self.update_space(trial.hyperparameters)
             self._record_values(trial)
-            if trial_id not in self.start_order:
-                self.start_order.append(trial_id)
-            ended = trial.status in ("COMPLETED", "FAILED")
-            if ended and trial_id not in self.end_order:
-                self.end_order.append(trial_id)
-            if not ended:
+            if trial.status not in store.ENDED:
                 self._requeue(trial)
+            elif trial_id not in ended:
+                self.end_order.append(trial_id)
+
+    @property
+    def is_known(self):
+        """Boolean. Whether the folder is as this oracle has left or read it."""
+        return self._stamp == _identity(Path(self._get_oracle_fname()))
+
+    def forget(self):
+        """Has the folder read again when it is held next."""
+        self._stamp = ()
+
+    def _rebuilt(self, folder):
+        """Its state, without its own file."""
+        # The objective is that of the tuner's file, if there is one.
+        known = store.read_spare(folder)
+        entries = self.journal.entries
+        return self.get_state() | {
+            "objective": known.get("objective", self._objective()),
+            "seed": known.get("seed", self.seed),
+            "start_order": [entries[number].name for number in sorted(entries)],
+            "end_order": [entries[number].name for number in self.journal.ended],
+            "seconds": sum(entry.seconds for entry in entries.values()),
+        }
+
+    @property
+    def _project_dir(self):
+        # KerasTuner makes it anew whenever it is not there.
+        folder = Path(str(self._directory)) / self._project_name
+        if self._folder is not None and self._folder != _identity(folder):
+            raise WriteError(
+                f"The folder {folder} of the search is gone: it was deleted or "
+                "replaced while the search ran."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
 
     def _requeue(self, trial):
         if trial.status == trials.TrialStatus.RUNNING:
@@ -292,14 +433,76 @@ class DurableOracle(keras_tuner.Oracle):
         self._tried_so_far.add(known)
         self._id_to_hash[trial.trial_id] = known
 
-    def _candidates(self, encoding, number):
+    def _choose(self, encoding, number):
+        """Values that were not tried, or `None` if there are no others."""
+        for values in self._wishes():
+            if not self._duplicate(values):
+                return values
+        is_near = self._nearness(encoding)
+        near = None
+        for values in self.suggestions(encoding, number):
+            if self._duplicate(values):
+                continue
+            if not is_near(values):
+                return values
+            near = near or values
+        return near
+
+    def _checked(self, values):
+        """Returns values as KerasTuner has them, if the space can have them."""
         space = self.hyperparameters.space
-        yield from (_completed(space, values) for values in self._enqueued)
+        names = {parameter.name for parameter in space}
+        for name in values:
+            if name not in names:
+                raise ValueError(
+                    f"The space has no hyperparameter {name!r}. It has: "
+                    f"{', '.join(sorted(names))}."
+                )
+        checked, found = {}, {}
+        for parameter in space:
+            name = parameter.name
+            if not is_active(parameter, found):
+                continue
+            found[name] = parameter.default
+            if name in values:
+                found[name] = checked[name] = check_value(parameter, values[name])
+        for name in values:
+            if name not in checked:
+                raise ValueError(
+                    f"The hyperparameter {name!r} has no effect beside the other "
+                    "values. Leave it out, or give those on which it depends. "
+                    f"Received: {values}"
+                )
+        return checked
+
+    def _wishes(self):
+        """Values that are not the search's own."""
+        space = self.hyperparameters.space
+        for values in self._enqueued:
+            with contextlib.suppress(ValueError):  # Of a file that was damaged.
+                yield _completed(space, self._checked(values))
         # Where nobody states one, KerasTuner takes the least value, or the first.
         stated = any(part.default != _implied_default(part) for part in space)
         if self.defaults_first and stated:
             yield _completed(space, {})
-        yield from self.suggestions(encoding, number)
+
+    def _nearness(self, encoding):
+        """Function that says whether values are close to those of a trial that runs."""
+        running = [
+            trial.hyperparameters.values
+            for trial in self.trials.values()
+            if trial.status not in store.ENDED
+        ]
+        if not (self.keeps_apart and running and encoding.size):
+            return lambda values: False
+        places = encoding.features_of(running)
+        least = _APART * math.sqrt(encoding.size)
+
+        def is_near(values):
+            away = places - encoding.features_of([values])
+            return np.linalg.norm(away, axis=1).min() < least
+
+        return is_near
 
     def _is_pruned(self, trial_id, execution):
         # Of several executions, the first one decides.
@@ -321,11 +524,18 @@ class DurableOracle(keras_tuner.Oracle):
         return again
 
     def _check_consecutive_failures(self):
-        try:
-            super()._check_consecutive_failures()
-        except RuntimeError as error:
+        # Those since the last success alone: what has made others fail may be mended.
+        failed = itertools.takewhile(
+            lambda trial_id: self.trials[trial_id].status == trials.TrialStatus.FAILED,
+            reversed(self.end_order),
+        )
+        if len(list(failed)) >= self.max_consecutive_failed_trials:
+            message = self.trials[self.end_order[-1]].message or ""
             # Raised when all is saved and no lock is held.
-            self._failures = error
+            self._failures = RuntimeError(
+                "Number of consecutive failures exceeded the limit of "
+                f"{self.max_consecutive_failed_trials}.\n{message}"
+            )
 
     def _save_trial(self, trial):
         folder = Path(self._get_trial_dir(trial.trial_id))
@@ -339,6 +549,34 @@ class DurableOracle(keras_tuner.Oracle):
             self.objective.direction,
             *([parts] if parts else []),
         ]
+
+
+def _identity(path):
+    """What tells a file or folder from another that takes its place, or `None`."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    # The time of a folder changes with what is in it.
+    return stat.st_dev, stat.st_ino, None if path.is_dir() else stat.st_mtime_ns
+
+
+def _check_objective(objective):
+    """Raises a `ValueError` unless it is one of KerasTuner's, a name, or a list."""
+    parts = objective if isinstance(objective, list) else [objective]
+    # Without one, a trial returns what is to be minimized.
+    if objective is not None and not (parts and all(map(_is_objective, parts))):
+        raise ValueError(
+            "`objective` must be the name of a metric, a keras_tuner.Objective of "
+            "direction 'min' or 'max', or a list of such. "
+            f"Received: objective={objective!r}"
+        )
+
+
+def _is_objective(part):
+    if isinstance(part, keras_tuner.Objective):
+        return part.direction in ("min", "max") and isinstance(part.name, str)
+    return isinstance(part, str) and part != ""
 
 
 def oracle_arguments(kwargs):

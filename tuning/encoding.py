@@ -1,6 +1,7 @@
 """A space of KerasTuner as a cube, and as the features of a model."""
 
 import math
+import numbers
 
 import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
@@ -100,6 +101,11 @@ class Encoding:
                 met[name, values] = met.get((name, values), False) | hit
         return features, active
 
+    def features_of(self, values):
+        """Returns the features `(m, D)` of a list of dicts of values."""
+        features, _ = self.features(np.array([self.encode(some) for some in values]))
+        return features
+
     def encode(self, values):
         """Returns the point of a dict of values; in the middle what is not there."""
         point = np.full(self.size, 0.5)
@@ -108,6 +114,7 @@ class Encoding:
                 continue
             value, levels = values[parameter.name], self._levels[index]
             if levels is None:
+                value = min(max(value, parameter.min_value), parameter.max_value)
                 point[index] = np.clip(parameter.value_to_prob(value), 0, 1)
             elif value in levels:
                 # In the middle of its stretch, whatever the kind.
@@ -201,6 +208,48 @@ def _is_nominal(parameter):
     if isinstance(parameter, kinds.Choice):
         return not parameter.ordered or len(set(parameter.values)) <= 2
     return False
+
+
+def check_value(parameter, value):
+    """Returns a value as KerasTuner has it, provided that a hyperparameter can have it.
+
+    Args:
+        parameter: `keras_tuner.engine.hyperparameters.HyperParameter`.
+        value: Plain value or scalar of NumPy.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    numeric = hasattr(parameter, "min_value")
+    levels = levels_of(parameter)
+    if not numeric:
+        for level in levels:
+            if isinstance(plain, bool) == isinstance(level, bool) and plain == level:
+                return level
+        allowed = f"one of {', '.join(map(repr, levels))}"
+    else:
+        is_integer = isinstance(parameter, kinds.Int)
+        kind = numbers.Integral if is_integer else numbers.Real
+        low, high = parameter.min_value, parameter.max_value
+        if (
+            isinstance(plain, kind)
+            and not isinstance(plain, bool)
+            and low <= plain <= high
+        ):
+            plain = int(plain) if is_integer else float(plain)
+            if levels is None:
+                return plain
+            nearest = min(levels, key=lambda level: abs(level - plain))
+            if math.isclose(nearest, plain, rel_tol=1e-9, abs_tol=1e-12):
+                return nearest
+        allowed = f"{'an integer' if is_integer else 'a number'} in [{low}, {high}]"
+        if parameter.step is not None:
+            allowed += f" in steps of {parameter.step}"
+    raise ValueError(
+        f"The hyperparameter {parameter.name!r} must be {allowed}. "
+        f"Received: {parameter.name}={value!r}"
+    )
 
 
 def is_active(parameter, values):

@@ -34,6 +34,8 @@ class GridSearchOracle(DurableOracle):
     >>> oracle = kdl.tuning.GridSearchOracle("val_loss")
     """
 
+    keeps_apart = False  # Each point has its turn.
+
     def suggestions(self, encoding, number):
         yield from encoding.points(_steps)
 

@@ -13,10 +13,12 @@ FILE = "error.txt"
 def read_message(folder):
     """Returns what `write_message` wrote to the folder of a trial, or `None`."""
     path = Path(folder) / FILE
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    if not path.exists():
+        return None
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def write_message(folder, message):
     """Writes why a trial failed to its folder."""
     with atomic(Path(folder) / FILE) as draft:
-        draft.write_text(message, encoding="utf-8")
+        draft.write_text(message, encoding="utf-8", errors="backslashreplace")

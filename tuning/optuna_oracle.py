@@ -15,7 +15,8 @@ from kdl.tuning.wandb_trials import WandbTrials
 
 # Classes of Optuna by name, and their arguments besides the seed.
 _SAMPLERS = {
-    "tpe": ("TPESampler", {}),
+    # With trials side by side, what runs counts as bad, so that others go elsewhere.
+    "tpe": ("TPESampler", {"constant_liar": True}),
     "gp": ("GPSampler", {}),
     "cmaes": ("CmaEsSampler", {}),
     "random": ("RandomSampler", {}),
@@ -43,7 +44,8 @@ class OptunaOracle(RandomSearchOracle):
     - A hyperparameter that is declared several times, under different conditions, is
       as many of Optuna's.
     - What was tried already is told its score at once, and the sampler is asked again,
-      20 times at most. Then a trial is drawn at random of those that are left.
+      20 times at most. Then a trial is drawn at random of those that are left. So it is
+      with what is closer to a trial that runs than a hundredth of the space's diagonal.
 
     When the search goes on after an interruption, the sampler is asked and told all
     that it was before, so that it goes on as if there had been none, as far as it is

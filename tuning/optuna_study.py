@@ -7,6 +7,7 @@ import math
 import keras_tuner
 
 from kdl.tuning.optuna_space import active, check_installed, distribution, named
+from kdl.tuning.records import SearchRecord
 
 
 def to_optuna(record, storage=None, study_name=None):
@@ -45,6 +46,11 @@ def to_optuna(record, storage=None, study_name=None):
     check_installed("to_optuna")
     import optuna
 
+    if not isinstance(record, SearchRecord):
+        raise ValueError(
+            "`record` must be what kdl.tuning.read_search returns. "
+            f"Received: record={record!r}"
+        )
     study_name = study_name or record.directory.name
     try:
         study = optuna.create_study(

@@ -30,9 +30,10 @@ class MedianStopping:
     """
 
     def __init__(self, startup_trials=5, warmup_epochs=3):
-        check_integer("startup_trials", startup_trials, "[1, inf)")
-        check_integer("warmup_epochs", warmup_epochs, "[0, inf)")
-        self.startup_trials, self.warmup_epochs = startup_trials, warmup_epochs
+        self.startup_trials = check_integer(
+            "startup_trials", startup_trials, "[1, inf)"
+        )
+        self.warmup_epochs = check_integer("warmup_epochs", warmup_epochs, "[0, inf)")
 
     def prunes(self, losses, others):
         """Returns whether a trial is to end after its last epoch.

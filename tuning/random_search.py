@@ -1,9 +1,9 @@
 """Random search."""
 
 import keras_tuner
-import numpy as np
 
 from kdl.checks import check_integer
+from kdl.seeds import POINTS, generator
 from kdl.tuning.durable import DurableOracle, oracle_arguments
 from kdl.tuning.durable_tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
@@ -36,7 +36,7 @@ class RandomSearchOracle(DurableOracle):
         super().__init__(objective, max_trials, **kwargs)
 
     def suggestions(self, encoding, number):
-        rng = np.random.default_rng((self.seed, number))
+        rng = generator(self.seed, POINTS, number)
         for point in rng.random((_DRAWS, encoding.size)):
             yield encoding.decode(point)
         left = encoding.combinations(_MOST)

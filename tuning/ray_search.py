@@ -60,7 +60,17 @@ def search_on_ray(
     if importlib.util.find_spec("ray") is None:
         raise ImportError("search_on_ray needs Ray: pip install 'kdl[ray]'")
     check_integer("workers", workers, "[1, inf)")
-    if not isinstance(tuner.oracle, DurableOracle):
+    if not isinstance(worker_options, dict | None):
+        raise ValueError(
+            "`worker_options` must be a dict of options of ray.remote, or None. "
+            f"Received: worker_options={worker_options!r}"
+        )
+    if on_trial_end is not None and not callable(on_trial_end):
+        raise ValueError(
+            "`on_trial_end` must be a function of a trial, or None. "
+            f"Received: on_trial_end={on_trial_end!r}"
+        )
+    if not isinstance(getattr(tuner, "oracle", None), DurableOracle):
         raise ValueError(
             "`tuner` must be one of kdl.tuning, with a DurableOracle. Received: "
             f"tuner={type(tuner).__name__}"
@@ -69,17 +79,18 @@ def search_on_ray(
 
     if "verbose" in kwargs:
         tuner.oracle.verbose = kwargs["verbose"]
-    tuner.save()
-    begins_ray = not ray.is_initialized()
-    if begins_ray:
-        ray.init()
-    crew = _Crew(tuner, args, kwargs, worker_options or {}, on_trial_end)
-    try:
-        crew.search(workers)
-    finally:
-        crew.dismiss()
+    with tuner.exclusively():
+        tuner.save()
+        begins_ray = not ray.is_initialized()
         if begins_ray:
-            ray.shutdown()
+            ray.init()
+        crew = _Crew(tuner, args, kwargs, worker_options or {}, on_trial_end)
+        try:
+            crew.search(workers)
+        finally:
+            crew.dismiss()
+            if begins_ray:
+                ray.shutdown()
 
 
 class _Crew:

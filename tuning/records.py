@@ -1,10 +1,12 @@
 """What a search has left in its folder."""
 
 import dataclasses
-import json
+import os
 from pathlib import Path
 
+from kdl.tuning import store
 from kdl.tuning.journal import FILE, Journal, count_epochs, standard_error
+from kdl.tuning.warn import warn
 
 
 @dataclasses.dataclass
@@ -88,7 +90,8 @@ def read_search(directory):
         `SearchRecord`.
 
     Raises:
-        ValueError: If the folder holds no search of `kdl.tuning`.
+        ValueError: If the folder holds no search of `kdl.tuning`, or one whose files
+            are damaged so that its objective is not known.
 
     Example:
 
@@ -102,28 +105,35 @@ def read_search(directory):
     >>> tuner.search(x, y, validation_data=validation, verbose=0)
     >>> best, *_ = kdl.tuning.read_search(tuner.project_dir).ranked()
     """
-    directory = Path(directory)
-    file = directory / "oracle.json"
-    if not file.exists():
+    if not isinstance(directory, str | os.PathLike):
         raise ValueError(
-            f"{directory} holds no search. Give the folder with the file oracle.json."
+            f"`directory` must be a string or a path. Received: directory={directory!r}"
         )
-    state = json.loads(file.read_text(encoding="utf-8"))
-    if "objective" not in state:
-        raise ValueError(f"{directory} holds a search of another tuner than kdl's.")
+    directory = Path(directory)
+    try:
+        state = store.read_oracle(directory)
+        space = state["hyperparameters"]["space"]
+        known = {*map(int, state["start_order"]), *map(int, state["end_order"])}
+    except store.DamagedFileError as error:
+        state, known = store.read_spare(directory), ()
+        if not state and not (directory / store.ORACLE).exists():
+            raise ValueError(
+                f"{directory} holds no search. Give the folder with the file "
+                f"{store.ORACLE}."
+            ) from None
+        if not state and isinstance(error, store.ForeignFileError):
+            raise ValueError(
+                f"{directory} holds a search of another tuner than kdl's."
+            ) from None
+        if not state:
+            raise
+        warn(f"{error}; what the other files know takes its place.")
+        space = list(state["space"].values())
     objective, direction, *_ = state["objective"]
     journal = Journal(directory / FILE)
-    found = [
-        _trial(json.loads(path.read_text(encoding="utf-8")), journal, objective)
-        for path in directory.glob("trial_*/trial.json")
-    ]
-    return SearchRecord(
-        directory,
-        objective,
-        direction,
-        state["hyperparameters"]["space"],
-        sorted(found, key=lambda trial: trial.number),
-    )
+    states = store.read_trials(directory, journal, space, known)
+    found = [_trial(state, journal, objective) for state in states.values()]
+    return SearchRecord(directory, objective, direction, space, found)
 
 
 def _trial(state, journal, objective):

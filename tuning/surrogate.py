@@ -70,9 +70,10 @@ class Surrogate:
                 np.r_[targets, expected],
                 np.r_[variances * slopes**2, np.zeros(len(pending))],
             )
-        # Not the best score itself, which noise may have made.
-        means, _ = self._scores.predict(features)
-        self._best = means[succeeded].min()
+        # Not the best score itself, which noise may have made. What runs counts as
+        # well: else the most would be expected where a trial is under way already.
+        means, _ = self._scores.predict(np.vstack([features[succeeded], pending]))
+        self._best = means.min()
 
     def values(self, features):
         """Returns what is expected of trials `(m,)`, more being better."""

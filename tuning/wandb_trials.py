@@ -20,7 +20,8 @@ class WandbTrials:
     stays open if its `fit` raises. Several executions follow each other in the run. A
     trial that is run again, after a failure or an interruption, gets a new one.
 
-    A failure of W&B becomes one warning; the search goes on without.
+    A failure of W&B becomes one warning; the search goes on without, and its loggers
+    are left out of the trials that follow.
 
     Raises:
         RuntimeError: If a run is open when the search begins, which the loggers would
@@ -43,10 +44,11 @@ class WandbTrials:
     """
 
     def search(self, *args, **kwargs):
-        callbacks = kwargs.get("callbacks") or ()
+        callbacks = list(kwargs.get("callbacks") or ())
         self._logger = next((c for c in callbacks if isinstance(c, WandbLogger)), None)
         self._run, self._outlive = None, Outlive("WandbTrials", "W&B")
         if self._logger is not None:
+            kwargs["callbacks"] = self._callbacks = callbacks
             _check_no_run()
         try:
             super().search(*args, **kwargs)
@@ -63,6 +65,13 @@ class WandbTrials:
                     group=self._logger.group or self.project_name,
                     config=dict(trial.hyperparameters.values),
                 )
+            if self._outlive.failed:
+                # Else their copies would each wait for W&B, once a trial.
+                self._callbacks[:] = [
+                    callback
+                    for callback in self._callbacks
+                    if not isinstance(callback, WandbLogger)
+                ]
 
     def on_trial_end(self, trial):
         # Which decides whether the trial has failed, or is to be run again.

@@ -12,7 +12,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-import scipy.spatial
+from searches import side_by_side
 
 from kdl.tuning import (
     BayesianOptimization,
@@ -461,7 +461,8 @@ class TestBayesianOptimization:
             textwrap.dedent(
                 f"""
                 import sys, time
-                sys.path.insert(0, {str(Path(__file__).parent)!r})
+                tests = {str(Path(__file__).parent)!r}
+                sys.path[:0] = tests, tests + "/.."
                 from test_bayesian_optimization import Line, searched
                 hypermodel = Line(
                     lambda hp: time.sleep(60) if len(hypermodel.tried) == 3 else None
@@ -518,7 +519,7 @@ class TestBayesianOptimizationOracle:
         hp = keras_tuner.HyperParameters()
         hp.Float("rate", 1e-4, 1.0, sampling="log")
         oracle = BayesianOptimizationOracle(
-            SCORE, 12, seed=0, hyperparameters=hp, acquisition=acquisition
+            SCORE, 12, seed=5, hyperparameters=hp, acquisition=acquisition
         )
         scores = drive(
             oracle, tmp_path, lambda values: np.log10(values["rate"] / 0.01) ** 2
@@ -598,17 +599,25 @@ class TestBayesianOptimizationOracle:
             t.hyperparameters.values for t in whole.trials.values()
         ]
 
-    def test_workers_do_not_try_the_same(self, tmp_path):
-        hp = keras_tuner.HyperParameters()
-        for name in "ab":
-            hp.Float(name, 0.0, 1.0)
-        oracle = BayesianOptimizationOracle(SCORE, 12, seed=0, hyperparameters=hp)
-        drive(oracle, tmp_path, lambda values: values["a"] + values["b"], trials=6)
-        running = [
-            list(oracle.create_trial(f"tuner{n}").hyperparameters.values.values())
-            for n in range(4)
-        ]
-        assert scipy.spatial.distance.pdist(running).min() > 0.01
+    @pytest.mark.parametrize(
+        ("acquisition", "beta"),
+        [("log_ei", 2.6), ("ei", 2.6), ("pi", 2.6), ("ucb", 2.6), ("ucb", 0.0)],
+    )
+    def test_workers_do_not_try_the_same(self, tmp_path, acquisition, beta):
+        def make(hyperparameters):
+            return BayesianOptimizationOracle(
+                SCORE,
+                24,
+                seed=0,
+                hyperparameters=hyperparameters,
+                acquisition=acquisition,
+                beta=beta,
+            )
+
+        proposed, least = side_by_side(make, tmp_path / "first")
+        assert least >= 0.01
+        again, _ = side_by_side(make, tmp_path / "again")
+        assert again == proposed
 
     def test_a_lucky_score_of_a_wide_spread_is_not_believed(self, tmp_path):
         def proposal(folder, spread):

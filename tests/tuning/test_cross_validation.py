@@ -45,6 +45,13 @@ class TestCrossValidation:
 
         assert parts(0) == parts(0) != parts(1)
 
+    def test_no_repeat_is_that_of_a_near_seed(self):
+        def parts(seed, repeats):
+            splits = CrossValidation(2, repeats=repeats, seed=seed).split(LABELS)
+            return [list(test) for _, test in splits]
+
+        assert parts(0, 2)[2:] != parts(1, 1)
+
     @pytest.mark.parametrize(
         ("call", "message"),
         [

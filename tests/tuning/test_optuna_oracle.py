@@ -14,6 +14,7 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
+from searches import side_by_side
 
 from kdl.tuning import MedianStopping, OptunaOracle, OptunaSearch, durable
 
@@ -157,6 +158,23 @@ class TestOptunaOracle:
         sampler = kind(seed=1, **options)
         found = tried(searched(tmp_path, sampler=sampler, max_trials=13))
         assert found == studied(sampler, 13)
+
+    @pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random", "qmc"])
+    def test_workers_do_not_try_the_same(self, tmp_path, sampler):
+        def make(hyperparameters):
+            return OptunaOracle(
+                keras_tuner.Objective("score", "min"),
+                sampler,
+                24,
+                seed=0,
+                hyperparameters=hyperparameters,
+            )
+
+        proposed, least = side_by_side(make, tmp_path / "first")
+        assert least >= 0.01
+        if sampler != "gp":  # Which takes its time.
+            again, _ = side_by_side(make, tmp_path / "again")
+            assert again == proposed
 
     def test_maximizes(self, tmp_path):
         objective = keras_tuner.Objective("loss", "max")

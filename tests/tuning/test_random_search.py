@@ -1,6 +1,8 @@
+import keras
 import keras_tuner
 import numpy as np
 from scipy import stats
+from searches import side_by_side
 
 from kdl.tuning import RandomSearch, RandomSearchOracle
 
@@ -8,11 +10,20 @@ from kdl.tuning import RandomSearch, RandomSearchOracle
 def values(folder, declare, count, **options):
     hp = keras_tuner.HyperParameters()
     declare(hp)
-    oracle = RandomSearchOracle("loss", count, hyperparameters=hp, **options)
+    loss = keras_tuner.Objective("loss", "min")
+    oracle = RandomSearchOracle(loss, count, hyperparameters=hp, **options)
     oracle._set_project_dir(folder, "search")
     oracle.verbose = 0
-    trials = [oracle.create_trial(f"tuner{n}") for n in range(count)]
-    return [t.hyperparameters.values for t in trials if t.status == "RUNNING"]
+    drawn = []
+    for _ in range(count):
+        trial = oracle.create_trial("tuner0")
+        if trial.status == "STOPPED":
+            break
+        drawn.append(trial.hyperparameters.values)
+        oracle.update_trial(trial.trial_id, {"loss": 0.0})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    return drawn
 
 
 class TestRandomSearch:
@@ -42,6 +53,32 @@ class TestRandomSearch:
             for seed in (1, 2)
         )
         assert not one & two
+
+    def test_workers_do_not_try_the_same(self, tmp_path):
+        def make(hyperparameters):
+            return RandomSearchOracle(
+                keras_tuner.Objective("score", "min"),
+                60,
+                seed=0,
+                hyperparameters=hyperparameters,
+            )
+
+        proposed, least = side_by_side(make, tmp_path / "first", 60, 12)
+        assert least >= 0.01
+        again, _ = side_by_side(make, tmp_path / "again", 60, 12)
+        assert again == proposed
+
+    def test_without_a_seed_each_search_is_another(self, tmp_path):
+        """Also after a trial, which seeds the generator that KerasTuner's is from."""
+
+        def declare(hp):
+            hp.Float("a", 0.0, 1.0)
+
+        drawn = []
+        for number in range(2):
+            keras.utils.set_random_seed(0)
+            drawn += values(tmp_path / str(number), declare, 1)
+        assert drawn[0] != drawn[1]
 
     def test_is_a_tuner_that_keeps_the_best(self, tmp_path):
         class Instant(RandomSearch):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from kdl.tuning.surrogate import Surrogate
 
@@ -34,3 +35,28 @@ class TestTargets:
         scores = np.r_[np.arange(10.0), np.inf, np.nan]
         targets = surrogate(scores).targets
         np.testing.assert_array_equal(targets[10:], targets[9])
+
+
+class TestPending:
+    @pytest.mark.parametrize("function", ["log_ei", "ei", "pi", "ucb"])
+    def test_most_is_expected_away_from_a_trial_that_runs(self, function):
+        """Where the most is expected of scores that fall to one side, a trial runs."""
+        places = np.linspace(0, 0.6, 7)[:, np.newaxis]
+        cube = np.linspace(0, 1, 201)[:, np.newaxis]
+
+        def best(pending):
+            model = Surrogate(
+                places,
+                np.array([0]),
+                (places[:, 0] - 0.8) ** 2,
+                np.zeros(7),
+                np.reshape(pending, (-1, 1)),
+                np.random.default_rng(0),
+                function,
+            )
+            return cube[model.values(cube).argmax(), 0]
+
+        running = []
+        for _ in range(3):
+            running.append(best(running))
+        assert np.diff(np.sort(running)).min() > 0.01

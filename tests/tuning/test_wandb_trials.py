@@ -116,7 +116,10 @@ class TestWandbTrials:
 
     def test_a_failure_of_wandb_does_not_end_the_search(self, tmp_path, monkeypatch):
         def fail(**arguments):
+            asked.append(arguments)
             raise wandb.Error("No network")
+
+        asked = []
 
         monkeypatch.setattr(wandb, "init", fail)
         with pytest.warns(UserWarning) as caught:
@@ -127,6 +130,8 @@ class TestWandbTrials:
             "Error: No network"
         ]
         assert len(tuner.oracle.end_order) == 2
+        # One who has to wait for it, waits once.
+        assert len(asked) == 1
 
     def test_does_nothing_without_a_logger(self, tmp_path):
         search(tmp_path, callbacks=[])
