@@ -132,7 +132,7 @@ def write_png(path, figure, dpi=120):
     Raises:
         ValueError: If `path` is the name of another kind of file.
     """
-    if Path(path).suffix != ".png":
+    if not isinstance(path, (str, Path)) or Path(path).suffix != ".png":
         raise ValueError(f"`path` must end in '.png'. Received: path={path!r}")
     with atomic(path) as draft:
         figure.savefig(draft, dpi=dpi)

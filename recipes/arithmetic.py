@@ -2,6 +2,8 @@
 
 import keras_tuner
 
+from kdl.checks import check_integer
+from kdl.data.load import check_source
 from kdl.recipes.dates import Dates
 
 
@@ -30,4 +32,5 @@ class Arithmetic(Dates):
 
     def __init__(self, source="arithmetic", seed=0):
         keras_tuner.HyperModel.__init__(self, name="arithmetic")
-        self.source, self.seed = source, seed
+        self.source = check_source(source)
+        self.seed = check_integer("seed", seed, "[0, 4294967296)")

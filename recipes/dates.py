@@ -8,7 +8,9 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
+from kdl.checks import check_integer
 from kdl.data import Characters, load
+from kdl.data.load import check_source
 from kdl.layers import Clock
 from kdl.metrics import ExactMatch, TokenErrorRate
 from kdl.models import RecurrentDecoder
@@ -44,7 +46,8 @@ class Dates(keras_tuner.HyperModel):
 
     def __init__(self, source="dates", seed=0):
         super().__init__(name="dates")
-        self.source, self.seed = source, seed
+        self.source = check_source(source)
+        self.seed = check_integer("seed", seed, "[0, 4294967296)")
 
     @functools.cached_property
     def splits(self):

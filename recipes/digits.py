@@ -11,7 +11,9 @@ from keras import layers
 from kdl import spaces
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.callbacks.prediction_figures import confusion_figure
+from kdl.checks import check_integer
 from kdl.data import Batches, RandomAffine, load
+from kdl.data.load import check_source
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.recipes.training_data import check_training_data
@@ -48,7 +50,8 @@ class Digits(keras_tuner.HyperModel):
 
     def __init__(self, source="digits", seed=0):
         super().__init__(name="digits")
-        self.source, self.seed = source, seed
+        self.source = check_source(source)
+        self.seed = check_integer("seed", seed, "[0, 4294967296)")
 
     @functools.cached_property
     def splits(self):

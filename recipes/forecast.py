@@ -7,7 +7,9 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
+from kdl.checks import check_integer
 from kdl.data import load
+from kdl.data.load import check_source
 from kdl.layers import Clock
 from kdl.models import RecurrentForecaster
 from kdl.recipes import sequences
@@ -42,7 +44,8 @@ class Forecast(keras_tuner.HyperModel):
 
     def __init__(self, source="mackey_glass", seed=0):
         super().__init__(name="forecast")
-        self.source, self.seed = source, seed
+        self.source = check_source(source)
+        self.seed = check_integer("seed", seed, "[0, 4294967296)")
 
     @functools.cached_property
     def splits(self):

@@ -9,7 +9,9 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
+from kdl.checks import check_integer
 from kdl.data import Characters, load
+from kdl.data.load import check_source
 from kdl.layers import Clock
 from kdl.metrics import BitsPerToken
 from kdl.models import RecurrentDecoder, TransformerDecoder
@@ -43,7 +45,8 @@ class LanguageModel(keras_tuner.HyperModel):
 
     def __init__(self, source="topics", seed=0):
         super().__init__(name="language_model")
-        self.source, self.seed = source, seed
+        self.source = check_source(source)
+        self.seed = check_integer("seed", seed, "[0, 4294967296)")
 
     @functools.cached_property
     def splits(self):

@@ -1172,6 +1172,18 @@ class RecipeContract:
         assert isinstance(type(self.recipe)().source, str)
         assert type(self.recipe)("gallery").source == "gallery"
 
+    def test_refuses_bad_arguments(self):
+        for arguments, name in (
+            ({"source": None}, "source"),
+            ({"source": "nowhere"}, "source"),
+            ({"source": ["digits"]}, "source"),
+            ({"seed": -1}, "seed"),
+            ({"seed": None}, "seed"),
+            ({"seed": 2**32}, "seed"),
+        ):
+            with pytest.raises(ValueError, match=f"^`{name}` must be "):
+                type(self.recipe)(**arguments)
+
     def test_data_are_the_same_each_time(self):
         assert same(self.recipe.data(), self.recipe.data())
         assert same(self.recipe.test_data(), self.recipe.test_data())

@@ -38,18 +38,35 @@ def load(source, seed=0):
 
     >>> (x, y), validation, test = kdl.data.load("gallery")
     """
+    check_source(source)
     if isinstance(source, Splits):
         return source
+    if source in _NAMED:
+        return _NAMED[source](seed)
+    kind, _, name = source.partition(":")
+    return _KINDS[kind](name, seed)
+
+
+def check_source(source):
+    """Returns `source`, provided `load` knows it, before anything is loaded.
+
+    Args:
+        source: As of `load`.
+
+    Raises:
+        ValueError: If no source has this name.
+    """
+    known = isinstance(source, Splits)
     if isinstance(source, str):
         kind, _, name = source.partition(":")
-        if source in _NAMED:
-            return _NAMED[source](seed)
-        if name and kind in _KINDS:
-            return _KINDS[kind](name, seed)
-    raise ValueError(
-        f"`source` must be {', '.join(map(repr, _NAMED))}, 'tfds:NAME', 'text:PATH', "
-        f"'pairs:PATH' or a `kdl.data.Splits`. Received: source={source!r}"
-    )
+        known = source in _NAMED or bool(name and kind in _KINDS)
+    if not known:
+        raise ValueError(
+            f"`source` must be {', '.join(map(repr, _NAMED))}, 'tfds:NAME', "
+            "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
+            f"Received: source={source!r}"
+        )
+    return source
 
 
 _NAMED = {

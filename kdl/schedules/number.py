@@ -1,6 +1,7 @@
 """Numbers of a part that may follow a schedule."""
 
 import contextlib
+import re
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from kdl.schedules.per_update import PerUpdate
 
 # Steps at which a schedule is tried when a part takes it: 0, 1, 2, 5, 10, … 5e8.
 _TRIED = [0, *(digit * 10**power for power in range(9) for digit in (1, 2, 5))]
+_INTERVAL = re.compile(r"[\[(][-+.\w]+, ?[-+.\w]+[\])]")
 _CHUNK = 1024  # Steps that an eager backend evaluates at a time.
 # Most attributes of a layer, which hold nothing. Callbacks look once an epoch.
 _PLAIN = {bool, float, int, str, type(None)}
@@ -40,16 +42,25 @@ def number(name, value, interval):
         A Python float for a number, and otherwise an object for `now`.
 
     Raises:
-        ValueError: If `value` is neither a number in the interval nor a schedule, or
-            a schedule that is outside the interval at step 0, 1, 2, 5, 10, 20, and
-            so on.
+        ValueError: If `name` is no string, if `interval` is none, if `value` is neither
+            a number in the interval nor a schedule, or a schedule that is outside the
+            interval at step 0, 1, 2, 5, 10, 20, and so on.
 
     Example:
 
     >>> rate = kdl.schedules.number("rate", 0.5, "[0, 1)")
     >>> keep = 1 - kdl.schedules.now(rate)
     """
-    if isinstance(value, dict):
+    if not isinstance(name, str) or not name:
+        raise ValueError(
+            f"`name` must be a string that is not empty. Received: name={name!r}"
+        )
+    if not isinstance(interval, str) or not _INTERVAL.fullmatch(interval):
+        raise ValueError(
+            "`interval` must be an interval, such as '[0, 1)' or '(0, inf)'. "
+            f"Received: interval={interval!r}"
+        )
+    if isinstance(value, dict) and value:
         value = keras.saving.deserialize_keras_object(value)
     if isinstance(value, Number):
         value = value.schedule

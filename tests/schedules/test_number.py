@@ -138,3 +138,28 @@ class TestFindNumbers:
         model = keras.Sequential([keras.Input((4,)), Dropout(0.5)])
         assert find_numbers(model) == {}
         assert array(model(np.ones((1, 4)))).sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"name": None},
+            "`name` must be a string that is not empty. Received: name=None",
+        ),
+        (
+            {"interval": "x"},
+            "`interval` must be an interval, such as '[0, 1)' or '(0, inf)'. "
+            "Received: interval='x'",
+        ),
+        (
+            {"interval": (0, 1)},
+            "`interval` must be an interval, such as '[0, 1)' or '(0, inf)'. "
+            "Received: interval=(0, 1)",
+        ),
+    ],
+)
+def test_number_refuses_what_it_cannot_check_by(arguments, message):
+    with pytest.raises(ValueError) as error:
+        number(**{"name": "rate", "value": 0.5, "interval": "[0, 1)", **arguments})
+    assert str(error.value) == message
