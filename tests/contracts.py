@@ -293,6 +293,11 @@ class LossContract(SavedContract):
                 loss(self.y_true, self.y_pred, weights), reduce(weights * desired)
             )
 
+    def test_of_an_empty_batch_is_as_keras_has_it(self):
+        loss = self.make()(self.y_true[:0], self.y_pred[:0])
+        desired = keras.losses.MeanSquaredError()(np.zeros((0, 2)), np.zeros((0, 2)))
+        assert tuple(loss.shape) == tuple(desired.shape) == (0,)
+
     def test_name_is_the_same_each_time(self):
         """Unlike those that Keras makes up, by which it counts what there was."""
         assert self.make().name == self.make().name
@@ -452,6 +457,11 @@ class MetricContract(SavedContract):
         metric = self.updated(self.make(), weights)
         desired = self.reference(self.y_true, self.y_pred, weights)
         self.assert_is(metric.result(), desired)
+
+    def test_an_empty_batch_changes_nothing(self):
+        metric = self.updated(self.make())
+        metric.update_state(self.y_true[:0], self.y_pred[:0])
+        self.assert_is(metric.result(), self.reference(self.y_true, self.y_pred))
 
     def test_takes_a_label_that_32_bits_would_make_another_for_none(self):
         y_true, results = np.array(self.y_true, "int64"), []

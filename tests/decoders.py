@@ -57,6 +57,13 @@ class DecoderContract(LayerContract):
         logits = log_softmax(array(decoder(np.asarray(tokens, "int32"))))
         return np.take_along_axis(logits, np.asarray(tokens)[..., None], -1)[..., 0]
 
+    def test_writes_nothing_of_sequences_without_steps(self):
+        for arguments in ({}, {"epsilon": 0.5}, {"evaluation": "free_running"}):
+            decoder = self.plain(**arguments)
+            for training in (False, True):
+                outputs = decoder(np.zeros((2, 0), "int32"), training=training)
+                assert tuple(outputs.shape) == (2, 0, SIZE)
+
     def test_refuses_a_token_that_32_bits_would_make_another(self):
         decoder = self.built()
         with pytest.raises(ValueError) as error:

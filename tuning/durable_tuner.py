@@ -5,7 +5,6 @@ import errno
 import itertools
 import json
 import math
-import numbers
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from keras_tuner import errors
 from keras_tuner.engine import trial as trials
 
 from kdl.callbacks import Resume, TensorBoardLogger, checkpoint
+from kdl.callbacks.monitoring import as_numbers
 from kdl.checks import check_boolean, check_integer
 from kdl.files import WriteError, atomic, hold, sweep, write_json
 from kdl.seeds import FIT, integer
@@ -267,10 +267,11 @@ class DurableTuner:
 
     def _report(self, trial, epoch, metrics):
         # A callback may have put anything into the logs.
+        arrays = {name: as_numbers(value) for name, value in metrics.items()}
         known = {
-            name: float(value)
-            for name, value in metrics.items()
-            if isinstance(value, numbers.Real)
+            name: array.item()
+            for name, array in arrays.items()
+            if array is not None and array.size == 1
         }
         known[EXECUTION] = float(self._execution)
         return self.oracle.update_trial(trial.trial_id, known, step=epoch)

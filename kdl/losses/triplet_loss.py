@@ -86,6 +86,8 @@ class TripletLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         labels = check_targets(y_true, y_pred.shape[:1], "integer labels")
+        if y_pred.shape[0] == 0:
+            return ops.zeros((0,), y_pred.dtype)
         same = ops.equal(labels[:, None], labels[None])
         negative = ops.logical_not(same)
         itself = ops.arange(ops.shape(y_pred)[0])

@@ -54,7 +54,9 @@ class ExactMatch(keras.metrics.Mean):
             y_true, y_pred, sample_weight, self.ignore_class, self.dtype
         )
         right = ops.logical_not(ops.any(ops.logical_and(wrong, weights > 0), axis=-1))
-        return super().update_state(right, ops.max(weights, axis=-1))
+        if right.shape[0] == 0:
+            return  # Of nothing, PyTorch and TensorFlow take no maximum.
+        super().update_state(right, ops.max(weights, axis=-1))
 
     def get_config(self):
         return {**super().get_config(), "ignore_class": self.ignore_class}

@@ -107,6 +107,8 @@ class RecurrentForecaster(keras.layers.Layer):
         freeze_parts(self)
 
     def call(self, targets, first=None, initial_state=None, training=False):
+        if targets.shape[1] == 0:
+            return targets
         if first is None:
             first = ops.zeros_like(targets[:, 0])
         true = Before()(targets, first)

@@ -107,6 +107,9 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
         mask = self.compute_mask(tokens)
         # Before the cast, which would make tokens of the vocabulary of some others.
         valid = self._check(tokens, mask)
+        if tokens.shape[1] == 0:
+            shape = self.compute_output_shape(ops.shape(tokens))
+            return ops.zeros(shape, self.compute_dtype)
         tokens = ops.cast(tokens, "int32")
         before = Before(mask)
         true = before(tokens, self.start)

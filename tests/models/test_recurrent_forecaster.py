@@ -134,3 +134,9 @@ class TestRecurrentForecaster(LayerContract):
         x = array(normal((8, 6, 2)))
         history = model.fit(x, x, validation_data=(x, x), verbose=0).history
         assert np.isfinite(history["val_loss"]).all()
+
+
+def test_predicts_nothing_of_series_without_steps():
+    forecaster = RecurrentForecaster(keras.layers.GRUCell(4), 2)
+    outputs = forecaster(np.zeros((3, 0, 2), "float32"))
+    assert tuple(outputs.shape) == (3, 0, 2)
