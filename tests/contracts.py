@@ -638,10 +638,12 @@ class LayerContract(SavedContract):
     Attributes:
         is_composed: Boolean. Whether the layer does nothing but call layers with tests
             of their own. PyTorch takes half a minute to trace a fit of such a one.
+        has_keras_cell: Boolean. Whether it runs a recurrent cell of Keras, or one like it.
     """
 
     input_shape = None
     is_composed = False
+    has_keras_cell = False
 
     def inputs(self):
         return normal(self.input_shape)
@@ -683,6 +685,8 @@ class LayerContract(SavedContract):
         assert [part.name for part in parts if not part.built] == []
 
     def test_takes_an_empty_batch(self):
+        if keras.backend.backend() == "tensorflow" and self.has_keras_cell:
+            pytest.skip("There, Keras's matmul and bias fail on an empty batch")
         layer, inputs = self.wrap(self.make()), self.inputs()
         shape = tuple(layer(inputs).shape)
         for training in (False, True):
@@ -728,7 +732,8 @@ class LayerContract(SavedContract):
         before = [array(weight) for weight in layer.weights]
         if not before:
             return
-        model.compile("sgd", "mse", jit_compile=False)
+        # What is compiled is no other, and takes a while for loops.
+        model.compile("sgd", "mse", run_eagerly=True)
         model.fit(inputs, targets, verbose=0)
         assert same([array(weight) for weight in layer.weights], before)
         model.save(tmp_path / "model.keras")

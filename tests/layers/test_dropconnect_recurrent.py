@@ -188,9 +188,11 @@ class RecurrentLayerContract(LayerContract):
 
 class TestDropConnectLSTM(RecurrentLayerContract):
     component = DropConnectLSTM
+    has_keras_cell = True
     plain = keras.layers.LSTM
 
 
 class TestDropConnectGRU(RecurrentLayerContract):
     component = DropConnectGRU
+    has_keras_cell = True
     plain = keras.layers.GRU

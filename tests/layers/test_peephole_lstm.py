@@ -44,6 +44,7 @@ class PeepholeLayerContract(LayerContract):
 
 class TestPeepholeLSTMCell(PeepholeLayerContract):
     component = PeepholeLSTMCell
+    has_keras_cell = True
 
     def wrap(self, layer):
         return keras.layers.RNN(layer, dtype=layer.dtype_policy)
@@ -59,6 +60,7 @@ class TestPeepholeLSTMCell(PeepholeLayerContract):
 
 class TestPeepholeLSTM(PeepholeLayerContract):
     component = PeepholeLSTM
+    has_keras_cell = True
 
     def randomize(self, layer):
         layer.build(INPUTS.shape)

@@ -22,6 +22,7 @@ class Echo(keras.layers.Layer):
 
 class TestRecurrentDecoder(DecoderContract):
     component = RecurrentDecoder
+    has_keras_cell = True
     context = ["initial_state", "memory", "memory_mask"]
     arguments = {
         "cell": keras.layers.GRUCell(5),

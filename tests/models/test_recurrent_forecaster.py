@@ -10,6 +10,7 @@ from kdl.schedules import Adjustable
 
 class TestRecurrentForecaster(LayerContract):
     component = RecurrentForecaster
+    has_keras_cell = True
     arguments = {
         "cell": keras.layers.GRUCell(5),
         "features": 2,
