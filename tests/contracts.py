@@ -638,7 +638,8 @@ class LayerContract(SavedContract):
     Attributes:
         is_composed: Boolean. Whether the layer does nothing but call layers with tests
             of their own. PyTorch takes half a minute to trace a fit of such a one.
-        has_keras_cell: Boolean. Whether it runs a recurrent cell of Keras, or one like it.
+        has_keras_cell: Boolean. Whether it runs a recurrent cell of Keras, or one like
+            it.
     """
 
     input_shape = None
