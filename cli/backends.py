@@ -40,7 +40,7 @@ def choose(requested=None):
             "pip install 'kdl[jax]', 'kdl[torch]' or 'kdl[tensorflow]'"
         )
     configured = _keras_json()
-    if requested:
+    if requested is not None:
         backend, origin, reason = requested, "--backend", None
     elif os.environ.get("KERAS_BACKEND"):
         backend, origin = os.environ["KERAS_BACKEND"], "KERAS_BACKEND"

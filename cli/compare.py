@@ -13,8 +13,9 @@ import keras
 import typer
 
 from kdl import recipes
+from kdl.callbacks.logged import Scalars
 from kdl.checks import check_choice
-from kdl.files import hold
+from kdl.files import WriteError, hold
 from kdl.tuning.results import final
 from kdl_cli import (
     comparison_report,
@@ -24,7 +25,7 @@ from kdl_cli import (
     reports,
     training,
 )
-from kdl_cli.progress import EpochProgress
+from kdl_cli.progress import EpochProgress, Stop
 from kdl_cli.varied import varied
 
 # Settings without which a comparison that is there is another one.
@@ -50,7 +51,8 @@ class Comparison:
                 "The last seed must be below 2**32. "
                 f"Received: --seed={options.seed}, --seeds={options.seeds}"
             )
-        self.options = options
+        options, self.note = training.taken_along(options)
+        self.options, self._scalars = options, Scalars(reports.RUNS)
         self.recipe = training.make(options.recipe, options.data)
         vary, self.candidates = self._candidates()
         values = [hp.values[vary] for hp in self.candidates.values()]
@@ -77,8 +79,9 @@ class Comparison:
         resumed = folders.occupied(path)
         before = folders.check_same(path, self.settings, identity) if resumed else None
         # Loads them, perhaps over a network; all else has been checked but a metric.
-        self.data, self.test_data = self.recipe.data(), self.recipe.test_data()
-        if options.metric:
+        self.data = training.load(self.recipe)
+        self.test_data = self.recipe.test_data()
+        if options.metric is not None:
             self._check_metric(metric)
         self.folder = folders.Folder(path, self.settings, before)
         if not resumed:
@@ -101,7 +104,7 @@ class Comparison:
     def _candidates(self):
         options = self.options
         name = options.vary.partition("=")[0]
-        changes = dict(map(training.parse, options.set_ or []))
+        changes = training.changed(options.set_)
         if name in changes:
             raise ValueError(
                 f"`--vary` gives `{name}` its values. Leave out --set {name}="
@@ -119,7 +122,8 @@ class Comparison:
         check_choice("--metric", metric, list(scores))
 
     def _test(self, model):
-        return model.evaluate(**self.test_data, verbose=0, return_dict=True)
+        scores = model.evaluate(**self.test_data, verbose=0, return_dict=True)
+        return self._scalars(scores)
 
     def perform(self, console):
         """Trains what has not been trained yet, and writes what came of it."""
@@ -128,18 +132,21 @@ class Comparison:
         total = len(self.candidates) * len(seeds)
         if self.runs:
             console.print(
-                f"Resuming the comparison in {path}. "
+                f"{self.note}Resuming the comparison in {path}. "
                 f"Runs: {len(self.runs)} of {total} done."
             )
         else:
             console.print(
-                f"Comparing {len(self.candidates)} values of {settings['vary']} over "
-                f"{len(seeds)} seeds, into {path}. "
+                f"{self.note}Comparing {len(self.candidates)} values of "
+                f"{settings['vary']} over {len(seeds)} seeds, into {path}. "
                 f"Runs: {total}, of up to {settings['epochs']} epochs each."
             )
         done = {(run["value"], run["seed"]) for run in self.runs}
         hint = "The same command goes on with it."
-        with self.held, folders.ending(self.folder, console, hint):
+        with (
+            self.held,
+            folders.ending(self.folder, console, hint) as self._signals,
+        ):
             # Seed by seed, so that there are pairs from early on.
             for seed in seeds:
                 for value, hp in self.candidates.items():
@@ -154,7 +161,11 @@ class Comparison:
         start = time.monotonic()
         try:
             found = self._train(console, f"{title} ({place})", hp, seed)
+        except WriteError:
+            raise
         except Exception as error:
+            # Code that takes an interruption for a failure raises another error.
+            self._signals.check()
             # It may be long: one line will do.
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             found = {"epochs": None, "status": "failed", "error": text}
@@ -168,12 +179,12 @@ class Comparison:
     def _train(self, console, title, hp, seed):
         """Trains once, as `kdl run` does, and tests."""
         objective, epochs = self.recipe.objective, self.settings["epochs"]
-        shown, callbacks = contextlib.nullcontext(), []
+        shown, callbacks = contextlib.nullcontext(), [Stop(self._signals)]
         if console.is_terminal and not self.options.quiet:
             progress = EpochProgress(console, epochs, objective.name)
             shown = progress.shown(title)
             show = keras.callbacks.LambdaCallback(on_epoch_end=progress.update)
-            callbacks = [show]
+            callbacks.append(show)
         # Lets go of the models before, as KerasTuner does between trials.
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
@@ -190,7 +201,7 @@ class Comparison:
             best, _ = final(history, objective)
             scores = {objective.name: float(best[objective.name])}
             for name, score in self._test(model).items():
-                scores[f"test_{name}"] = float(score)
+                scores[f"test_{name}"] = score
         for name, score in scores.items():
             if not math.isfinite(score):
                 raise ArithmeticError(f"{name} is {score}")

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from kdl_cli import metrics, statistics
@@ -11,26 +12,28 @@ def curves(history, objective):
     """Draws what the logs hold by epoch, training beside validation.
 
     Args:
-        history: Dict of lists, one value per epoch, as `History.history`.
+        history: Dict of lists, one value per epoch, as `History.history`. Of a metric
+            that is an array, each number is a line; what is no number is left out.
         objective: `keras_tuner.Objective`.
     """
+    history = {name: _lines(values) for name, values in history.items()}
+    history = {name: lines for name, lines in history.items() if lines is not None}
     names = [name for name in history if not name.startswith("val_")]
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(4 * columns, 3.5 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for name, axes in zip(names, panels, strict=False):
-        epochs = range(1, len(history[name]) + 1)
         # One epoch alone is no line.
-        style = "o" if len(epochs) == 1 else "-"
-        axes.plot(epochs, history[name], style, label="training", color="C0")
+        style = "o" if len(history[name]) == 1 else "-"
+        _draw(axes, history[name], style, label="training", color="C0")
         # Without a counterpart it is no metric, but a number in force.
         if f"val_{name}" in history:
             validation = history[f"val_{name}"]
-            axes.plot(epochs, validation, style, label="validation", color="C1")
+            _draw(axes, validation, style, label="validation", color="C1")
             axes.legend()
             is_error = metrics.direction(name, objective) == "min"
-            if is_error and all(value > 0 for value in history[name]):
+            if is_error and (history[name] > 0).all():
                 axes.set_yscale("log")
         axes.set_title(name.replace("_", " "))
         axes.set_xlabel("epoch")
@@ -39,6 +42,20 @@ def curves(history, objective):
     for axes in panels:
         axes.remove()
     return figure
+
+
+def _lines(values):
+    """Values by epoch as an array of as many columns as each has numbers."""
+    try:
+        return np.reshape(np.asarray(values, "float64"), (len(values), -1))
+    except (TypeError, ValueError):
+        return None
+
+
+def _draw(axes, lines, style, label, color):
+    epochs = range(1, len(lines) + 1)
+    first, *_ = axes.plot(epochs, lines, style, color=color)
+    first.set_label(label)
 
 
 def search(scores, objective):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import typer
 
-from kdl.files import atomic, write_json, write_png
+from kdl.files import WriteError, atomic, write_json, write_png
+from kdl.tuning.signals import StopSignals, ignore_signals
 from kdl_cli.reports import HYPERPARAMETERS, SETTINGS, read_settings
 
 
@@ -79,23 +80,40 @@ class Folder:
 
 @contextlib.contextmanager
 def ending(folder, console, hint):
-    """Notes in its folder how the block ended, and stops on Ctrl-C with exit code 130.
+    """Notes in its folder how the block ended, and stops on signals with exit code 130.
+
+    These are Ctrl-C, SIGTERM and SIGHUP.
 
     Args:
         folder: `Folder`.
         console: `rich.console.Console`.
         hint: String. What to do after an interruption.
+
+    Yields:
+        `kdl.tuning.signals.StopSignals`, for what may lose a `KeyboardInterrupt`.
     """
-    try:
-        yield
-    except KeyboardInterrupt:
-        folder.end("interrupted")
-        console.print(f"Interrupted. {hint}")
-        raise typer.Exit(130) from None
-    except BaseException:
-        folder.end("failed")
-        raise
-    folder.end("finished")
+    signals = StopSignals()
+    with signals.watched():
+        try:
+            try:
+                yield signals
+            except Exception:
+                # Code that takes an interruption for a failure raises another error.
+                signals.check()
+                raise
+        except KeyboardInterrupt:
+            # What stops already need not be told again.
+            ignore_signals()
+            folder.end("interrupted")
+            # After SIGHUP there may be nothing to print to.
+            with contextlib.suppress(OSError):
+                console.print(f"Interrupted. {hint}")
+            raise typer.Exit(130) from None
+        except BaseException:
+            with contextlib.suppress(WriteError):
+                folder.end("failed")
+            raise
+        folder.end("finished")
 
 
 def check_same(path, settings, identity):
@@ -109,11 +127,8 @@ def check_same(path, settings, identity):
     Raises:
         ValueError: If the folder is of something else.
     """
-    before, kind = read_settings(path), settings["kind"]
-    if before["kind"] != kind:
-        raise ValueError(
-            f"{path} holds a {before['kind']}, not a {kind}. Give --out a new name."
-        )
+    kind = settings["kind"]
+    before = read_settings(path, kind)
     there, here = identity(before), identity(settings)
     other = [name for name in here | there if there.get(name) != here.get(name)]
     if other:

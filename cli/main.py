@@ -1,6 +1,8 @@
 """The commands of `kdl`: what they take, and the order in which things happen."""
 
 import contextlib
+import errno
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -68,13 +70,14 @@ def run(options):
         from kdl_cli.training import Training
 
         training = Training(options)
-    training.perform(console)
+    with failures():
+        training.perform(console)
 
 
 @app.command()
 @takes(SweepOptions)
 def lr(options):
-    """Tries learning rates on a recipe, and suggests some.
+    """Tries learning rates on a recipe, and advises one.
 
     The rate grows from batch to batch until the loss explodes.
     """
@@ -83,7 +86,8 @@ def lr(options):
         from kdl_cli.sweep import Sweep
 
         sweep = Sweep(options)
-    sweep.perform(console)
+    with failures():
+        sweep.perform(console)
     with refusals():
         sweep.suggest(console)
 
@@ -100,7 +104,8 @@ def tune(options):
         from kdl_cli.search import Search
 
         search = Search(options)
-    search.perform(console)
+    with failures():
+        search.perform(console)
 
 
 @app.command()
@@ -116,7 +121,8 @@ def compare(options):
         from kdl_cli.compare import Comparison
 
         comparison = Comparison(options)
-    comparison.perform(console)
+    with failures():
+        comparison.perform(console)
 
 
 @app.command()
@@ -161,10 +167,41 @@ def refusals():
         text = str(error)
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.filename} cannot be used: {error.strerror}."
-        errors.print(f"Error: {text}", style="red")
-        raise typer.Exit(2) from None
+        end(text, 1 if is_full(error) else 2)
+
+
+@contextlib.contextmanager
+def failures():
+    """Turns the failure to write a file into one sentence and exit code 1."""
+    from kdl.files import WriteError
+
+    try:
+        yield
+    except WriteError as error:
+        end(error, 1)
+
+
+def is_full(error):
+    """Whether a disk has no room, of which no option is to blame."""
+    found = {getattr(part, "errno", None) for part in (error, error.__cause__)}
+    return not found.isdisjoint({errno.ENOSPC, errno.EDQUOT})
+
+
+def end(error, code):
+    # What is no text, such as a byte of a file's name, cannot be printed.
+    text = str(error).encode(errors="backslashreplace").decode()
+    errors.print(f"Error: {text}", style="red")
+    raise typer.Exit(code) from None
 
 
 def main():
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except SystemExit as stopped:
+        if stopped.code == 130:
+            # Once more Ctrl-C, and what ends in the background would print an error.
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                if hasattr(signal, name):
+                    signal.signal(getattr(signal, name), signal.SIG_IGN)
+        raise

@@ -18,7 +18,7 @@ def compared(text, objective):
     Raises:
         ValueError: If the direction is not known.
     """
-    if not text:
+    if text is None:
         return objective.name.removeprefix("val_"), objective.direction
     name, _, given = text.partition(":")
     found = given or direction(name, objective)

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+# Of epochs, trials and so on. A number beyond is a slip, and few things bear it.
+_MOST = 1_000_000
+
 Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
 Backend = Annotated[
     str | None,
@@ -32,12 +35,13 @@ Set = Annotated[
 Hp = Annotated[
     Path | None,
     typer.Option(
-        help="hyperparameters.json of a run or a search, or the folder it is in. "
-        "--set overrides it."
+        help="hyperparameters.json of a run or a search, or its folder, from which "
+        "data and epochs are taken too, unless they are given. --set overrides it."
     ),
 ]
 Epochs = Annotated[
-    int | None, typer.Option(min=1, help="Defaults to the recipe's own number.")
+    int | None,
+    typer.Option(min=1, max=_MOST, help="Defaults to the recipe's own number."),
 ]
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
@@ -94,7 +98,10 @@ class SweepOptions:
     set_: Set = None
     hp: Hp = None
     steps: Annotated[
-        int, typer.Option(min=20, help="Number of training batches to try them in.")
+        int,
+        typer.Option(
+            min=20, max=_MOST, help="Number of training batches to try them in."
+        ),
     ] = 100
     data: Data = None
     seed: Seed = 0
@@ -112,7 +119,9 @@ class SearchOptions:
     recipe: Recipe
     trials: Annotated[
         int,
-        typer.Option(min=1, help="Number of trials, those of a resumed search too."),
+        typer.Option(
+            min=1, max=_MOST, help="Number of trials, those of a resumed search too."
+        ),
     ] = 20
     data: Data = None
     epochs: Epochs = None
@@ -131,6 +140,15 @@ class SearchOptions:
             "Optuna, such as optuna:tpe."
         ),
     ] = "bayesian"
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A hyperparameter that is fixed, so that this value alone is tried. "
+            "Repeatable.",
+        ),
+    ] = None
     prune: Annotated[
         bool,
         typer.Option(
@@ -141,14 +159,19 @@ class SearchOptions:
     folds: Annotated[
         int | None,
         typer.Option(
-            min=2, help="Score each trial by cross-validation in so many parts."
+            min=2,
+            max=_MOST,
+            help="Score each trial by cross-validation in so many parts.",
         ),
     ] = None
     total_epochs: Annotated[
-        int | None, typer.Option(min=1, help="End after so many epochs of all trials.")
+        int | None,
+        typer.Option(
+            min=1, max=_MOST**2, help="End after so many epochs of all trials."
+        ),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option(help="End after so many minutes.")
+        float | None, typer.Option(help="End after so many minutes, more than 0.")
     ] = None
     wandb: Wandb = None
     tensorboard: Annotated[
@@ -158,7 +181,10 @@ class SearchOptions:
         str, typer.Option(help="Where trials run: local, or ray, a Ray cluster.")
     ] = "local"
     workers: Annotated[
-        int, typer.Option(min=1, help="Number of trials side by side on a cluster.")
+        int,
+        typer.Option(
+            min=1, max=_MOST, help="Number of trials side by side on a cluster."
+        ),
     ] = 1
     quiet: Annotated[
         bool,
@@ -181,7 +207,10 @@ class CompareOptions:
         ),
     ]
     seeds: Annotated[
-        int, typer.Option(min=1, help="Number of seeds to train each value with.")
+        int,
+        typer.Option(
+            min=1, max=_MOST, help="Number of seeds to train each value with."
+        ),
     ] = 5
     set_: Set = None
     hp: Hp = None
@@ -195,7 +224,9 @@ class CompareOptions:
     ] = None
     data: Data = None
     epochs: Epochs = None
-    seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="The first of the seeds.")
+    ] = 0
     out: Annotated[
         Path | None,
         typer.Option(

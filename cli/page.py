@@ -1,6 +1,5 @@
 """The page of a search: one HTML file that needs no network."""
 
-import shlex
 from datetime import UTC, datetime
 
 from kdl.files import atomic
@@ -38,7 +37,7 @@ def write(folder, search):
     settings = {} if search.directory == folder else reports.read_settings(folder)
     name = settings.get("recipe") or folder.resolve().name
     content = sections(folder, search, settings)
-    text = document(f"Search of {name}", summary(search, settings), content)
+    text = document(f"Search of {name}", summary(folder, search, settings), content)
     with atomic(folder / PAGE) as draft:
         draft.write_text(text, encoding="utf-8")
     return folder / PAGE
@@ -68,13 +67,13 @@ def sections(folder, search, settings):
     return parts
 
 
-def summary(search, settings):
+def summary(folder, search, settings):
     """How the search stands, in a few sentences."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     running = any(trial.status == "running" for trial in search.trials)
-    status = settings.get("status", "running" if running else "")
-    if status == "running":
-        status = "still running, or was killed"
+    status = "still running, or was killed" if running else ""
+    if settings:
+        status = reports.status(folder, settings)
     return element(
         "p",
         f"A search for the {search.direction}imum of {search.objective}. "
@@ -108,15 +107,15 @@ def rerun(folder, trial, settings):
     if not settings:
         lines = (f"    {name!r}: {value!r}," for name, value in trial.values.items())
         return code(SNIPPET.format(values="\n".join(lines)))
-    command = ["kdl", "run", settings["recipe"]]
+    words = ["run", settings["recipe"]]
     path = folder / reports.HYPERPARAMETERS
     # Which is that of the best trial once a search has ended, not on its way.
     if path.exists() and reports.read_hyperparameters(path)[1] == trial.values:
-        command += ["--hp", str(folder)]
+        words += ["--hp", str(folder)]
     else:
         for name, value in trial.values.items():
-            command += ["--set", f"{name}={reports.written(value)}"]
+            words += ["--set", f"{name}={reports.written(value)}"]
     for name in ("data", "epochs"):
         if settings.get(name):
-            command += [f"--{name}", str(settings[name])]
-    return code(shlex.join(command))
+            words += [f"--{name}", str(settings[name])]
+    return code(reports.command(*words))

@@ -5,6 +5,9 @@ import contextlib
 import keras
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kdl.callbacks.logged import Scalars
+from kdl_cli import reports
+
 
 class EpochProgress:
     """Shows how far a training is: a bar on a terminal, some lines elsewhere.
@@ -30,6 +33,7 @@ class EpochProgress:
             transient=True,
         )
         self._task = None
+        self._scalars = Scalars("the progress")
 
     @contextlib.contextmanager
     def shown(self, title):
@@ -46,6 +50,7 @@ class EpochProgress:
 
     def update(self, epoch, logs):
         """Tells that `epoch`, counted from 0, has ended with these logs."""
+        logs = self._scalars(logs)
         metric = f"{self.metric} {logs[self.metric]:.4g}" if self.metric in logs else ""
         if self.console.is_terminal:
             self._bar.update(self._task, completed=epoch + 1, metric=metric)
@@ -64,9 +69,31 @@ class Record(keras.callbacks.Callback):
     def __init__(self, folder, progress):
         super().__init__()
         self.folder, self.progress = folder, progress
-        self.rows = []
+        self.rows, self._scalars = [], Scalars(reports.HISTORY)
 
     def on_epoch_end(self, epoch, logs=None):
+        logs = self._scalars(logs)
         self.rows.append({"epoch": epoch + 1, **logs})
-        self.folder.write_rows("history.csv", self.rows)
+        self.folder.write_rows(reports.HISTORY, self.rows)
         self.progress.update(epoch, logs)
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops a fit on a signal whose `KeyboardInterrupt` got lost.
+
+    Args:
+        signals: `kdl.tuning.signals.StopSignals`.
+    """
+
+    def __init__(self, signals):
+        super().__init__()
+        self.signals = signals
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.signals.check()
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self.signals.check()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.signals.check()

@@ -1,8 +1,12 @@
 """Folders of runs, searches and so on, as they are read; this needs no Keras."""
 
 import csv
+import io
 import json
+import math
+import shlex
 
+import filelock
 from rich.table import Table
 
 KINDS = ("run", "search", "sweep", "comparison")
@@ -10,10 +14,13 @@ SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
 TRIALS = "trials.csv"
 RESULTS = "results.json"
+HISTORY = "history.csv"
 SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
 COMPARISON = "comparison.csv"
 _TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
+# Bytes of a file; the tables of long trainings are the largest.
+_MOST_JSON, _MOST_CSV = 2**24, 2**28
 
 
 def parts(folder, search=None):
@@ -35,9 +42,8 @@ def parts(folder, search=None):
     settings = read_settings(folder)
     # The hyperparameters have a table of their own.
     hidden = ("versions", "hyperparameters")
-    yield values_table({k: v for k, v in settings.items() if k not in hidden})
-    if settings["status"] == "running":
-        yield "\nIt is still running, or was killed."
+    ended = settings | {"status": status(folder, settings)}
+    yield values_table({k: v for k, v in ended.items() if k not in hidden})
     if settings["kind"] == "search":
         yield from trials(folder, settings)
     elif settings["kind"] == "comparison":
@@ -47,7 +53,7 @@ def parts(folder, search=None):
         yield from comparison_report.parts(folder, settings)
         yield f"\nHyperparameters beside {settings['vary']}:"
         yield values_table(settings["hyperparameters"])
-    elif history := read_rows(folder / "history.csv"):
+    elif history := read_rows(folder / HISTORY):
         yield "\nThe last epoch:"
         yield values_table(history[-1])
     if (folder / HYPERPARAMETERS).exists():
@@ -55,15 +61,24 @@ def parts(folder, search=None):
         _, values = read_hyperparameters(folder / HYPERPARAMETERS)
         yield values_table(values)
     if (folder / RESULTS).exists():
-        for name, values in dict(read_json(folder / RESULTS)).items():
+        for name, values in read_results(folder / RESULTS).items():
             yield f"\n{_TITLES[name]}:"
             yield values_table(values)
 
 
 def trials(folder, settings):
     """The table of the best trials in a folder, and of the errors of the others."""
-    rows = read_rows(folder / TRIALS)
-    return trial_tables(rows, settings["objective"], settings["direction"])
+    path, objective = folder / TRIALS, settings["objective"]
+    rows = read_rows(path)
+    try:
+        for row in rows:
+            if row["status"] in _SCORED:
+                float(row[objective])
+            elif row["status"] == "failed":
+                row["trial"], row["error"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is not the table of a search's trials.") from None
+    return trial_tables(rows, objective, settings["direction"])
 
 
 def trial_tables(rows, objective, direction, most=5):
@@ -75,7 +90,7 @@ def trial_tables(rows, objective, direction, most=5):
         direction: `"min"` or `"max"`.
         most: Integer. How many of the best to show.
     """
-    done = [row for row in rows if row["status"] in ("completed", "pruned")]
+    done = [row for row in rows if row["status"] in _SCORED]
     sign = 1 if direction == "min" else -1
     done.sort(key=lambda row: sign * float(row[objective]))
     if done:
@@ -95,6 +110,9 @@ def trial_tables(rows, objective, direction, most=5):
     if failed:
         yield f"\n{len(failed)} failed:"
         yield values_table({f"trial {row['trial']}": row["error"] for row in failed})
+
+
+_SCORED = ("completed", "pruned")
 
 
 def rows_of(search):
@@ -143,7 +161,17 @@ def short(value):
 
 def written(value):
     """A value as `--set` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value)
+
+
+def command(*words):
+    """A command line of kdl that a shell takes as it is meant."""
+    return shlex.join(["kdl", *map(str, words)])
 
 
 def tuner_folder(folder):
@@ -166,8 +194,34 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
-def read_settings(folder):
+def is_held(folder):
+    """Whether a process writes a folder; `None` where its lock does not tell."""
+    path = folder / ".lock"  # That of `kdl.files.hold`, which needs Keras.
+    try:
+        if not path.exists():
+            return None
+        with filelock.FileLock(path, blocking=False):
+            return False
+    except filelock.Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return None
+
+
+def status(folder, settings):
+    """How it ended, or that it runs; whoever is killed does not say so."""
+    if settings["status"] != "running":
+        return settings["status"]
+    states = {True: "still running", False: "killed"}
+    return states.get(is_held(folder), "still running, or was killed")
+
+
+def read_settings(folder, kind=None):
     """Returns the settings in a folder.
+
+    Args:
+        folder: `Path`.
+        kind: Optional string. The one of `KINDS` that it has to be of.
 
     Raises:
         ValueError: If the folder is of something else.
@@ -177,15 +231,74 @@ def read_settings(folder):
     if not (folder / SETTINGS).exists():
         raise ValueError(f"{foreign}: it has no {SETTINGS}.")
     settings = read_json(folder / SETTINGS)
-    if not isinstance(settings, dict) or settings.get("kind") not in KINDS:
+    found = settings.get("kind") if isinstance(settings, dict) else None
+    if not isinstance(found, str) or found not in KINDS:
         raise ValueError(f"{foreign}: its {SETTINGS} is of something else.")
-    needed = {"recipe", "objective", "direction", "status"}
-    if settings["kind"] == "comparison":
-        needed |= {"vary", "values", "hyperparameters", "seed", "seeds"}
-        needed |= {"metric", "metric_direction"}
-    if missing := needed - settings.keys():
+    if kind not in (None, found):
+        raise ValueError(
+            f"{folder} holds a {found}, not a {kind}. Give --out a new name."
+        )
+    needed = _NEEDED | (_COMPARED if found == "comparison" else {})
+    if missing := needed.keys() - settings.keys():
         raise ValueError(f"{folder / SETTINGS} lacks {', '.join(sorted(missing))}.")
+    for name, is_right in (needed | _KNOWN).items():
+        if name in settings and not is_right(settings[name]):
+            raise ValueError(
+                f"{folder / SETTINGS} is damaged: its `{name}` is "
+                f"{short_json(settings[name])}."
+            )
     return settings
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_count(value):
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_direction(value):
+    return value in ("min", "max")
+
+
+def _is_optional(check):
+    return lambda value: value is None or check(value)
+
+
+# What the settings of each kind have, and how they are recognized.
+_NEEDED = {
+    "recipe": _is_text,
+    "objective": _is_text,
+    "direction": _is_direction,
+    "status": _is_text,
+}
+_COMPARED = {
+    "vary": _is_text,
+    "values": lambda value: isinstance(value, list) and len(value) > 0,
+    "hyperparameters": lambda value: isinstance(value, dict),
+    "seed": _is_count,
+    "seeds": _is_count,
+    "metric": _is_text,
+    "metric_direction": _is_direction,
+}
+# What others may lack, since a run or a search of any age may be read.
+_KNOWN = {
+    "data": _is_optional(_is_text),
+    "epochs": _is_optional(lambda value: _is_count(value) and value > 0),
+    "seed": _is_optional(_is_count),
+    "started": _is_optional(_is_text),
+    "seconds": _is_optional(
+        lambda value: type(value) in (int, float) and 0 <= value < math.inf
+    ),
+    "set": _is_optional(lambda value: isinstance(value, dict)),
+}
+
+
+def short_json(value):
+    """A value of a file in a sentence, as far as that can be long."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def read_hyperparameters(path):
@@ -195,10 +308,10 @@ def read_hyperparameters(path):
         ValueError: If the file is not one.
     """
     content = read_json(path)
-    if (
-        not isinstance(content, dict)
-        or "recipe" not in content
-        or not isinstance(content.get("values"), dict)
+    if not (
+        isinstance(content, dict)
+        and isinstance(content.get("recipe"), str)
+        and isinstance(content.get("values"), dict)
     ):
         raise ValueError(
             f"{path} holds no hyperparameters. `kdl run` and `kdl tune` write them, "
@@ -207,23 +320,82 @@ def read_hyperparameters(path):
     return content["recipe"], content["values"]
 
 
+def read_results(path):
+    """Returns the numbers in a file of results: dicts by what they are of.
+
+    Raises:
+        ValueError: If the file is not one.
+    """
+    content = read_json(path)
+    if not (
+        isinstance(content, dict)
+        and content.keys() <= _TITLES.keys()
+        and all(isinstance(values, dict) for values in content.values())
+    ):
+        raise ValueError(f"{path} is not a file of results.")
+    return content
+
+
 def read_json(path):
     """Returns the value in a JSON file.
 
     Raises:
         ValueError: If there is no such file, or if it is not JSON.
     """
+    text = read_text(path, _MOST_JSON)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError:
+        value = json.loads(text)
+        # Half a surrogate pair is no text, and cannot be printed.
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is not a JSON file.") from None
 
 
 def read_rows(path):
-    """Returns the rows of a CSV file as dicts of strings; none if there is no file."""
+    """Returns the rows of a CSV file as dicts of strings; none if there is no file.
+
+    Raises:
+        ValueError: If it is not CSV, or if a row has more or less than the first one.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    # Which splits lines itself, also in fields.
+    file = io.StringIO(read_text(path, _MOST_CSV), newline="")
+    reader = csv.DictReader(file, strict=True)
+    try:
+        rows = list(reader)
+        known = set(reader.fieldnames or ())
+    except csv.Error:
+        raise ValueError(f"{path} is not a CSV file.") from None
+    for row in rows:
+        if row.keys() != known or None in row.values():
+            raise ValueError(
+                f"{path} is damaged: a row has more fields than the first, or fewer."
+            )
+    return rows
+
+
+def read_text(path, most):
+    """Returns the text of a file in UTF-8.
+
+    Args:
+        path: `Path`.
+        most: Integer. The most bytes that it may have.
+
+    Raises:
+        ValueError: If there is none, if it is something else, as a pipe or a device
+            that may never end, or if it is too large for what it is to hold.
+    """
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path} must be a file, not a device or a pipe.")
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise ValueError(f"{path} is too large: it has more than {most} bytes.")
+        return content.decode()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text in UTF-8.") from None

@@ -8,11 +8,12 @@ import typer
 from keras import tree
 
 from kdl.callbacks import TensorBoardLogger, WandbLogger
-from kdl.checks import check_choice
+from kdl.checks import check_choice, check_number
 from kdl.files import hold
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
 from kdl_cli import figures, folders, reports, training
+from kdl_cli.fixed import fixed
 from kdl_cli.live import TrialsDisplay
 from kdl_cli.tuner import Tuner, make_oracle
 
@@ -38,6 +39,8 @@ class Search:
         check_choice("--engine", options.engine, ("local", "ray"))
         if options.workers > 1 and options.engine == "local":
             raise ValueError("Several --workers need a cluster: --engine ray.")
+        if options.minutes is not None:
+            check_number("--minutes", options.minutes, "(0, 1e9]")
         self.options = options
         self.recipe = training.make(options.recipe, options.data)
         self.settings = {
@@ -50,6 +53,10 @@ class Search:
             "prune": options.prune,
             "folds": options.folds,
         }
+        space = None
+        if options.set_:
+            changes = training.changed(options.set_)
+            space, self.settings["set"] = fixed(self.recipe, changes)
         # Refused before anything is written, if they cannot be.
         oracle = make_oracle(
             options.oracle,
@@ -59,13 +66,15 @@ class Search:
             pruner=MedianStopping() if options.prune else None,
             max_total_epochs=options.total_epochs,
             max_seconds=60 * options.minutes if options.minutes else None,
+            hyperparameters=space,
         )
-        self.loggers = [WandbLogger("kdl", mode=options.wandb)] if options.wandb else []
+        given = options.wandb is not None
+        self.loggers = [WandbLogger("kdl", mode=options.wandb)] if given else []
         folds = CrossValidation(options.folds) if options.folds else None
         path = options.out or Path("runs") / f"{options.recipe}-tune"
         resumed = folders.occupied(path)
         before = folders.check_same(path, self.settings, identity) if resumed else None
-        self.data = self.recipe.data()
+        self.data = training.load(self.recipe)
         if folds:
             # What cannot be split is refused here, before there is a folder.
             _, targets, *_ = pooled(**self.data)
@@ -74,7 +83,7 @@ class Search:
         if not resumed:
             # Before the tuner makes files, which alone would be nobody's.
             self.folder.begin()
-        if options.wandb:
+        if given:
             (logger,) = self.loggers
             logger.group, logger.directory = path.name, path
         if options.tensorboard:
@@ -166,10 +175,14 @@ class Search:
         training.test(self.recipe, model, self.folder, console)
         console.print(
             "To train with the best hyperparameters: "
-            f"kdl run {self.settings['recipe']} --hp {self.folder.path}"
+            + reports.command(
+                *("run", self.settings["recipe"], "--hp", self.folder.path)
+            )
         )
 
 
 def identity(settings):
     """Those of a search's settings without which it is another one."""
-    return {name: settings.get(name) for name in IDENTITY}
+    names = {name: settings.get(name) for name in IDENTITY}
+    values = settings.get("set") or {}
+    return names | {f"hyperparameter {name}": v for name, v in values.items()}

@@ -4,8 +4,10 @@ import keras
 
 from kdl import recipes
 from kdl.callbacks import LearningRateFinder
-from kdl.files import write_json
+from kdl.files import hold, write_json
 from kdl_cli import folders, reports, training
+from kdl_cli.progress import Stop
+from kdl_cli.reports import short
 
 
 class Sweep:
@@ -19,30 +21,34 @@ class Sweep:
     """
 
     def __init__(self, options):
-        name, changes = options.recipe, options.set_ or []
+        options, self.note = training.taken_along(options)
+        name = options.recipe
         self.recipe = training.make(name, options.data)
-        self.hp = training.hyperparameters(self.recipe, name, options.hp, changes)
+        self.hp = training.hyperparameters(self.recipe, name, options.hp, options.set_)
         self.finder = LearningRateFinder(steps=options.steps)
         settings = training.settings(self.recipe, name, None, options.seed)
         del settings["epochs"]
         self.settings = {"kind": "sweep", **settings, "steps": options.steps}
         folders.check_free(options.out)
         # Loads them, perhaps over a network; all else has been checked.
-        self.data = self.recipe.data()
+        self.data = training.load(self.recipe)
         path = folders.create(options.out, f"{name}-lr")
         self.folder = folders.Folder(path, self.settings)
+        self.held = hold(path, "trying learning rates")
         self.folder.begin()
         self.folder.write_hyperparameters(name, self.hp.values)
 
     def perform(self, console):
         """Sweeps, and writes the losses."""
         path, finder, steps = self.folder.path, self.finder, self.settings["steps"]
-        console.print(f"Trying learning rates in {steps} batches, into {path}.")
+        console.print(
+            f"{self.note}Trying learning rates in {steps} batches, into {path}."
+        )
         keras.utils.set_random_seed(self.settings["seed"])
         # What the validation would cost tells nothing here.
         data = {k: v for k, v in self.data.items() if k != "validation_data"}
         hint = "There is nothing to go on with: begin anew."
-        with folders.ending(self.folder, console, hint):
+        with self.held, folders.ending(self.folder, console, hint) as signals:
             recipes.run(
                 self.recipe,
                 **data,
@@ -50,7 +56,7 @@ class Sweep:
                 # More than enough: the sweep ends the training.
                 epochs=steps,
                 seed=self.settings["seed"],
-                callbacks=[finder],
+                callbacks=[finder, Stop(signals)],
                 verbose=0,
             )
             rows = zip(finder.rates, finder.losses, finder.smoothed, strict=True)
@@ -59,15 +65,36 @@ class Sweep:
             self.folder.write_rows(reports.SWEEP, rows)
 
     def suggest(self, console):
-        """Writes and prints the rates to start with.
+        """Writes the rates, advises one to start with, and says what the other is.
 
         Raises:
             ValueError: If the losses tell of none.
         """
-        finder = self.finder
+        finder, path = self.finder, self.folder.path
         suggested = {"valley": finder.valley, "steepest": finder.steepest}
-        results = {"learning_rate": suggested}
-        write_json(self.folder.path / reports.RESULTS, results)
+        write_json(path / reports.RESULTS, {"learning_rate": suggested})
         self.folder.write_figure("learning_rate.png", finder.plot())
-        console.print(reports.values_table(suggested))
+        console.print(
+            f"Learning rate to start with: {short(suggested['valley'])}, valley: "
+            "halfway down the longest decline of the loss."
+        )
+        console.print(
+            f"Steepest: {short(suggested['steepest'])}, where the loss falls fastest. It "
+            "is often near the largest rate that trains at all."
+        )
         console.print(self.folder.listing())
+        name = self.settings["recipe"]
+        rate, note = self._nearest(suggested["valley"])
+        told = ("--hp", path, "--set", f"learning_rate={rate}")
+        console.print(f"To train with {note}: {reports.command('run', name, *told)}")
+
+    def _nearest(self, rate):
+        """The value of the recipe's own range that is nearest to a rate, in words."""
+        rate = float(f"{rate:.4g}")
+        for parameter in self.hp.space:
+            if parameter.name == "learning_rate":
+                low, high = parameter.min_value, parameter.max_value
+                nearest = min(max(rate, low), high)
+                if nearest != rate:
+                    return nearest, f"{nearest}, the nearest of the recipe's rates"
+        return rate, "it"

@@ -3,8 +3,8 @@
 import keras_tuner
 
 from kdl import tuning
-from kdl.checks import check_choice
 from kdl.tuning.durable_tuner import DurableTuner
+from kdl.tuning.optuna_oracle import NEEDS, SAMPLERS
 from kdl_cli import reports
 
 _ORACLES = {
@@ -26,10 +26,23 @@ def make_oracle(name, **options):
         ValueError: If there is none of this name.
     """
     kind, _, sampler = name.partition(":")
-    if kind == "optuna":
+    if kind == "optuna" and (sampler in SAMPLERS or name == kind):
         return tuning.OptunaOracle(sampler=sampler or "tpe", **options)
-    check_choice("--oracle", name, (*_ORACLES, "optuna:tpe", "optuna:gp"))
+    if name not in _ORACLES:
+        raise ValueError(
+            f"`--oracle` must be one of {', '.join(map(repr, _ORACLES))}, or, with "
+            "Optuna (pip install 'kdl[optuna]'), one of "
+            f"{', '.join(map(_described, SAMPLERS))}. Received: --oracle={name!r}"
+        )
     return _ORACLES[name](**options)
+
+
+def _described(sampler):
+    name = repr(f"optuna:{sampler}")
+    if sampler not in NEEDS:
+        return name
+    _, what, extra = NEEDS[sampler]
+    return f"{name} (needs {what}: pip install 'kdl[{extra}]')"
 
 
 class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):

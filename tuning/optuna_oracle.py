@@ -14,7 +14,7 @@ from kdl.tuning.random_search import RandomSearchOracle
 from kdl.tuning.wandb_trials import WandbTrials
 
 # Classes of Optuna by name, and their arguments besides the seed.
-_SAMPLERS = {
+SAMPLERS = {
     # With trials side by side, what runs counts as bad, so that others go elsewhere.
     "tpe": ("TPESampler", {"constant_liar": True}),
     "gp": ("GPSampler", {}),
@@ -24,7 +24,7 @@ _SAMPLERS = {
     "qmc": ("QMCSampler", {"scramble": True}),
 }
 # What they import when they are first asked, as `check_installed` has it.
-_NEEDS = {"gp": ("torch", "PyTorch", "torch"), "cmaes": ("cmaes", "cmaes", "optuna")}
+NEEDS = {"gp": ("torch", "PyTorch", "torch"), "cmaes": ("cmaes", "cmaes", "optuna")}
 # How often a sampler is asked for a trial, if it repeats itself.
 _ASKS = 20
 
@@ -189,15 +189,15 @@ class OptunaOracle(RandomSearchOracle):
 
         if isinstance(self.sampler, optuna.samplers.BaseSampler):
             return copy.deepcopy(self.sampler)
-        if not isinstance(self.sampler, str) or self.sampler not in _SAMPLERS:
+        if not isinstance(self.sampler, str) or self.sampler not in SAMPLERS:
             raise ValueError(
-                f"`sampler` must be one of {', '.join(map(repr, _SAMPLERS))}, or an "
+                f"`sampler` must be one of {', '.join(map(repr, SAMPLERS))}, or an "
                 "instance of optuna.samplers.BaseSampler. Received: "
                 f"sampler={self.sampler!r}"
             )
-        if self.sampler in _NEEDS:
-            check_installed(f"The sampler {self.sampler!r}", *_NEEDS[self.sampler])
-        name, options = _SAMPLERS[self.sampler]
+        if self.sampler in NEEDS:
+            check_installed(f"The sampler {self.sampler!r}", *NEEDS[self.sampler])
+        name, options = SAMPLERS[self.sampler]
         with warnings.catch_warnings():
             # What Optuna takes for experimental, it has had for years.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -7,6 +7,14 @@ import threading
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
+def ignore_signals():
+    """Ignores what would stop, while something stops already."""
+    if threading.current_thread() is threading.main_thread():
+        for name in _NAMES:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 class StopSignals:
     """Stops a search on Ctrl-C, and likewise on SIGTERM and SIGHUP.
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from kdl.data.splits import Splits, split_in_three
 
+_MOST = 2**30  # Bytes of a text, of which there are several copies in memory.
+
 
 def read_windows(path):
     """Returns windows of the text in a file, as `windows` of 64 characters does.
@@ -17,7 +19,8 @@ def read_windows(path):
         `kdl.data.Splits`.
 
     Raises:
-        ValueError: If the file is not in UTF-8, or has fewer than ten windows.
+        ValueError: If it is no regular file of at most 1 GiB, is not in UTF-8, or has
+            fewer than ten windows.
         OSError: If it cannot be read.
     """
     return windows(_text(path), 64, f"The text in {path}")
@@ -63,8 +66,8 @@ def read_pairs(path, seed):
         80, 10 and 10 in a hundred.
 
     Raises:
-        ValueError: If the file is not in UTF-8, if a line is something else, or if
-            fewer than ten begin differently.
+        ValueError: If it is no regular file of at most 1 GiB, is not in UTF-8, if a
+            line is something else, or if fewer than ten begin differently.
         OSError: If the file cannot be read.
     """
     pairs = []
@@ -91,6 +94,11 @@ def _text(path):
     # A shell leaves `~` alone after the colon of `text:~/book.txt`.
     path = Path(path).expanduser()
     try:
+        # A pipe or a device may never end.
+        if path.is_char_device() or path.is_fifo() or path.stat().st_size > _MOST:
+            raise ValueError(
+                f"{path} must be a file, no device or pipe, of at most {_MOST} bytes."
+            )
         # Editors on Windows may begin a file with a mark, which is no part of it.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
-from kdl.data import load
 from kdl.recipes import Digits
 from kdl_cli import catalogue
 from kdl_cli.main import app
@@ -242,9 +241,11 @@ class TestRun:
         assert sorted(folder.rglob("*")) == before
 
     def test_refuses_data_that_there_are_not(self, folder):
-        with pytest.raises(ValueError) as error:
-            load("cifar")
-        assert refusal("run", "digits", "--data", "cifar") == str(error.value)
+        assert refusal("run", "digits", "--data", "cifar") == (
+            "`--data` must be 'digits', 'gallery', 'dates', 'arithmetic', 'topics', "
+            "'mackey_glass', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
+            "Received: --data='cifar'"
+        )
         assert not list(folder.iterdir())
 
 
@@ -365,8 +366,11 @@ class TestTune:
             "for the same."
         )
         assert refusal("tune", *self.options, "--oracle", "best") == (
-            "`--oracle` must be one of 'bayesian', 'grid', 'random', 'optuna:tpe', "
-            "'optuna:gp'. Received: --oracle='best'"
+            "`--oracle` must be one of 'bayesian', 'grid', 'random', or, with Optuna "
+            "(pip install 'kdl[optuna]'), one of 'optuna:tpe', 'optuna:gp' (needs "
+            "PyTorch: pip install 'kdl[torch]'), 'optuna:cmaes' (needs cmaes: pip "
+            "install 'kdl[optuna]'), 'optuna:random', 'optuna:qmc'. "
+            "Received: --oracle='best'"
         )
 
     def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
