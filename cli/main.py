@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import io
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -196,6 +198,10 @@ def end(error, code):
 
 def main():
     """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name of a folder may be no text, and a terminal may lack a character.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as stopped:

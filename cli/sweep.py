@@ -79,8 +79,8 @@ class Sweep:
             "halfway down the longest decline of the loss."
         )
         console.print(
-            f"Steepest: {short(suggested['steepest'])}, where the loss falls fastest. It "
-            "is often near the largest rate that trains at all."
+            f"Steepest: {short(suggested['steepest'])}, where the loss falls fastest. "
+            "It is often near the largest rate that trains at all."
         )
         console.print(self.folder.listing())
         name = self.settings["recipe"]

@@ -76,12 +76,12 @@ def status(path):
     return json.loads((path / "settings.json").read_text())["status"]
 
 
-def process(send, *arguments):
+def process(send, *arguments, out="out"):
     tests = str(Path(__file__).parents[1])
     script = textwrap.dedent(SCRIPT).format(
         tests=tests,
         send=textwrap.dedent(send).strip().replace("\n", "\n        "),
-        arguments=[*arguments, "--out", "out"],
+        arguments=[*arguments, "--out", out],
     )
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=300
@@ -107,6 +107,11 @@ class TestSignals:
         assert "Interrupted." in done.stdout and "Traceback" not in done.stderr
         assert status(folder / "out") == "interrupted"
         assert "Resuming" in kdl(*COMMANDS["tune"], "--out", "out").output
+
+    def test_a_folder_whose_name_is_no_text_can_be_named(self, folder):
+        done = process("pass", *COMMANDS["run"], "--epochs", "1", out="a\udcff")
+        assert done.returncode == 0, done.stderr
+        assert "Training into a\\udcff. Epochs: 1." in done.stdout
 
     def test_a_killed_one_is_recognized(self, folder):
         send = "os.kill(os.getpid(), signal.SIGKILL)"
