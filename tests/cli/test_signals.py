@@ -24,6 +24,7 @@ from kdl_cli.main import app
 SCRIPT = """
     import os, signal, sys
     sys.path.insert(0, {tests!r})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import keras
     from kdl import recipes
     from tiny import Tiny
@@ -43,6 +44,11 @@ SCRIPT = """
     sys.argv = ["kdl", *{arguments!r}]
     main()
 """
+HANDLERS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
 COMMANDS = {
     "run": ("run", "tiny"),
     "lr": ("lr", "tiny", "--steps", "60"),
@@ -63,7 +69,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.setenv("COLUMNS", "200")
     add(monkeypatch)
-    return tmp_path
+    # Whoever runs the tests in the background may have had them ignored.
+    before = {number: signal.getsignal(number) for number in HANDLERS}
+    for number, handler in HANDLERS.items():
+        signal.signal(number, handler)
+    yield tmp_path
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def kdl(*arguments, code=0):
