@@ -76,7 +76,8 @@ class Training:
 def make(name, data):
     """Returns the recipe of this name, on a source of data or on its own."""
     recipe = catalogue.find(name)
-    return recipe() if data is None else recipe(data)
+    with names_data():
+        return recipe() if data is None else recipe(data)
 
 
 def load(recipe):
