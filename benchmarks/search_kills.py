@@ -125,7 +125,7 @@ def main():
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        # Whoever runs this may ignore them, by `nohup` or in the background.
+        # The parent process may have set them to be ignored, as `nohup` does.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         search(arguments.child)

@@ -21,7 +21,7 @@ def fixed(recipe, values):
         ValueError: If the recipe has no hyperparameter of a name, if a value is outside
             its range, or if it has no effect beside the other values.
     """
-    # Refuses the names that there are not.
+    # Refuses unknown names.
     space = recipes.hyperparameters(recipe, {}).space
     names = {parameter.name for parameter in space}
     for name in values.keys() - names:

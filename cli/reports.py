@@ -209,7 +209,7 @@ def is_held(folder):
 
 
 def status(folder, settings):
-    """How it ended, or that it runs; whoever is killed does not say so."""
+    """How it ended, or that it runs; a killed process cannot say so."""
     if settings["status"] != "running":
         return settings["status"]
     states = {True: "still running", False: "killed"}

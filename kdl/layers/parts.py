@@ -13,10 +13,10 @@ def copy_of(initializer):
 def freeze_parts(layer):
     """Freezes the parts of a layer that is frozen; called at the end of its `build`.
 
-    Keras passes `trainable` on to the parts that there are when it is set. A layer that
-    was frozen before it was built, or is loaded from a file, gets its parts afterwards,
-    and a model would train them. Parts of a layer that is not frozen stay as they are:
-    some of them may be frozen by themselves.
+    When `trainable` is set, Keras sets it in the parts that exist then. A layer that is
+    frozen before it is built, or loaded from a file, gets its parts later, and a model
+    would train them. If the layer is not frozen, its parts stay as they are, since some
+    of them may be frozen themselves.
     """
     if not layer.trainable:
         # Not False: TensorFlow passes over an attribute that is set to what it is.

@@ -69,7 +69,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.setenv("COLUMNS", "200")
     add(monkeypatch)
-    # Whoever runs the tests in the background may have had them ignored.
+    # A shell ignores some of them in processes that run in the background.
     before = {number: signal.getsignal(number) for number in HANDLERS}
     for number, handler in HANDLERS.items():
         signal.signal(number, handler)
