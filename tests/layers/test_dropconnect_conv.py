@@ -87,12 +87,15 @@ class TestDropConnectConv2D(LayerContract):
         ).numpy()
         if options.get("activation") == "relu":
             desired = np.maximum(desired, 0)
-        if first:
-            outputs = layer(images, training=True)
-        else:
-            outputs = layer(images.transpose(0, 2, 3, 1), training=True)
-            desired = desired.transpose(0, 2, 3, 1)
-        assert_close(outputs, desired)
+        if first and keras.backend.backend() == "tensorflow":
+            # It has them on a GPU, and with oneDNN, which is not on every machine.
+            try:
+                keras.ops.conv(images, kernel, data_format="channels_first")
+            except Exception as error:
+                pytest.skip(f"TensorFlow has no channels first here: {error}")
+        if not first:
+            images, desired = (x.transpose(0, 2, 3, 1) for x in (images, desired))
+        assert_close(layer(images, training=True), desired)
 
     def test_never_drops_the_bias(self):
         layer = self.make(rate=0.9, bias_initializer="ones")
