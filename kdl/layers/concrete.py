@@ -13,9 +13,11 @@ class Int32Inputs:
     """
 
     def __call__(self, *args, **kwargs):
-        for part in keras.tree.flatten((args, kwargs)):
-            if isinstance(part, (np.ndarray, np.integer, int)):
-                self._check_fits(np.asarray(part))
+        # Dynamo, which traces tensors alone, does not trace `flatten`.
+        if not _is_traced_by_dynamo():
+            for part in keras.tree.flatten((args, kwargs)):
+                if isinstance(part, (np.ndarray, np.integer, int)):
+                    self._check_fits(np.asarray(part))
         return super().__call__(*args, **kwargs)
 
     def _check_fits(self, array):
@@ -41,6 +43,12 @@ def is_concrete(tensor):
 
             return tf.executing_eagerly()
         case "torch":
-            import torch
+            return not _is_traced_by_dynamo() and not tensor.is_meta
 
-            return not torch.compiler.is_compiling() and not tensor.is_meta
+
+def _is_traced_by_dynamo():
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.compiler.is_compiling()
