@@ -1,7 +1,12 @@
 """What goes for all tests."""
 
 import gc
+import os
 from pathlib import Path
+
+# JAX compiles what the tests run, which is small, in two thirds of the time without.
+# Keras imports it, and so do the processes that tests begin.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import keras
 import pytest

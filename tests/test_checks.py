@@ -17,6 +17,8 @@ from kdl.checks import (
     check_targets,
 )
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestCheckNumber:
     @pytest.mark.parametrize(

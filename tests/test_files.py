@@ -10,6 +10,8 @@ from matplotlib.image import imread
 
 from kdl.files import WriteError, atomic, write_json, write_png
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestAtomic:
     def test_replaces_the_file(self, tmp_path):

@@ -76,6 +76,7 @@ SECTIONS = [
 ]
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_imports_point_downwards(room):
     for path in sources(room):
@@ -91,6 +92,7 @@ def test_imports_point_downwards(room):
                 assert nested, f"{path} imports {name} at its top"
 
 
+@pytest.mark.one_backend
 def test_only_its_logger_knows_wandb():
     files = {
         path.name
@@ -102,6 +104,7 @@ def test_only_its_logger_knows_wandb():
     assert files <= {"wandb_logger.py", "wandb_tables.py", "wandb_trials.py"}
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("room", PUBLIC)
 def test_public_names_are_sorted_and_complete(room):
     module = importlib.import_module(f"kdl.{room}")
@@ -124,6 +127,7 @@ def components():
             yield room, name
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(("room", "name"), list(components()))
 def test_component_has_its_test_under_its_contract(room, name):
     component = getattr(importlib.import_module(f"kdl.{room}"), name)
@@ -155,6 +159,7 @@ def contracts_of(test, name):
                         yield from (ast.unparse(base) for base in node.bases)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(("room", "name"), list(components()))
 def test_docstring_is_in_order(room, name):
     text = inspect.getdoc(getattr(importlib.import_module(f"kdl.{room}"), name))
@@ -163,6 +168,7 @@ def test_docstring_is_in_order(room, name):
     assert text.split("\n")[0].endswith(".")
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(("room", "name"), list(components()))
 def test_example_runs(room, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -190,6 +196,7 @@ def test_example_runs(room, name, tmp_path, monkeypatch):
         exec(compile(example.source, f"{name}'s example", "exec"), names)
 
 
+@pytest.mark.one_backend
 def test_registered_names_are_unique():
     registered = re.compile(r"register_keras_serializable\(package=\"(\w+)\"\)")
     names = []
@@ -207,6 +214,7 @@ def test_registered_names_are_unique():
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.one_backend
 def test_import_is_light():
     """`import kdl` brings nothing but Keras and what Keras brings."""
     code = (

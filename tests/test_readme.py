@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import keras
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -34,11 +33,9 @@ def test_there_are_scripts():
     assert len(SCRIPTS) >= 10
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_script_runs(script, tmp_path, monkeypatch, request):
-    if "layers.md" in request.node.name and keras.backend.backend() == "jax":
-        # JAX compiles each operation of each layer, for more than a minute.
-        pytest.skip("The examples of the layers run, which the page is made of")
+def test_script_runs(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_SILENT", "true")
     exec(compile(script, "a page", "exec"), {})

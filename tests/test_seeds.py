@@ -1,6 +1,10 @@
 import itertools
 
+import pytest
+
 from kdl import seeds
+
+pytestmark = pytest.mark.one_backend
 
 
 class TestSeeds:

@@ -289,6 +289,7 @@ class TestResume(CallbackContract):
         assert same(actual, whole)
         assert not list(directory.iterdir())
 
+    @pytest.mark.one_backend
     def test_every_damage_is_told_with_its_file(self, two, begun):
         last, previous = two
         contents = last.read_bytes()

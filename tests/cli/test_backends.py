@@ -6,6 +6,8 @@ import pytest
 
 from kdl_cli.backends import choose
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):

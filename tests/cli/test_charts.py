@@ -11,6 +11,8 @@ from kdl_cli.importances import importances
 from kdl_cli.learning_curves import learning_curves
 from kdl_cli.parallel_coordinates import ABSENT, parallel_coordinates
 
+pytestmark = pytest.mark.one_backend
+
 
 def trace(figure, name):
     (found,) = [trace for trace in figure.data if trace.name == name]

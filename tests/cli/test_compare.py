@@ -20,6 +20,8 @@ from kdl_cli.folders import Folder
 from kdl_cli.main import app
 from kdl_cli.options import CompareOptions
 
+pytestmark = pytest.mark.one_backend
+
 
 class Scores(keras_tuner.HyperModel):
     """Draws its scores, and learns nothing."""

@@ -56,7 +56,7 @@ DAMAGE = {
 
 
 # What is checked here knows no backend.
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="Slow.")
+pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,8 @@ import pytest
 
 from kdl_cli import figures
 
+pytestmark = pytest.mark.one_backend
+
 OBJECTIVE = keras_tuner.Objective("val_rmse", "min")
 
 

@@ -17,7 +17,7 @@ COMMAND = re.compile(r"\bkdl (?:run|lr|tune|compare|report) [^`\n<]+")
 
 
 # What is checked here knows no backend.
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="Slow.")
+pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)

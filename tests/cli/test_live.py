@@ -6,6 +6,8 @@ from rich.console import Console
 
 from kdl_cli.live import TrialsDisplay
 
+pytestmark = pytest.mark.one_backend
+
 
 def row(trial, score=None, status="completed", error=""):
     best = None if score is None else 2

@@ -52,6 +52,7 @@ def is_png(path):
     return path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.one_backend
 class TestList:
     def test_names_recipes_with_a_line_each(self):
         output = kdl("list").output
@@ -67,6 +68,7 @@ class TestList:
         assert all(line.rstrip().endswith(".") for line in lines)
 
 
+@pytest.mark.one_backend
 class TestDescribe:
     def test_shows_ranges_defaults_and_conditions(self):
         lines = [line.split() for line in kdl("describe", "digits").output.split("\n")]
@@ -125,6 +127,7 @@ class TestRun:
         shown = kdl("report", run).output
         assert "finished" in shown and f"{scores['accuracy']:.4g}" in shown
 
+    @pytest.mark.one_backend
     def test_folders_are_numbered(self, folder):
         (folder / "runs" / "digits-1").mkdir(parents=True)
         kdl("run", "digits", "--epochs", 1, "--set", "batch_size=64")
@@ -162,6 +165,7 @@ class TestRun:
         assert isinstance(result.exception, ArithmeticError)
         assert read(folder / "bad" / "settings.json")["status"] == "failed"
 
+    @pytest.mark.one_backend
     def test_logs_to_wandb(self, folder, monkeypatch):
         monkeypatch.setenv("WANDB_SILENT", "true")
         options = ("--epochs", 1, "--set", "batch_size=64", "--wandb", "offline")
@@ -292,6 +296,7 @@ class TestLr:
 class TestTune:
     options = ("digits", "--epochs", 1, "--out", "search")
 
+    @pytest.mark.one_backend
     def test_refuses_folds_that_there_are_not_examples_for(self, folder):
         assert refusal("tune", *self.options, "--trials", 1, "--folds", 200) == (
             "Class 8 has 156 examples, too few for 200 folds. Ask for fewer, or for "
@@ -346,6 +351,7 @@ class TestTune:
         )
         assert (search / "settings.json").read_bytes() == before
 
+    @pytest.mark.one_backend
     def test_searches_as_told(self, folder):
         told = ("--oracle", "random", "--folds", 2, "--total-epochs", 2)
         kdl("tune", *self.options, *told, "--tensorboard", "--quiet", "--no-prune")
@@ -387,6 +393,7 @@ class TestTune:
         assert isinstance(result.exception, SystemExit)
         assert "No trial succeeded, so that there is no model." in result.output
 
+    @pytest.mark.one_backend
     def test_refuses_a_foreign_folder(self, folder):
         (folder / "search").mkdir()
         (folder / "search" / "mine.txt").write_text("mine")
@@ -407,6 +414,7 @@ class TestTune:
         )
 
 
+@pytest.mark.one_backend
 class TestReport:
     def test_refuses_broken_files(self, folder):
         (folder / "settings.json").write_text('{"kind": "run", "recipe": "digits"}')
@@ -414,6 +422,7 @@ class TestReport:
             "settings.json lacks direction, objective, status."
         )
 
+    @pytest.mark.one_backend
     def test_refuses_a_foreign_folder(self, folder):
         assert refusal("report", "nowhere") == (
             "nowhere is not the folder of a run, search, sweep or comparison of kdl: "

@@ -51,7 +51,7 @@ ZERO = {"--seed": None}  # For which it is a value.
 
 
 # What is checked here knows no backend.
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="Slow.")
+pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ from kdl_cli import page
 from kdl_cli.main import app
 from kdl_cli.training import parse
 
+pytestmark = pytest.mark.one_backend
+
 SETTINGS = {
     "kind": "search",
     "recipe": "digits",

@@ -113,6 +113,7 @@ class TestSignals:
         assert "Interrupted." in output
         assert status(folder / "out") == "interrupted"
 
+    @pytest.mark.one_backend
     def test_two_of_them_stop_too(self, folder):
         done = process(TWICE, *COMMANDS["tune"])
         assert done.returncode == 130, done.stderr
@@ -120,11 +121,13 @@ class TestSignals:
         assert status(folder / "out") == "interrupted"
         assert "Resuming" in kdl(*COMMANDS["tune"], "--out", "out").output
 
+    @pytest.mark.one_backend
     def test_a_folder_whose_name_is_no_text_can_be_named(self, folder):
         done = process("pass", *COMMANDS["run"], "--epochs", "1", out="a\udcff")
         assert done.returncode == 0, done.stderr
         assert "Training into a\\udcff. Epochs: 1." in done.stdout
 
+    @pytest.mark.one_backend
     def test_a_killed_one_is_recognized(self, folder):
         send = "os.kill(os.getpid(), signal.SIGKILL)"
         assert process(send, *COMMANDS["run"]).returncode == -signal.SIGKILL
@@ -132,6 +135,7 @@ class TestSignals:
         assert ["status", "killed"] in lines(kdl("report", "out").output)
 
 
+@pytest.mark.one_backend
 class TestLost:
     """An exception that is caught somewhere, as JAX may in a callback of its own."""
 
@@ -166,6 +170,7 @@ class TestLost:
         assert status(folder / "out") == "interrupted"
 
 
+@pytest.mark.one_backend
 class TestRunning:
     def test_is_told_from_killed_by_the_lock(self, folder):
         settings = {"kind": "run", "recipe": "tiny", "objective": "val_loss"}
@@ -193,6 +198,7 @@ class TestRunning:
         assert seen and all(["status", "still", "running"] in each for each in seen)
 
 
+@pytest.mark.one_backend
 class TestFullDisk:
     @pytest.mark.parametrize("command", COMMANDS)
     @pytest.mark.parametrize("when", ["at once", "later"])

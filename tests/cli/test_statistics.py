@@ -4,6 +4,8 @@ from scipy import stats
 
 from kdl_cli.statistics import holm, interval, paired, ranked, scores, summary
 
+pytestmark = pytest.mark.one_backend
+
 
 def runs(**values):
     """Completed runs, from lists of scores by value; `None` is a failed run."""

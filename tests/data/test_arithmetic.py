@@ -4,6 +4,8 @@ from contracts import same
 
 from kdl.data import arithmetic
 
+pytestmark = pytest.mark.one_backend
+
 
 def numbers(part):
     """The two numbers of each addition, of any length."""

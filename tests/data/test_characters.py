@@ -4,6 +4,8 @@ from contracts import Contract
 
 from kdl.data import Characters
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestCharacters(Contract):
     component = Characters

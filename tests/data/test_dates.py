@@ -9,6 +9,8 @@ from contracts import same
 
 from kdl.data import dates
 
+pytestmark = pytest.mark.one_backend
+
 MONTHS = {
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November "
     "Dezember",

@@ -4,6 +4,8 @@ from sklearn.datasets import load_digits
 
 from kdl.data import digits
 
+pytestmark = pytest.mark.one_backend
+
 
 def keys(*parts):
     """The images of some parts as sortable bytes."""

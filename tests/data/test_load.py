@@ -4,6 +4,8 @@ from contracts import same
 from kdl.data import arithmetic, dates, digits, load, mackey_glass, topics
 from kdl.data.text_files import read_pairs, read_windows
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestLoad:
     def test_knows_the_digits(self):

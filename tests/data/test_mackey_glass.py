@@ -6,6 +6,8 @@ from scipy.integrate import solve_ivp
 from kdl.data import mackey_glass
 from kdl.data.mackey_glass import series
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestMackeyGlass:
     @pytest.mark.parametrize("delay", [17.0, 2.5])

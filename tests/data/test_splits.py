@@ -5,6 +5,8 @@ from contracts import same
 from kdl.data import Splits
 from kdl.data.splits import hold_out, split_in_three
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestSplits:
     def test_unpacks(self):

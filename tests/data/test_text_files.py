@@ -3,6 +3,8 @@ import pytest
 
 from kdl.data.text_files import read_pairs, read_windows
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture
 def file(tmp_path):

@@ -10,6 +10,8 @@ from contracts import same
 
 from kdl.data import digits, tfds
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestTfds:
     def test_prepares_and_reads_the_digits_offline(self, tmp_path):

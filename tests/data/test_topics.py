@@ -5,6 +5,8 @@ import pytest
 
 from kdl.data import topics
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestTopics:
     @pytest.mark.parametrize("length", [64, 1000])

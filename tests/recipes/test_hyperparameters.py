@@ -3,6 +3,8 @@ import pytest
 
 from kdl.recipes import Digits, hyperparameters
 
+pytestmark = pytest.mark.one_backend
+
 
 def model_of(hp):
     hp.Boolean("flag")

@@ -1,7 +1,10 @@
 import keras
+import pytest
 from contracts import SpaceContract
 
 from kdl.spaces import activation
+
+pytestmark = pytest.mark.one_backend
 
 
 def named(name):

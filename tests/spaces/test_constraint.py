@@ -1,7 +1,10 @@
 import keras
+import pytest
 from contracts import SpaceContract
 
 from kdl.spaces import constraint
+
+pytestmark = pytest.mark.one_backend
 
 
 class TestConstraint(SpaceContract):

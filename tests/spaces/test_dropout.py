@@ -6,6 +6,8 @@ import kdl
 from kdl.schedules import Warmup
 from kdl.spaces import dropout
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestDropout(SpaceContract):
     space = staticmethod(dropout)

@@ -6,6 +6,8 @@ from contracts import SpaceContract, array
 from kdl.initializers import Kaiming, Xavier
 from kdl.spaces import initializer
 
+pytestmark = pytest.mark.one_backend
+
 
 def made(kind, **attributes):
     return lambda part: (

@@ -1,8 +1,11 @@
 import keras
 import numpy as np
+import pytest
 from contracts import SpaceContract, array
 
 from kdl.spaces import normalization
+
+pytestmark = pytest.mark.one_backend
 
 
 class TestNormalization(SpaceContract):

@@ -6,6 +6,8 @@ from contracts import SpaceContract
 from kdl.schedules import OneCycle
 from kdl.spaces import optimizer
 
+pytestmark = pytest.mark.one_backend
+
 CHOICES = ["adamw", "adam", "sgd", "rmsprop", "adagrad", "adadelta"]
 CHOICES += ["nadam", "adamax", "lamb", "lion"]
 

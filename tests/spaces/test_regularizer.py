@@ -10,6 +10,8 @@ from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
 from kdl.schedules import Warmup
 from kdl.spaces import regularizer
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestRegularizer(SpaceContract):
     space = staticmethod(regularizer)

@@ -6,6 +6,8 @@ from contracts import SpaceContract
 from kdl.schedules import InverseSquareRoot, OneCycle, Warmup, WarmupStableDecay
 from kdl.spaces import schedule
 
+pytestmark = pytest.mark.one_backend
+
 SCHEDULES = keras.optimizers.schedules
 
 

@@ -4,6 +4,8 @@ from scipy import integrate, stats
 
 from kdl.tuning import acquisition
 
+pytestmark = pytest.mark.one_backend
+
 MEAN = np.array([-0.5, 0.0, 0.7, 2.0])
 DEVIATION = np.array([0.3, 1.0, 0.2, 0.6])
 BEST = 0.1

@@ -6,6 +6,8 @@ import pytest
 
 from kdl import tuning
 
+pytestmark = pytest.mark.one_backend
+
 ODD = (None, "x", -1, 0, 1.5, float("nan"), float("inf"), [], {}, object(), 10**30)
 ODD = (*ODD, True)
 ORACLE = {

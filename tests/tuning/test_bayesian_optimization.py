@@ -22,6 +22,8 @@ from kdl.tuning import (
     read_search,
 )
 
+pytestmark = pytest.mark.one_backend
+
 X = np.linspace(-1, 1, 32, dtype="float32")[:, np.newaxis]
 SCORE = keras_tuner.Objective("score", "min")
 DATA = {"x": X, "y": 2 * X, "epochs": 2, "verbose": 0}

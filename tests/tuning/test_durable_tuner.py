@@ -69,6 +69,7 @@ def statuses(folder):
     return [trial.status for trial in read_search(folder / "search").trials]
 
 
+@pytest.mark.one_backend
 class TestLock:
     def test_lets_one_search_at_a_time_into_a_folder(self, tmp_path):
         refusals = []
@@ -148,6 +149,7 @@ class TestLock:
         assert seen == ["completed", "running", 2]
 
 
+@pytest.mark.one_backend
 class TestJournal:
     def test_writes_over_nothing_but_its_own_half_line(self, tmp_path):
         path = tmp_path / "journal.jsonl"
@@ -228,6 +230,7 @@ def fill_disk(patch, suffix, half=False, number=errno.ENOSPC):
     patch.setattr(Path, "write_text", write_text)
 
 
+@pytest.mark.one_backend
 class TestDisk:
     @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE])
     @pytest.mark.parametrize(
@@ -312,6 +315,7 @@ class TestDisk:
         assert not folder.exists() or not any(folder.iterdir())
 
 
+@pytest.mark.one_backend
 class TestFailures:
     def test_message_of_any_exception(self, tmp_path):
         class Mute(Exception):
@@ -448,6 +452,7 @@ class TestReload:
         assert statuses(tmp_path) == ["completed"] * 2
 
 
+@pytest.mark.one_backend
 class TestSignals:
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
     def test_stops_at_once_and_goes_on_later(self, tmp_path, name):

@@ -6,6 +6,8 @@ import pytest
 
 from kdl.tuning.encoding import Encoding
 
+pytestmark = pytest.mark.one_backend
+
 
 def conditional():
     hp = keras_tuner.HyperParameters()

@@ -6,6 +6,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from kdl.tuning.gaussian_process import GaussianProcess
 
+pytestmark = pytest.mark.one_backend
+
 RNG = np.random.default_rng(0)
 X = RNG.random((25, 3))
 Y = np.sin(3 * X.sum(1)) + 0.1 * RNG.normal(size=25)

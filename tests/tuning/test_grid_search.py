@@ -5,6 +5,8 @@ import pytest
 
 from kdl.tuning import GridSearch, GridSearchOracle
 
+pytestmark = pytest.mark.one_backend
+
 
 def space(hp):
     hp.Choice("a", ["x", "y"])

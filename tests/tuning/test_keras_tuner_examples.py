@@ -12,6 +12,8 @@ import pytest
 
 from kdl import tuning
 
+pytestmark = pytest.mark.one_backend
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((40, 4, 4), "float32"), RNG.integers(0, 3, 40)
 VALIDATION = RNG.random((10, 4, 4), "float32"), RNG.integers(0, 3, 10)

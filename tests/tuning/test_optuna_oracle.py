@@ -18,7 +18,10 @@ from searches import side_by_side
 
 from kdl.tuning import MedianStopping, OptunaOracle, OptunaSearch, durable
 
-pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+    pytest.mark.one_backend,
+]
 TPE = TPESampler(seed=1, n_startup_trials=3)
 LOSS = keras_tuner.Objective("loss", "min")
 

@@ -10,6 +10,8 @@ from searches import search
 from kdl.tuning import MedianStopping, RandomSearch, read_search, to_optuna
 from kdl.tuning.records import SearchRecord, TrialRecord
 
+pytestmark = pytest.mark.one_backend
+
 
 def record(trials, build):
     """A search over the space that a function declares."""

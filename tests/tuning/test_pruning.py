@@ -3,6 +3,8 @@ import pytest
 
 from kdl.tuning import MedianStopping, SuccessiveHalving
 
+pytestmark = pytest.mark.one_backend
+
 # Trials that end at 1, 2, …, 9, and come from 10 above.
 CURVES = [np.linspace(10 + level, level, 9) for level in range(1, 10)]
 

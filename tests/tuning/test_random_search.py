@@ -1,10 +1,13 @@
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 from scipy import stats
 from searches import side_by_side
 
 from kdl.tuning import RandomSearch, RandomSearchOracle
+
+pytestmark = pytest.mark.one_backend
 
 
 def values(folder, declare, count, **options):

@@ -12,6 +12,8 @@ import pytest
 from kdl.tuning import RandomSearch, search_on_ray
 from kdl.tuning.ray_search import _Worker, bury
 
+pytestmark = pytest.mark.one_backend
+
 X = np.linspace(-1, 1, 32, dtype="float32")[:, np.newaxis]
 
 

@@ -7,6 +7,8 @@ import pytest
 from kdl.tuning import RandomSearch, RandomSearchOracle, read_search
 from kdl.tuning.journal import Journal
 
+pytestmark = pytest.mark.one_backend
+
 
 class Instant(RandomSearch):
     """Trials without a model; the second fails, the third is worse."""

@@ -15,6 +15,8 @@ from kdl.tuning import (
 )
 from kdl.tuning.journal import Journal
 
+pytestmark = pytest.mark.one_backend
+
 LOSS = keras_tuner.Objective("loss", "min")
 TRIALS = 4
 

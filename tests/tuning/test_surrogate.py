@@ -3,6 +3,8 @@ import pytest
 
 from kdl.tuning.surrogate import Surrogate
 
+pytestmark = pytest.mark.one_backend
+
 
 def surrogate(scores):
     rng = np.random.default_rng(0)
