@@ -74,18 +74,6 @@ def check_dict(name, value, what):
     return value
 
 
-def optional(check, name, value, *options):
-    """Returns `value`, provided it is `None` or passes a check.
-
-    Args:
-        check: Function of a name, a value and options, such as `check_number`.
-        name: String. Name of the argument, as the user wrote it.
-        value: Value of the argument.
-        *options: Further arguments of `check`.
-    """
-    return None if value is None else check(name, value, *options)
-
-
 def make_folder(directory, name="directory"):
     """Makes the folder of an argument, as a fit begins, rather than after an epoch.
 

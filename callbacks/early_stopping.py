@@ -7,12 +7,7 @@ import time
 import keras
 import numpy as np
 
-from kdl.callbacks.arguments import (
-    check_path,
-    check_string,
-    make_folder,
-    optional,
-)
+from kdl.callbacks.arguments import check_path, check_string, make_folder
 from kdl.callbacks.best_checkpoints import BestCheckpoints
 from kdl.callbacks.monitoring import (
     MonitoredMetric,
@@ -27,7 +22,13 @@ from kdl.callbacks.stopping_criteria import (
     SuccessiveRises,
     check_minimized,
 )
-from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.checks import (
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+    check_optional,
+)
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -165,11 +166,11 @@ class EarlyStopping(keras.callbacks.Callback):
         super().__init__()
 
         def positive(name, value):
-            return optional(check_number, name, value, "(0, inf)")
+            return check_optional(check_number, name, value, "(0, inf)")
 
         self.monitor = monitor
         self.min_delta = min_delta
-        self.patience = optional(check_integer, "patience", patience, "[0, inf)")
+        self.patience = check_optional(check_integer, "patience", patience, "[0, inf)")
         self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self.mode = mode
         self.baseline = baseline
@@ -190,11 +191,13 @@ class EarlyStopping(keras.callbacks.Callback):
         self.strip_length = check_integer("strip_length", strip_length, "[1, inf)")
         self.training_loss = training_loss
         self.max_seconds = positive("max_seconds", max_seconds)
-        self.max_steps = optional(check_integer, "max_steps", max_steps, "[1, inf)")
+        self.max_steps = check_optional(
+            check_integer, "max_steps", max_steps, "[1, inf)"
+        )
         self.stop_on_nan = check_boolean("stop_on_nan", stop_on_nan)
         self.divergence = positive("divergence", divergence)
         self.top_k = check_integer("top_k", top_k, "[0, inf)")
-        self.directory = optional(check_path, "directory", directory)
+        self.directory = check_optional(check_path, "directory", directory)
         self._check_arguments()
         self.reason = self.best = self.best_weights = None
         self.best_epoch = self.stopped_epoch = 0
@@ -310,7 +313,7 @@ class EarlyStopping(keras.callbacks.Callback):
                 setattr(self, argument, checked[names[0]])
         for name in names:
             check_minimized(self.criterion, name, self._modes[name])
-        training_loss = self.training_loss = optional(
+        training_loss = self.training_loss = check_optional(
             check_string, "training_loss", self.training_loss
         )
         if training_loss is not None and training_loss.startswith("val_"):
@@ -467,7 +470,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
 
 def _optional_number(name, value, interval):
-    return optional(check_number, name, value, interval)
+    return check_optional(check_number, name, value, interval)
 
 
 def _for_each(argument, value, names, check):

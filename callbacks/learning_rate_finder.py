@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from kdl.callbacks.arguments import check_path, optional
+from kdl.callbacks.arguments import check_path
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.states import (
     check_built,
@@ -13,7 +13,7 @@ from kdl.callbacks.states import (
     set_random_states,
     variables_of,
 )
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_integer, check_number, check_optional
 from kdl.files import write_png
 from kdl.schedules import JoinedSchedules
 
@@ -198,7 +198,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         Returns:
             A `matplotlib.figure.Figure`, which a notebook displays.
         """
-        optional(check_path, "path", path)
+        check_optional(check_path, "path", path)
         # Here, since matplotlib takes longer to import than the rest of kdl.
         from matplotlib.figure import Figure
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kdl.callbacks.arguments import check_path, make_folder, optional
+from kdl.callbacks.arguments import check_path, make_folder
 from kdl.callbacks.copies import copy_but
 from kdl.callbacks.logged import Unwritten
 from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.samples import class_labels, images_of
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_optional
 from kdl.files import write_png
 
 
@@ -60,7 +60,9 @@ class PredictionPictures(keras.callbacks.Callback):
         self.directory = check_path("directory", directory)
         self.every = check_integer("every", every, "[1, inf)")
         self.examples = check_integer("examples", examples, "[1, 100]")
-        self.class_names = optional(_check_class_names, "class_names", class_names)
+        self.class_names = check_optional(
+            _check_class_names, "class_names", class_names
+        )
 
     def on_train_begin(self, logs=None):
         self._epoch = None

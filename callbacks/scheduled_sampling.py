@@ -3,7 +3,8 @@
 import keras
 
 from kdl.callbacks.adjust import Adjust
-from kdl.callbacks.arguments import check_function, check_string, optional
+from kdl.callbacks.arguments import check_function, check_string
+from kdl.checks import check_optional
 from kdl.layers.clock import numbers_of
 from kdl.schedules.number import check_values
 
@@ -57,7 +58,7 @@ class ScheduledSampling(Adjust):
 
     def __init__(self, schedule, by="epoch", name=None):
         check_function("schedule", schedule)
-        name = optional(check_string, "name", name)
+        name = check_optional(check_string, "name", name)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             check_values("schedule", schedule, "[0, 1]")
         # Which of its numbers it is, a model tells if the user does not.

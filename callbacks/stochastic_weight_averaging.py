@@ -8,13 +8,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.callbacks.arguments import check_path, make_folder, optional
+from kdl.callbacks.arguments import check_path, make_folder
 from kdl.callbacks.copies import copy_but
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.logged import BatchCount, Unwritten
 from kdl.callbacks.monitoring import get_state, set_state
 from kdl.callbacks.readable import batches_of, check_data
-from kdl.checks import check_choice, check_integer
+from kdl.checks import check_choice, check_integer, check_optional
 from kdl.files import atomic
 from kdl.optimizers.tensors import untaped
 
@@ -97,7 +97,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         self.start_from_epoch = check_integer(
             "start_from_epoch", start_from_epoch, "[0, inf)"
         )
-        self.data = optional(check_data, "data", data)
+        self.data = check_optional(check_data, "data", data)
         self.every = check_integer("every", every, "[1, inf)")
         self.batch_size = check_integer("batch_size", batch_size, "[1, inf)")
         self.by = check_choice("by", by, ("epoch", "update"))
@@ -109,7 +109,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
                 "`start_from_update` must come with by='update'. "
                 f"Received: start_from_update={start_from_update}, by='epoch'"
             )
-        self.path = optional(_check_file, "path", path)
+        self.path = check_optional(_check_file, "path", path)
         self.count, self._means = 0, []
 
     def on_train_begin(self, logs=None):

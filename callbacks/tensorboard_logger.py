@@ -9,13 +9,12 @@ from kdl.callbacks.arguments import (
     check_dict,
     check_function,
     check_path,
-    optional,
     refused_folder,
 )
 from kdl.callbacks.log_numbers import numbers_in_force
 from kdl.callbacks.logged import BatchCount, Outlive, Scalars, histograms, is_due
 from kdl.callbacks.monitoring import get_state, set_state
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_optional
 
 
 class TensorBoardLogger(keras.callbacks.Callback):
@@ -95,8 +94,8 @@ class TensorBoardLogger(keras.callbacks.Callback):
             "log_histograms", log_histograms, "[0, inf)"
         )
         self.log_images = check_integer("log_images", log_images, "[0, inf)")
-        self.images = optional(check_function, "images", images)
-        self.hparams = optional(
+        self.images = check_optional(check_function, "images", images)
+        self.hparams = check_optional(
             check_dict, "hparams", hparams, "hyperparameters by name, or None"
         )
         if bool(self.log_images) != (images is not None):

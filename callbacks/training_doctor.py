@@ -7,11 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kdl.callbacks.arguments import (
-    check_path,
-    make_folder,
-    optional,
-)
+from kdl.callbacks.arguments import check_path, make_folder
 from kdl.callbacks.copies import copy_but
 from kdl.callbacks.diagnoses import diagnose
 from kdl.callbacks.doctor_activations import Activations
@@ -24,7 +20,7 @@ from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.logged import Scalars, Unwritten
 from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.threads import check_thread
-from kdl.checks import check_boolean, check_choice
+from kdl.checks import check_boolean, check_choice, check_optional
 from kdl.files import write_json, write_png
 
 
@@ -99,8 +95,8 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def __init__(self, data=None, directory=None, batches=True, verbose=1):
         super().__init__()
-        self.data = optional(check_sample, "data", data)
-        self.directory = optional(check_path, "directory", directory)
+        self.data = check_optional(check_sample, "data", data)
+        self.directory = check_optional(check_path, "directory", directory)
         self.batches = check_boolean("batches", batches)
         self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self._reset()

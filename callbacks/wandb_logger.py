@@ -12,14 +12,14 @@ from pathlib import Path
 
 import keras
 
-from kdl.callbacks.arguments import check_dict, check_path, check_string, optional
+from kdl.callbacks.arguments import check_dict, check_path, check_string
 from kdl.callbacks.copies import copy_but
 from kdl.callbacks.log_numbers import numbers_in_force
 from kdl.callbacks.logged import BatchCount, Outlive, Scalars, histograms, is_due
 from kdl.callbacks.monitoring import MonitoredMetric, get_state, set_state
 from kdl.callbacks.readable import check_sample, sample_of
 from kdl.callbacks.wandb_tables import tables
-from kdl.checks import check_choice, check_integer
+from kdl.checks import check_choice, check_integer, check_optional
 
 
 class WandbLogger(keras.callbacks.Callback):
@@ -136,13 +136,13 @@ class WandbLogger(keras.callbacks.Callback):
         if spec is None or spec.origin is None:
             raise ImportError("WandbLogger needs W&B: pip install 'kdl[wandb]'")
         self.project = check_string("project", project)
-        self.name = optional(check_string, "name", name)
-        self.group = optional(check_string, "group", group)
-        self.config = optional(
+        self.name = check_optional(check_string, "name", name)
+        self.group = check_optional(check_string, "group", group)
+        self.config = check_optional(
             check_dict, "config", config, "hyperparameters by name, or None"
         )
         self.mode = check_choice("mode", mode, (None, "online", "offline", "disabled"))
-        self.directory = optional(check_path, "directory", directory)
+        self.directory = check_optional(check_path, "directory", directory)
         self.log_batches = check_integer("log_batches", log_batches, "[0, inf)")
         self.log_histograms = check_integer(
             "log_histograms", log_histograms, "[0, inf)"
@@ -155,7 +155,7 @@ class WandbLogger(keras.callbacks.Callback):
         self.log_predictions = check_integer(
             "log_predictions", log_predictions, "[0, inf)"
         )
-        self.data = optional(check_sample, "data", data)
+        self.data = check_optional(check_sample, "data", data)
         if bool(self.log_predictions) != (data is not None):
             given = "None" if data is None else "(x, y)"
             raise ValueError(

@@ -90,6 +90,21 @@ def check_integer(name, value, interval):
     return int(plain)
 
 
+def check_optional(check, name, value, *options):
+    """Returns `value`, provided it is `None` or passes a check.
+
+    Args:
+        check: Function of a name, a value and options, such as `check_integer`.
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+        *options: Further arguments of `check`.
+
+    Raises:
+        ValueError: If `value` is not `None`, and the check raises it.
+    """
+    return None if value is None else check(name, value, *options)
+
+
 def check_seed(name, value):
     """Returns `value` as an int or `None`, provided Keras takes it for a seed.
 
@@ -100,7 +115,7 @@ def check_seed(name, value):
     Raises:
         ValueError: If `value` is anything else.
     """
-    return None if value is None else check_integer(name, value, "[0, 4294967295]")
+    return check_optional(check_integer, name, value, "[0, 4294967295]")
 
 
 def check_seed_or_generator(name, value):
@@ -186,7 +201,7 @@ def check_axis(name, value):
     """
     if isinstance(value, (list, tuple)) and value:
         return [check_integer(name, axis, "(-inf, inf)") for axis in value]
-    return None if value is None else check_integer(name, value, "(-inf, inf)")
+    return check_optional(check_integer, name, value, "(-inf, inf)")
 
 
 def check_targets(y_true, shape, what):

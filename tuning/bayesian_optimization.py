@@ -7,7 +7,7 @@ import numpy as np
 from keras_tuner.engine import trial as trials
 from scipy.stats import qmc
 
-from kdl.checks import check_choice, check_integer, check_number
+from kdl.checks import check_choice, check_integer, check_number, check_optional
 from kdl.seeds import POINTS, SOBOL, generator
 from kdl.tuning.durable import DurableOracle
 from kdl.tuning.durable_tuner import DurableTuner
@@ -76,13 +76,10 @@ class BayesianOptimizationOracle(DurableOracle):
         **kwargs,
     ):
         check_integer("max_trials", max_trials, "[1, inf)")
-        if num_initial_points is not None:
-            num_initial_points = check_integer(
-                "num_initial_points", num_initial_points, "[1, inf)"
-            )
-        if alpha is not None:
-            alpha = check_number("alpha", alpha, "(0, inf)")
-        self.num_initial_points, self.alpha = num_initial_points, alpha
+        self.num_initial_points = check_optional(
+            check_integer, "num_initial_points", num_initial_points, "[1, inf)"
+        )
+        self.alpha = check_optional(check_number, "alpha", alpha, "(0, inf)")
         self.beta = check_number("beta", beta, "[0, inf)")
         self.acquisition = check_choice("acquisition", acquisition, FUNCTIONS)
         super().__init__(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from sklearn import model_selection
 
-from kdl.checks import check_boolean, check_integer
+from kdl.checks import check_boolean, check_integer, check_optional
 from kdl.seeds import FOLDS, integer
 
 
@@ -40,9 +40,7 @@ class CrossValidation:
     def __init__(self, folds=5, repeats=1, stratified=None, seed=0):
         self.folds = check_integer("folds", folds, "[2, inf)")
         self.repeats = check_integer("repeats", repeats, "[1, 1000]")
-        if stratified is not None:
-            check_boolean("stratified", stratified)
-        self.stratified = stratified
+        self.stratified = check_optional(check_boolean, "stratified", stratified)
         self.seed = check_integer("seed", seed, "[0, inf)")
 
     def split(self, y, groups=None):

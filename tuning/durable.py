@@ -14,7 +14,7 @@ import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 from keras_tuner.engine import trial as trials
 
-from kdl.checks import check_boolean, check_integer, check_number
+from kdl.checks import check_boolean, check_integer, check_number, check_optional
 from kdl.files import WriteError, hold, write_json
 from kdl.seeds import ORACLE, integer
 from kdl.tuning import store
@@ -91,18 +91,17 @@ class DurableOracle(keras_tuner.Oracle):
         allow_new_entries=True,
     ):
         _check_objective(objective)
-        if max_trials is not None:
-            max_trials = check_integer("max_trials", max_trials, "[1, inf)")
-        if seed is not None:
-            seed = check_integer("seed", seed, "[0, inf)")
+        max_trials = check_optional(check_integer, "max_trials", max_trials, "[1, inf)")
+        seed = check_optional(check_integer, "seed", seed, "[0, inf)")
         # Without one, from the system: `random`, which KerasTuner asks, is seeded anew
         # by each trial.
         seed = integer(seed, ORACLE)
-        if max_total_epochs is not None:
-            name = "max_total_epochs"
-            max_total_epochs = check_integer(name, max_total_epochs, "[1, inf)")
-        if max_seconds is not None:
-            max_seconds = check_number("max_seconds", max_seconds, "(0, inf)")
+        max_total_epochs = check_optional(
+            check_integer, "max_total_epochs", max_total_epochs, "[1, inf)"
+        )
+        max_seconds = check_optional(
+            check_number, "max_seconds", max_seconds, "(0, inf)"
+        )
         check_boolean("defaults_first", defaults_first)
         check_boolean("tune_new_entries", tune_new_entries)
         check_boolean("allow_new_entries", allow_new_entries)

@@ -18,7 +18,7 @@ from keras_tuner.engine import trial as trials
 
 from kdl.callbacks import Resume, TensorBoardLogger, checkpoint
 from kdl.callbacks.monitoring import as_numbers
-from kdl.checks import check_boolean, check_integer
+from kdl.checks import check_boolean, check_integer, check_optional
 from kdl.files import WriteError, atomic, hold, sweep, write_json
 from kdl.seeds import FIT, integer
 from kdl.tuning import store
@@ -428,8 +428,7 @@ def _check_arguments(
             )
     check_boolean("overwrite", overwrite)
     check_integer("executions_per_trial", executions_per_trial, "[1, inf)")
-    if max_model_size is not None:
-        check_integer("max_model_size", max_model_size, "[1, inf)")
+    check_optional(check_integer, "max_model_size", max_model_size, "[1, inf)")
 
 
 def _check_free(directory, project_name):

@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_optional
 from kdl.layers.image_block import ImageBlock, make_normalization
 from kdl.layers.images import strided
 from kdl.layers.parts import copy_of
@@ -90,9 +90,7 @@ class ConvBlock(ImageBlock):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.filters = filters
-        if filters is not None:
-            self.filters = check_integer("filters", filters, "[1, inf)")
+        self.filters = check_optional(check_integer, "filters", filters, "[1, inf)")
         self.kernel_size = check_integer("kernel_size", kernel_size, "[1, inf)")
         self.strides = check_integer("strides", strides, "[1, inf)")
         self.dilation_rate = check_integer("dilation_rate", dilation_rate, "[1, inf)")

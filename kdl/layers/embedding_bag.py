@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer
+from kdl.checks import check_choice, check_integer, check_optional
 from kdl.layers.concrete import Int32Inputs, is_concrete
 
 
@@ -65,11 +65,10 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
         output_dim = check_integer("output_dim", output_dim, "[1, inf)")
         super().__init__(input_dim, output_dim, **kwargs)
         self.combiner = check_choice("combiner", combiner, ("sum", "mean", "max"))
-        self.padding_index = padding_index
-        if padding_index is not None:
-            self.padding_index = check_integer(
-                "padding_index", padding_index, "[-2147483648, 2147483647]"
-            )
+        interval = "[-2147483648, 2147483647]"
+        self.padding_index = check_optional(
+            check_integer, "padding_index", padding_index, interval
+        )
         if self.mask_zero:
             raise ValueError(
                 "EmbeddingBag takes `padding_index=0` rather than `mask_zero=True`."

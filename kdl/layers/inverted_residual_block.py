@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_integer, check_number, check_optional
 from kdl.layers.conv_block import ConvBlock
 from kdl.layers.residual_block import Residual
 from kdl.layers.squeeze_excitation import SqueezeExcitation2D
@@ -76,9 +76,9 @@ class InvertedResidualBlock(Residual):
         super().__init__(filters, strides, activation=activation, **kwargs)
         self.kernel_size = check_integer("kernel_size", kernel_size, "[1, inf)")
         self.expansion = check_integer("expansion", expansion, "[1, inf)")
-        self.squeeze_ratio = squeeze_ratio
-        if squeeze_ratio is not None:
-            self.squeeze_ratio = check_number("squeeze_ratio", squeeze_ratio, "(0, 1]")
+        self.squeeze_ratio = check_optional(
+            check_number, "squeeze_ratio", squeeze_ratio, "(0, 1]"
+        )
 
     def branch_of(self, channels):
         shared, layers = self.shared, []

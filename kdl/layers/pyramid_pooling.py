@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer
+from kdl.checks import check_integer, check_optional
 from kdl.layers.conv_block import ConvBlock
 from kdl.layers.image_block import ImageBlock
 from kdl.layers.images import check_size
@@ -74,9 +74,7 @@ class PyramidPooling(ImageBlock):
     def __init__(self, bins=(1, 2, 3, 6), filters=None, **kwargs):
         super().__init__(**kwargs)
         self.bins = check_bins(bins)
-        self.filters = filters
-        if filters is not None:
-            self.filters = check_integer("filters", filters, "[1, inf)")
+        self.filters = check_optional(check_integer, "filters", filters, "[1, inf)")
 
     def build(self, input_shape):
         check_size(self, input_shape, largest(self.bins), "the largest of `bins`")

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean, check_integer, check_targets
+from kdl.checks import check_boolean, check_integer, check_optional, check_targets
 from kdl.losses.masks import mask_of
 from kdl.schedules import now, number
 
@@ -68,11 +68,9 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         self.from_logits = check_boolean("from_logits", from_logits)
         self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1)")
         self.axis = check_integer("axis", axis, "(-inf, inf)")
-        self.ignore_class = ignore_class
-        if ignore_class is not None:
-            self.ignore_class = check_integer(
-                "ignore_class", ignore_class, "(-inf, inf)"
-            )
+        self.ignore_class = check_optional(
+            check_integer, "ignore_class", ignore_class, "(-inf, inf)"
+        )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if self.ignore_class is not None:

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from kdl.checks import check_integer, check_targets
+from kdl.checks import check_targets
 from kdl.losses.masks import mask_of
 
 
@@ -93,13 +93,6 @@ def mistakes(y_true, y_pred, sample_weight, ignore_class, dtype):
     if ignore_class is not None:
         weights = ops.where(true == ignore_class, 0, weights)
     return wrong, weights
-
-
-def check_ignored(ignore_class):
-    """Returns a class that is not to count, or `None`."""
-    if ignore_class is None:
-        return None
-    return check_integer("ignore_class", ignore_class, "(-inf, inf)")
 
 
 def count(labels, weights, size, dtype):

@@ -2,8 +2,8 @@
 
 import keras
 
-from kdl.checks import check_dtype, check_name
-from kdl.metrics.labels import check_ignored, mistakes
+from kdl.checks import check_dtype, check_integer, check_name, check_optional
+from kdl.metrics.labels import mistakes
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -46,7 +46,9 @@ class TokenErrorRate(keras.metrics.Mean):
 
     def __init__(self, ignore_class=None, name="token_error_rate", dtype=None):
         super().__init__(check_name("name", name), check_dtype("dtype", dtype))
-        self.ignore_class = check_ignored(ignore_class)
+        self.ignore_class = check_optional(
+            check_integer, "ignore_class", ignore_class, "(-inf, inf)"
+        )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from kdl.checks import check_boolean, check_integer, check_number
+from kdl.checks import check_boolean, check_integer, check_number, check_optional
 from kdl.models.decoding import sample, search
 
 _KEPT = 8  # Compiled generators of a decoder.
@@ -185,10 +185,8 @@ class Generators:
 
 def _check_choice(size, temperature, top_k, top_p):
     check_number("temperature", temperature, "[0, inf)")
-    if top_k is not None:
-        check_integer("top_k", top_k, f"[1, {size}]")
-    if top_p is not None:
-        check_number("top_p", top_p, "(0, 1]")
+    check_optional(check_integer, "top_k", top_k, f"[1, {size}]")
+    check_optional(check_number, "top_p", top_p, "(0, 1]")
     if not temperature and not (top_k is None and top_p is None):
         raise ValueError(
             "`top_k` and `top_p` choose among tokens to draw, which takes a "

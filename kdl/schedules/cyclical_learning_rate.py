@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer, check_number
+from kdl.checks import check_choice, check_integer, check_number, check_optional
 
 _SCALE_MODES = "cycle", "iterations"
 
@@ -95,11 +95,9 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
             "max_value", max_value, f"({self.base_value}, inf)"
         )
         self.step_size_up = check_integer("step_size_up", step_size_up, "[1, inf)")
-        self.step_size_down = step_size_down
-        if step_size_down is not None:
-            self.step_size_down = check_integer(
-                "step_size_down", step_size_down, "[1, inf)"
-            )
+        self.step_size_down = check_optional(
+            check_integer, "step_size_down", step_size_down, "[1, inf)"
+        )
         self.mode = check_choice(
             "mode", mode, ("triangular", "triangular2", "exp_range")
         )
