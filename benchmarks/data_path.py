@@ -11,11 +11,11 @@ import keras
 from paired import report
 
 from kdl.data import Batches, RandomAffine
-from kdl.recipes import Digits, hyperparameters
+from kdl.recipes import Images, hyperparameters
 
 
 def main():
-    recipe = Digits()
+    recipe = Images()
     hp = hyperparameters(recipe, {})
     p = recipe.space(hp)
     x, y = recipe.splits.train

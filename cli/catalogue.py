@@ -14,7 +14,9 @@ def by_name():
     return {
         component.__module__.rpartition(".")[2]: component
         for component in vars(recipes).values()
-        if inspect.isclass(component) and issubclass(component, keras_tuner.HyperModel)
+        if inspect.isclass(component)
+        and issubclass(component, keras_tuner.HyperModel)
+        and component is not recipes.Recipe
     }
 
 
@@ -47,25 +49,26 @@ def spaces_table():
 
 
 def declared(name):
-    """Returns the hyperparameters of the recipe or the space `name`, or refuses it."""
+    """Returns hyperparameters of the recipe or the space `name`, and what they mean."""
     hp = keras_tuner.HyperParameters()
     if name in spaces.__all__:
         space = getattr(spaces, name)
         # How long a schedule is does not matter here.
         takes_steps = "steps" in inspect.signature(space).parameters
         space(hp, **({"steps": 1000} if takes_steps else {}))
-        return hp
+        return hp, {}
     try:
         recipe = find(name)
     except ValueError as error:
         raise ValueError(f"{error} The spaces: {', '.join(spaces.__all__)}.") from None
     recipe().space(hp)
-    return hp
+    return hp, getattr(recipe, "meanings", {})
 
 
-def space_table(hp):
+def space_table(hp, meanings):
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "default", "range", "applies if"):
+    headings = ["name", "default", "range", "applies if"]
+    for heading in headings + ["meaning"] * bool(meanings):
         # A name is to be copied.
         table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for parameter in hp.space:
@@ -78,6 +81,7 @@ def space_table(hp):
             str(parameter.default),
             extent(parameter),
             ", ".join(conditions),
+            *([meanings.get(parameter.name, "")] if meanings else []),
         )
     return table
 

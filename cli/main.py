@@ -60,7 +60,7 @@ def describe(
         start(backend)
         from kdl_cli import catalogue
 
-        console.print(catalogue.space_table(catalogue.declared(name)))
+        console.print(catalogue.space_table(*catalogue.declared(name)))
 
 
 @app.command()

@@ -231,7 +231,7 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
 
     Example:
 
-    >>> recipe = kdl.recipes.Digits()
+    >>> recipe = kdl.recipes.Images()
     >>> tuner = kdl.tuning.BayesianOptimization(
     ...     recipe, recipe.objective, max_trials=2, directory=folder, seed=0
     ... )

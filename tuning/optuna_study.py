@@ -38,7 +38,7 @@ def to_optuna(record, storage=None, study_name=None):
     Example:
 
     >>> tuner = kdl.tuning.RandomSearch(
-    ...     kdl.recipes.Digits(), "val_loss", max_trials=1, directory=folder
+    ...     kdl.recipes.Images(), "val_loss", max_trials=1, directory=folder
     ... )
     >>> tuner.search(x, y, validation_data=validation, epochs=1, verbose=0)
     >>> study = kdl.tuning.to_optuna(kdl.tuning.read_search(tuner.project_dir))

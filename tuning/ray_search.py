@@ -52,7 +52,7 @@ def search_on_ray(
     Example:
 
     >>> tuner = kdl.tuning.RandomSearch(
-    ...     kdl.recipes.Digits(), "val_loss", max_trials=4, directory=folder
+    ...     kdl.recipes.Images(), "val_loss", max_trials=4, directory=folder
     ... )
     >>> def run():  # Where Ray is installed.
     ...     kdl.tuning.search_on_ray(tuner, 2, **recipe.data(), epochs=1)

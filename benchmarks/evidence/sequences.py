@@ -22,7 +22,7 @@ import numpy as np
 from comparison import interval
 
 from kdl.data import Splits, arithmetic, dates, mackey_glass, topics
-from kdl.recipes import Arithmetic, Dates, Forecast, LanguageModel, run, sequences
+from kdl.recipes import Arithmetic, Forecast, LanguageModel, Seq2Seq, run, sequences
 
 SAMPLING = {"strategy": "scheduled_sampling"}
 ARMS = {
@@ -47,7 +47,7 @@ def fewer(splits, examples):
 # be repeated, and hard enough that there are mistakes left.
 SETTINGS = {
     "dates": (
-        lambda: Dates(fewer(dates(examples=6000), 1500)),
+        lambda: Seq2Seq(fewer(dates(examples=6000), 1500)),
         {"epochs": 15, "hp": {"units": 64}},
     ),
     "arithmetic": (

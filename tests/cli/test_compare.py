@@ -545,9 +545,9 @@ def test_the_picture_has_a_panel_a_metric_and_says_which_way_is_better():
 def test_a_run_is_that_of_kdl_run(folder):
     small = ("--set", "filters=16", "--set", "batch_size=64", "--epochs", 1)
     told = ("--vary", "drop", "--seeds", 1, "--seed", 5, *small)
-    kdl("compare", "digits", *told, "--out", "compared")
+    kdl("compare", "images", *told, "--out", "compared")
     one = ("--set", "drop=connections", "--seed", 5, *small)
-    kdl("run", "digits", *one, "--out", "run")
+    kdl("run", "images", *one, "--out", "run")
     scores = json.loads((folder / "run" / "results.json").read_text())["test"]
     (_, row) = rows(folder / "compared" / "runs.csv")
     for name, score in scores.items():

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
-from kdl.recipes import Digits
+from kdl.recipes import Images
 from kdl_cli import catalogue
 from kdl_cli.main import app
 
@@ -59,7 +59,7 @@ class TestList:
         lines = words(output.partition("\n\n")[0])
         assert lines.startswith("Recipes, for `kdl run` and `kdl tune` ")
         assert (
-            "digits Convolutional network for small images, such as handwritten digits."
+            "images Convolutional network that classifies small images, such as"
         ) in lines
 
     def test_names_spaces_with_a_line_each(self):
@@ -71,7 +71,7 @@ class TestList:
 @pytest.mark.one_backend
 class TestDescribe:
     def test_shows_ranges_defaults_and_conditions(self):
-        lines = [line.split() for line in kdl("describe", "digits").output.split("\n")]
+        lines = [line.split() for line in kdl("describe", "images").output.split("\n")]
         assert ["rate", "0.4", "0.0", "to", "0.8"] in lines
         assert ["batch_size", "32", "16,", "32,", "64"] in lines
         assert [
@@ -95,14 +95,14 @@ class TestDescribe:
 class TestRun:
     def test_leaves_a_folder_with_the_results(self, folder):
         output = kdl(
-            *("run", "digits", "--epochs", 2, "--set", "batch_size=64"),
+            *("run", "images", "--epochs", 2, "--set", "batch_size=64"),
             *("--set", "regularizer=max_norm", "--seed", 3, "--out", "here/run"),
         ).output
         run = folder / "here" / "run"
         settings = read(run / "settings.json")
         assert {
             "kind": "run",
-            "recipe": "digits",
+            "recipe": "images",
             "data": "digits",
             "epochs": 2,
             "seed": 3,
@@ -118,7 +118,7 @@ class TestRun:
         assert is_png(run / "curves.png") and is_png(run / "confusion_matrix.png")
 
         model = keras.saving.load_model(run / "model.keras")
-        scores = model.evaluate(**Digits().test_data(), verbose=0, return_dict=True)
+        scores = model.evaluate(**Images().test_data(), verbose=0, return_dict=True)
         results = read(run / "results.json")["test"]
         assert scores.keys() == results.keys()
         for name, score in scores.items():
@@ -130,17 +130,17 @@ class TestRun:
     @pytest.mark.one_backend
     def test_folders_are_numbered(self, folder):
         (folder / "runs" / "digits-1").mkdir(parents=True)
-        kdl("run", "digits", "--epochs", 1, "--set", "batch_size=64")
+        kdl("run", "images", "--epochs", 1, "--set", "batch_size=64")
         assert (folder / "runs" / "digits-2" / "model.keras").exists()
 
     def test_takes_hyperparameters_from_a_file(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)
         path = folder / "hyperparameters.json"
-        path.write_text(json.dumps({"recipe": "digits", "values": {"rate": 0.1}}))
+        path.write_text(json.dumps({"recipe": "images", "values": {"rate": 0.1}}))
         for source in (path, folder):
             out = folder / f"run-{source.name}"
             options = ("--set", "units=64", "--out", out)
-            kdl("run", "digits", "--hp", source, *options, code=130)
+            kdl("run", "images", "--hp", source, *options, code=130)
             values = read(out / "hyperparameters.json")["values"]
             assert (values["rate"], values["units"]) == (0.1, 64)
             assert values["batch_size"] == 32
@@ -153,7 +153,7 @@ class TestRun:
             fit(self, *args, callbacks=[*callbacks, stop], **kwargs)
 
         monkeypatch.setattr(keras.Model, "fit", cut_off)
-        output = kdl("run", "digits", "--out", "cut", code=130).output
+        output = kdl("run", "images", "--out", "cut", code=130).output
         assert "Interrupted. `kdl report cut` shows what there is." in output
         assert read(folder / "cut" / "settings.json")["status"] == "interrupted"
         assert len(rows(folder / "cut" / "history.csv")) == 1
@@ -161,7 +161,7 @@ class TestRun:
 
     def test_an_error_is_noted_and_raised(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit))
-        result = kdl("run", "digits", "--out", "bad", code=1)
+        result = kdl("run", "images", "--out", "bad", code=1)
         assert isinstance(result.exception, ArithmeticError)
         assert read(folder / "bad" / "settings.json")["status"] == "failed"
 
@@ -169,7 +169,7 @@ class TestRun:
     def test_logs_to_wandb(self, folder, monkeypatch):
         monkeypatch.setenv("WANDB_SILENT", "true")
         options = ("--epochs", 1, "--set", "batch_size=64", "--wandb", "offline")
-        kdl("run", "digits", *options, "--out", "logged")
+        kdl("run", "images", *options, "--out", "logged")
         assert list((folder / "logged" / "wandb").glob("offline-run-*/*.wandb"))
 
     @pytest.mark.parametrize(
@@ -177,58 +177,58 @@ class TestRun:
         [
             (["mnist"], f"There is no recipe 'mnist'. The recipes: {RECIPES}."),
             (
-                ["digits", "--set", "rate=1.5"],
+                ["images", "--set", "rate=1.5"],
                 "`rate` must be a number in [0.0, 0.8]. Received: rate=1.5",
             ),
             (
-                ["digits", "--set", "drop=all"],
+                ["images", "--set", "drop=all"],
                 "`drop` must be one of 'units', 'connections'. Received: drop='all'",
             ),
             (
-                ["digits", "--set", "rate"],
+                ["images", "--set", "rate"],
                 "`--set` must be NAME=VALUE, as in batch_size=64. Received: 'rate'",
             ),
             (
-                ["digits", "--hp", "nowhere.json"],
+                ["images", "--hp", "nowhere.json"],
                 "nowhere.json cannot be read: No such file or directory.",
             ),
             (
-                ["digits", "--hp", "other.json"],
+                ["images", "--hp", "other.json"],
                 "other.json holds hyperparameters of the recipe 'other', not of "
-                "'digits'.",
+                "'images'.",
             ),
-            (["digits", "--hp", "broken.json"], "broken.json is not a JSON file."),
+            (["images", "--hp", "broken.json"], "broken.json is not a JSON file."),
             (
-                ["digits", "--out", "list.json/run"],
+                ["images", "--out", "list.json/run"],
                 "list.json/run cannot be used: Not a directory.",
             ),
             (
-                ["digits", "--hp", "list.json"],
+                ["images", "--hp", "list.json"],
                 "list.json holds no hyperparameters. `kdl run` and `kdl tune` write "
                 "them, as hyperparameters.json.",
             ),
             (
-                ["digits", "--data", "tfds:no_such_data"],
+                ["images", "--data", "tfds:no_such_data"],
                 "TensorFlow Datasets knows no data set 'no_such_data'. Its catalogue: "
                 "https://www.tensorflow.org/datasets/catalog/overview",
             ),
             (
-                ["digits", "--wandb", "on"],
+                ["images", "--wandb", "on"],
                 "`mode` must be one of None, 'online', 'offline', 'disabled'. "
                 "Received: mode='on'",
             ),
             (
-                ["digits", "--out", "full"],
+                ["images", "--out", "full"],
                 "full is there already, and nothing is overwritten. Give --out a new "
                 "name.",
             ),
             (
-                ["digits", "--out", "list.json"],
+                ["images", "--out", "list.json"],
                 "list.json is there already, and nothing is overwritten. Give --out a "
                 "new name.",
             ),
             (
-                ["digits", "--backend", "numpy"],
+                ["images", "--backend", "numpy"],
                 "`--backend` must be one of 'tensorflow', 'jax', 'torch'. "
                 "Received: 'numpy'",
             ),
@@ -245,7 +245,7 @@ class TestRun:
         assert sorted(folder.rglob("*")) == before
 
     def test_refuses_data_that_there_are_not(self, folder):
-        assert refusal("run", "digits", "--data", "cifar") == (
+        assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'dates', 'arithmetic', 'topics', "
             "'mackey_glass', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
             "Received: --data='cifar'"
@@ -256,7 +256,7 @@ class TestRun:
 class TestLr:
     def test_leaves_a_folder_with_the_results(self, folder):
         output = kdl(
-            *("lr", "digits", "--steps", 60, "--set", "batch_size=16"),
+            *("lr", "images", "--steps", 60, "--set", "batch_size=16"),
             *("--set", "filters=16", "--seed", 3, "--out", "sweep"),
         ).output
         sweep = folder / "sweep"
@@ -286,7 +286,7 @@ class TestLr:
             finder.smoothed = np.ones(3)
 
         monkeypatch.setattr(LearningRateFinder, "on_train_end", explode)
-        assert refusal("lr", "digits", "--steps", 20) == (
+        assert refusal("lr", "images", "--steps", 20) == (
             "The loss is least after 3 of 3 batches, too early to suggest a rate. If "
             "it is noisy, sweep in more `steps` than 20 or with larger batches; if it "
             "explodes at once, from a smaller `min_rate` than 1e-07."
@@ -294,7 +294,7 @@ class TestLr:
 
 
 class TestTune:
-    options = ("digits", "--epochs", 1, "--out", "search")
+    options = ("images", "--epochs", 1, "--out", "search")
 
     @pytest.mark.one_backend
     def test_refuses_folds_that_there_are_not_examples_for(self, folder):
@@ -326,7 +326,7 @@ class TestTune:
         assert str(values["learning_rate"]) == best["learning_rate"]
         assert is_png(search / "search.png") and is_png(search / "confusion_matrix.png")
         model = keras.saving.load_model(search / "model.keras")
-        scores = model.evaluate(**Digits().test_data(), verbose=0, return_dict=True)
+        scores = model.evaluate(**Images().test_data(), verbose=0, return_dict=True)
         results = read(search / "results.json")["test"]
         np.testing.assert_allclose(results["accuracy"], scores["accuracy"], rtol=1e-5)
         assert read(search / "settings.json")["status"] == "finished"
@@ -344,7 +344,7 @@ class TestTune:
             assert refusal("tune", *self.options) == (
                 "Another process is searching in search."
             )
-        monkeypatch.setattr(Digits, "space", other_space(Digits.space))
+        monkeypatch.setattr(Images, "space", other_space(Images.space))
         assert refusal("tune", *self.options) == (
             "The search in search/trials has another space: it differs in other. "
             "Choose another directory."
@@ -417,7 +417,7 @@ class TestTune:
 @pytest.mark.one_backend
 class TestReport:
     def test_refuses_broken_files(self, folder):
-        (folder / "settings.json").write_text('{"kind": "run", "recipe": "digits"}')
+        (folder / "settings.json").write_text('{"kind": "run", "recipe": "images"}')
         assert refusal("report", ".") == (
             "settings.json lacks direction, objective, status."
         )

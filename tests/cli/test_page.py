@@ -22,7 +22,7 @@ pytestmark = pytest.mark.one_backend
 
 SETTINGS = {
     "kind": "search",
-    "recipe": "digits",
+    "recipe": "images",
     "data": "gallery",
     "epochs": 5,
     "objective": "val_loss",
@@ -208,15 +208,15 @@ class TestRerun:
         record = search(size=5, directory=tmp_path / "trials")
         values = record.ranked()[0].values
         path = tmp_path / "hyperparameters.json"
-        path.write_text(json.dumps({"recipe": "digits", "values": values}))
+        path.write_text(json.dumps({"recipe": "images", "values": values}))
         command = self.command(write(tmp_path, record))
         options = ["--hp", str(tmp_path), "--data", "gallery", "--epochs", "5"]
-        assert command == ["kdl", "run", "digits", *options]
+        assert command == ["kdl", "run", "images", *options]
 
     def test_names_the_values_where_the_folder_has_others(self, tmp_path):
         record = search(size=5, directory=tmp_path / "trials")
         path = tmp_path / "hyperparameters.json"
-        path.write_text('{"recipe": "digits", "values": {"layers": 9}}')
+        path.write_text('{"recipe": "images", "values": {"layers": 9}}')
         command = self.command(write(tmp_path, record))
         given = [text for text in command if "=" in text]
         assert dict(map(parse, given)) == record.ranked()[0].values

@@ -1,18 +1,21 @@
+import json
+
 import keras
 import numpy as np
 import pytest
-from contracts import RecipeContract
+import scipy.special
+from contracts import RecipeContract, array, same
 
 from kdl.callbacks import LogNumbers, Resume
 from kdl.data import Splits
 from kdl.layers import DropConnectDense, Dropout
-from kdl.recipes import Digits, hyperparameters, run
+from kdl.recipes import Images, hyperparameters, run
 from kdl.regularizers import ElasticNet, MaxNorm
 from kdl.schedules import OneCycle
 
 
-class TestDigits(RecipeContract):
-    recipe = Digits()
+class TestImages(RecipeContract):
+    recipe = Images()
 
     def build(self, **values):
         hp = hyperparameters(self.recipe, values)
@@ -108,7 +111,7 @@ class TestDigits(RecipeContract):
         x = np.random.default_rng(0).uniform(size=(40, 12, 9, 3)).astype("float32")
         y = np.arange(40, dtype="int32") % 4
         part = x, y
-        recipe = Digits(Splits(part, part, part))
+        recipe = Images(Splits(part, part, part))
         model, _ = run(recipe, **recipe.data(), epochs=1, verbose=0)
         assert model.output_shape == (None, 4)
 
@@ -135,7 +138,7 @@ class TestDigits(RecipeContract):
     )
     def test_refuses_what_are_not_labelled_images(self, x, y, received):
         with pytest.raises(ValueError) as error:
-            Digits(Splits((x, y), (x, y), (x, y))).data()
+            Images(Splits((x, y), (x, y), (x, y))).data()
         assert str(error.value) == (
             "`source` must hold images of shape (examples, height, width, channels), "
             "one or more in each part, and one label each, an integer of 0 or more. "
@@ -145,7 +148,7 @@ class TestDigits(RecipeContract):
     def test_knows_classes_that_training_lacks(self):
         x = np.zeros((4, 8, 8, 1), "float32")
         splits = Splits((x, [0, 1, 0, 1]), (x, [0, 1, 0, 1]), (x, [0, 5, 0, 1]))
-        recipe = Digits(splits)
+        recipe = Images(splits)
         model = recipe.build(hyperparameters(recipe, {}))
         assert model.output_shape == (None, 6)
 
@@ -190,4 +193,27 @@ class TestDigits(RecipeContract):
     def test_refuses_what_it_would_ignore(self, name):
         with pytest.raises(ValueError) as error:
             run(self.recipe, **self.data(), **{name: 1})
-        assert str(error.value) == f"The recipe 'digits' takes no `{name}` in `fit`"
+        assert str(error.value) == f"The recipe 'images' takes no `{name}` in `fit`"
+
+    def test_predicts_names_and_probabilities(self):
+        _, model = self.build()
+        images = self.recipe.splits.test[0][:5]
+        rows = self.recipe.predict(model, images.astype("float64"))
+        desired = scipy.special.softmax(array(model(images)), axis=-1)
+        for row, probabilities in zip(rows, desired, strict=True):
+            assert row["class"] == str(probabilities.argmax())
+            np.testing.assert_allclose(row["probability"], probabilities.max(), 1e-5)
+            each = [row[f"p({n})"] for n in range(10)]
+            np.testing.assert_allclose(each, probabilities, 1e-4)
+
+    def test_another_one_predicts_by_its_state(self):
+        _, model = self.build()
+        images = self.recipe.splits.test[0][:3]
+        other = Images("tfds:nowhere")
+        other.set_state(json.loads(json.dumps(self.recipe.get_state())))
+        assert same(other.predict(model, images), self.recipe.predict(model, images))
+        with pytest.raises(ValueError) as error:
+            other.set_state({"letters": []})
+        assert str(error.value) == (
+            "The state of the recipe 'images' must have 'classes'. It has: 'letters'"
+        )

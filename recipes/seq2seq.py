@@ -7,17 +7,19 @@ import keras
 import keras_tuner
 import numpy as np
 from keras import layers
+from scipy.special import log_softmax
 
-from kdl.checks import check_integer
-from kdl.data import Characters, load
-from kdl.data.load import check_source
+from kdl.data import Characters
 from kdl.layers import Clock
 from kdl.metrics import ExactMatch, TokenErrorRate
 from kdl.models import RecurrentDecoder
 from kdl.recipes import sequences
 
+# Ends each text that is written, so that a prediction knows where it ends.
+END = "\x03"
 
-class Dates(keras_tuner.HyperModel):
+
+class Seq2Seq(sequences.SequenceRecipe):
     """Encoder and decoder with attention that rewrite texts, such as dates as ISO 8601.
 
     Both read and write character by character. The decoder is trained by one of the
@@ -29,63 +31,67 @@ class Dates(keras_tuner.HyperModel):
         source: What to learn, as `kdl.data.load` takes it: `"dates"`, `"arithmetic"`,
             `"pairs:PATH"`, a file with two texts on each line and a tab between, or a
             `kdl.data.Splits` of arrays of texts. Loaded when it is first needed.
-            Defaults to `"dates"`.
+            Defaults to `None`, which is `"dates"`.
         seed: Integer in `[0, 2**32)`. Draws the source. Defaults to `0`.
 
     Example:
 
-    >>> recipe = kdl.recipes.Dates()
+    >>> recipe = kdl.recipes.Seq2Seq()
     >>> data = recipe.data()
     >>> x = {name: part[:64] for name, part in data["x"].items()}
     >>> model, history = kdl.recipes.run(recipe, x=x, y=data["y"][:64], epochs=1)
+    >>> rows = recipe.predict(model, ["March 8, 1962"])
     """
 
+    default_source = "dates"
     objective = keras_tuner.Objective("val_exact_match", "max")
-    epochs = 20
-    strategy = "scheduled_sampling"
+    difficulty = "length"
+    kept = ("alphabets", "longest")
+    meanings = {
+        "units": "units of the decoder, and of both directions of the encoder together",
+        "embedding": "numbers that a character is embedded in",
+        "dropout": "probability that a feature of the encoder is dropped",
+    }
 
-    def __init__(self, source="dates", seed=0):
-        super().__init__(name="dates")
-        self.source = check_source(source)
-        self.seed = check_integer("seed", seed, "[0, 4294967296)")
-
-    @functools.cached_property
-    def splits(self):
-        """`kdl.data.Splits` of the source, of texts."""
-        return sequences.texts(load(self.source, self.seed))
+    check = staticmethod(sequences.texts)
 
     @functools.cached_property
+    def alphabets(self):
+        """The characters of what is read, and of what is written."""
+        read, written = zip(*self.splits, strict=True)
+        return [
+            Characters(itertools.chain(*read)).alphabet,
+            Characters(itertools.chain(*written, [END])).alphabet,
+        ]
+
+    @functools.cached_property
+    def longest(self):
+        """Lengths of the longest text that is read, and written with its end."""
+        read, written = (
+            max(len(text) for part in side for text in part)
+            for side in zip(*self.splits, strict=True)
+        )
+        return [read, written + len(END)]
+
+    @property
     def characters(self):
         """`kdl.data.Characters` of what is read, and of what is written."""
-        sides = zip(*self.splits, strict=True)
-        return [Characters(itertools.chain(*side)) for side in sides]
+        return [Characters(alphabet) for alphabet in self.alphabets]
 
-    def data(self):
-        """Keyword arguments of `model.fit`: the training and the validation set."""
-        x, y = self._encoded(self.splits.train)
-        return {
-            "x": x,
-            "y": y,
-            "validation_data": self._encoded(self.splits.validation),
-        }
+    def inputs(self, raw):
+        read, written = self.longest
+        source = self.characters[0].encode(raw, max(read, *map(len, raw)))
+        # Free-running, it needs to know only how much to write.
+        return {"source": source, "target": np.ones((len(raw), written), "int32")}
 
-    def test_data(self):
-        """Keyword arguments of `model.evaluate`: the test set."""
-        x, y = self._encoded(self.splits.test)
-        return {"x": x, "y": y}
-
-    def _encoded(self, part):
-        read, written = (
-            characters.encode(texts, max(map(len, itertools.chain(*side))))
-            for characters, texts, side in zip(
-                self.characters, part, zip(*self.splits, strict=True), strict=True
-            )
-        )
-        return {"source": read, "target": written}, written
+    def encode(self, part):
+        x, y = part
+        written = [str(text) + END for text in y]
+        target = self.characters[1].encode(written, self.longest[1])
+        return {**self.inputs(x), "target": target}, target
 
     def space(self, hp):
-        """The whole search space. Its defaults are the recipe."""
-        p = sequences.strategy_space(hp, self.strategy)
+        p = self.strategies(hp)
         p.units = hp.Int("units", 32, 256, step=2, sampling="log", default=128)
         p.embedding = hp.Int("embedding", 8, 64, step=2, sampling="log", default=32)
         p.dropout = hp.Float("dropout", 0.0, 0.5, default=0.1)
@@ -124,39 +130,36 @@ class Dates(keras_tuner.HyperModel):
         model.compile(
             optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[
-                ExactMatch(ignore_class=0),
-                TokenErrorRate(ignore_class=0),
-            ],
+            metrics=[ExactMatch(ignore_class=0), TokenErrorRate(ignore_class=0)],
         )
         return model
 
-    def fit(self, hp, model, x, y, *, epochs=epochs, seed=0, **options):
-        """Fits a model by its strategy, in one cycle from `initial_epoch` to `epochs`.
-
-        The arguments are those of `model.fit`, and `seed`, which draws the order. The
-        batch size is a hyperparameter.
-        """
-        options |= {"objective": self.objective, "difficulty": "length"}
-        p = self.space(hp)
-        return sequences.fit(p, model, x, y, epochs=epochs, seed=seed, **options)
+    def rows(self, raw, outputs):
+        """What is written for each text, and the probability of just that."""
+        logs = log_softmax(np.asarray(outputs, "float64"), axis=-1).max(-1)
+        rows = []
+        tokens = np.argmax(outputs, axis=-1)
+        for text, written, each in zip(
+            raw, self.characters[1].decode(tokens), logs, strict=True
+        ):
+            written, end, _ = written.partition(END)
+            probability = np.exp(each[: len(written) + len(end)].sum())
+            row = {"text": str(text), "output": written}
+            rows.append({**row, "probability": float(probability)})
+        return rows
 
     def examine(self, model):
-        """What a model makes of the test set, as pictures and tables by file name."""
-        x, y = self._encoded(self.splits.test)
-        errors, rows = {}, []
+        x, y = self.encode(self.splits.test)
+        errors = {}
         for evaluation in ("teacher_forcing", "free_running"):
-            tokens = sequences.predictions(model, evaluation, x).argmax(-1)
-            wrong = np.where(y > 0, tokens != y, np.nan)
+            outputs = sequences.predictions(model, evaluation, x)
+            wrong = np.where(y > 0, outputs.argmax(-1) != y, np.nan)
             # A step that no text has is left out.
             known = (y > 0).any(0)
             errors[evaluation] = np.nanmean(wrong[:, known], axis=0)
-        written = self.characters[1].decode(np.where(y > 0, tokens, 0))
-        for text, target, output in zip(*self.splits.test, written, strict=True):
-            is_right = target == output
-            rows.append(
-                {"text": text, "target": target, "output": output, "right": is_right}
-            )
+        rows = self.rows(self.splits.test[0], outputs)
+        for row, target in zip(rows, self.splits.test[1], strict=True):
+            row |= {"target": str(target), "right": row["output"] == target}
         # The mistakes first: they are what one looks for.
         rows.sort(key=lambda row: row["right"])
         figure = sequences.errors_figure(

@@ -8,19 +8,19 @@ from contracts import RecipeContract, array, leading
 from kdl.callbacks import Curriculum, LogNumbers, Resume
 from kdl.data import Splits
 from kdl.models import ProfessorForcing
-from kdl.recipes import Dates, hyperparameters, run, sequences
+from kdl.recipes import Seq2Seq, hyperparameters, run, sequences
 
 TEXTS = np.array(["ab", "b", "abab", "ba"] * 16)
 PAIRS = Splits(*[(TEXTS, np.array([text[::-1] for text in TEXTS]))] * 3)
 
 
-class TestDates(RecipeContract):
-    recipe = Dates(PAIRS)
+class TestSeq2Seq(RecipeContract):
+    recipe = Seq2Seq(PAIRS)
     epochs = 6
 
     def test_learns_to_rewrite_dates(self):
         keras.utils.set_random_seed(0)
-        recipe = Dates()
+        recipe = Seq2Seq()
         data = {name: leading(recipe.data()[name], 1024) for name in ("x", "y")}
         model, _ = run(recipe, **data, epochs=4, verbose=0)
         test = leading(recipe.test_data(), 256)
@@ -152,12 +152,12 @@ class TestDates(RecipeContract):
     def test_refuses_what_it_would_ignore(self, name):
         with pytest.raises(ValueError) as error:
             run(self.recipe, **self.data(), **{name: 1})
-        assert str(error.value) == f"A recipe of sequences takes no `{name}` in `fit`"
+        assert str(error.value) == f"The recipe 'seq2seq' takes no `{name}` in `fit`"
 
     def test_refuses_what_are_no_texts(self):
         numbers = np.zeros((4, 8, 8, 1)), np.zeros(4, int)
         with pytest.raises(ValueError) as error:
-            Dates(Splits(numbers, numbers, numbers)).data()
+            Seq2Seq(Splits(numbers, numbers, numbers)).data()
         assert str(error.value) == (
             "`source` must hold texts, and one text for each. Received: float64 "
             "(4, 8, 8, 1) and int64 (4,)"
