@@ -454,6 +454,16 @@ class TestReload:
 
 @pytest.mark.one_backend
 class TestSignals:
+    @pytest.fixture(autouse=True)
+    def handled_as_usual(self):
+        """Also where the tests run in the background, which ignores some."""
+        usual = {signal.SIGINT: signal.default_int_handler}
+        usual |= {signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+        before = {number: signal.signal(number, usual[number]) for number in usual}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
     def test_stops_at_once_and_goes_on_later(self, tmp_path, name):
         def signalled():
