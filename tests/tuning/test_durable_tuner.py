@@ -453,17 +453,8 @@ class TestReload:
 
 
 @pytest.mark.one_backend
+@pytest.mark.usefixtures("usual_signals")
 class TestSignals:
-    @pytest.fixture(autouse=True)
-    def handled_as_usual(self):
-        """Also where the tests run in the background, which ignores some."""
-        usual = {signal.SIGINT: signal.default_int_handler}
-        usual |= {signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
-        before = {number: signal.signal(number, usual[number]) for number in usual}
-        yield
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
     def test_stops_at_once_and_goes_on_later(self, tmp_path, name):
         def signalled():
@@ -516,15 +507,9 @@ class TestSignals:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGHUP)
 
-        before = [
-            signal.signal(signal.SIGTERM, lambda *of: taken.append(of[0])),
-            signal.signal(signal.SIGHUP, signal.SIG_IGN),
-        ]
-        try:
-            make(tmp_path, odd=(1, signalled)).search()
-        finally:
-            signal.signal(signal.SIGTERM, before[0])
-            signal.signal(signal.SIGHUP, before[1])
+        signal.signal(signal.SIGTERM, lambda *of: taken.append(of[0]))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        make(tmp_path, odd=(1, signalled)).search()
         assert taken == [signal.SIGTERM]
         assert statuses(tmp_path) == ["completed"] * 3
 
