@@ -165,9 +165,7 @@ class EarlyStopping(keras.callbacks.Callback):
     ):
         super().__init__()
 
-        def positive(name, value):
-            return check_optional(check_number, name, value, "(0, inf)")
-
+        positive = functools.partial(_optional_number, interval="(0, inf)")
         self.monitor = monitor
         self.min_delta = min_delta
         self.patience = check_optional(check_integer, "patience", patience, "[0, inf)")

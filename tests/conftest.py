@@ -2,10 +2,11 @@
 
 import gc
 import os
+import signal
 from pathlib import Path
 
-# JAX compiles what the tests run, which is small, in two thirds of the time without.
-# Keras imports it, and so do the processes that tests begin.
+# Without fusion emitters, JAX compiles the small programs of the tests in two thirds of
+# the time. It reads the flag when it is imported, here and in processes of the tests.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import keras
@@ -19,6 +20,23 @@ OPTIMIZED = Path(__file__).parent / "cli"
 def begins_alike():
     """Has each test draw the same numbers, alone as in the suite."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def usual_signals():
+    """Has signals do what they usually do, and puts back what they did.
+
+    A shell ignores some of them in processes that run in the background.
+    """
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, usual[number]) for number in usual}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True, scope="module")

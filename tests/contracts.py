@@ -719,7 +719,8 @@ class LayerContract(SavedContract):
     def test_trains_compiled_and_reloads(self, tmp_path):
         model, inputs = keras.Sequential([self.wrap(self.make())]), array(self.inputs())
         targets = np.zeros_like(array(model(inputs)))
-        # On PyTorch it takes half a minute: tests/test_traced_fits.py does it.
+        # On PyTorch it takes half a minute, and tests/test_traced_fits.py does it, of
+        # those that are not composed.
         model.compile("sgd", "mse", jit_compile=keras.backend.backend() != "torch")
         before = [array(weight) for weight in model.trainable_weights]
         model.fit(inputs, targets, verbose=0)

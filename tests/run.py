@@ -4,9 +4,9 @@ python tests/run.py [--backend jax] [arguments of pytest]
 
 As many processes run side by side as there are cores, and are shown one after the
 other. Each backend's suite is several of them, so that no core waits for the last one
-and none grows large; but for a backend alone, or with arguments of pytest. Tests marked
-`one_backend` run on PyTorch only, which is the quickest, or on a backend alone. Before
-the counts stand the minutes by folder and backend, and the most memory of a process.
+and none grows large, and those marked `one_backend` run on PyTorch only, which is the
+quickest; but for a backend alone, or with arguments of pytest. Before the counts stand
+the minutes by folder and backend, and the most memory of a process.
 """
 
 import argparse
@@ -60,10 +60,11 @@ def main():
 
 def jobs_of(backend, rest):
     """Yields backends and arguments of pytest, those first that take long."""
-    if backend:
-        yield backend, rest
+    if backend or rest:
+        for name in [backend] if backend else BACKENDS:
+            yield name, rest
         return
-    for part in [rest] if rest else PARTS:
+    for part in PARTS:
         for name in BACKENDS:
             chosen = [] if name == QUICKEST else ["-m", "not one_backend"]
             yield name, [*part, *chosen]

@@ -12,6 +12,7 @@ from kdl.checks import (
     check_integers,
     check_number,
     check_number_or_schedule,
+    check_optional,
     check_part,
     check_seed,
     check_targets,
@@ -103,6 +104,19 @@ class TestCheckInteger:
         assert str(error.value) == (
             f"`a` must be an integer in [1, inf). Received: a={value!r}"
         )
+
+
+class TestCheckOptional:
+    def test_returns_none_or_what_the_check_returns(self):
+        assert check_optional(check_integer, "size", None, "[1, inf)") is None
+        value = check_optional(check_integer, "size", np.int64(3), "[1, inf)")
+        assert type(value) is int and value == 3
+
+    def test_refuses_what_the_check_refuses(self):
+        with pytest.raises(ValueError) as error:
+            check_optional(check_integer, "size", 0, "[1, inf)")
+        message = "`size` must be an integer in [1, inf). Received: size=0"
+        assert str(error.value) == message
 
 
 class TestCheckAxis:

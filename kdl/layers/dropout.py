@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_integer, check_seed
+from kdl.checks import check_integer, check_optional, check_seed
 from kdl.schedules import now, number
 
 
@@ -78,7 +78,7 @@ def _checked(noise_shape):
             f"None. Received: noise_shape={noise_shape!r}"
         )
     return tuple(
-        None if size is None else check_integer("noise_shape", size, "[1, inf)")
+        check_optional(check_integer, "noise_shape", size, "[1, inf)")
         for size in noise_shape
     )
 

@@ -72,9 +72,8 @@ def generate(
     """
     check_integer("length", length, "[1, inf)")
     _check_choice(decoder.vocabulary_size, **choice)
-    if end_token is not None:
-        last = decoder.vocabulary_size - 1
-        check_integer("end_token", end_token, f"[0, {last}]")
+    last = decoder.vocabulary_size - 1
+    check_optional(check_integer, "end_token", end_token, f"[0, {last}]")
     check_integer("beams", beams, "[1, inf)")
     check_number("length_penalty", length_penalty, "[0, inf)")
     check_boolean("return_all_beams", return_all_beams)

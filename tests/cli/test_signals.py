@@ -44,11 +44,6 @@ SCRIPT = """
     sys.argv = ["kdl", *{arguments!r}]
     main()
 """
-HANDLERS = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-    signal.SIGHUP: signal.SIG_DFL,
-}
 COMMANDS = {
     "run": ("run", "tiny"),
     "lr": ("lr", "tiny", "--steps", "60"),
@@ -64,18 +59,12 @@ TWICE = """
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, usual_signals):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.setenv("COLUMNS", "200")
     add(monkeypatch)
-    # A shell ignores some of them in processes that run in the background.
-    before = {number: signal.getsignal(number) for number in HANDLERS}
-    for number, handler in HANDLERS.items():
-        signal.signal(number, handler)
-    yield tmp_path
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return tmp_path
 
 
 def kdl(*arguments, code=0):

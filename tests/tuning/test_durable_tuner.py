@@ -453,6 +453,7 @@ class TestReload:
 
 
 @pytest.mark.one_backend
+@pytest.mark.usefixtures("usual_signals")
 class TestSignals:
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
     def test_stops_at_once_and_goes_on_later(self, tmp_path, name):
@@ -506,15 +507,9 @@ class TestSignals:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGHUP)
 
-        before = [
-            signal.signal(signal.SIGTERM, lambda *of: taken.append(of[0])),
-            signal.signal(signal.SIGHUP, signal.SIG_IGN),
-        ]
-        try:
-            make(tmp_path, odd=(1, signalled)).search()
-        finally:
-            signal.signal(signal.SIGTERM, before[0])
-            signal.signal(signal.SIGHUP, before[1])
+        signal.signal(signal.SIGTERM, lambda *of: taken.append(of[0]))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        make(tmp_path, odd=(1, signalled)).search()
         assert taken == [signal.SIGTERM]
         assert statuses(tmp_path) == ["completed"] * 3
 
