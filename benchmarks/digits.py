@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from kdl.data import Splits
-from kdl.data.digits import images_and_labels
+from kdl.data.sources.digits import images_and_labels
 from kdl.recipes import Images, run
 
 

@@ -13,10 +13,10 @@ import keras
 import typer
 
 from kdl import recipes
-from kdl.callbacks.logged import Scalars
+from kdl.callbacks.log_values import Scalars
 from kdl.checks import check_choice
 from kdl.files import WriteError, hold
-from kdl.tuning.results import final
+from kdl.tuning.best_epoch import final
 from kdl_cli import (
     comparison_report,
     figures,

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from kdl.files import WriteError, atomic, write_json, write_png
-from kdl.tuning.signals import StopSignals, ignore_signals
+from kdl.tuning.stop_signals import StopSignals, ignore_signals
 from kdl_cli.reports import HYPERPARAMETERS, SETTINGS, read_settings
 
 
@@ -90,7 +90,7 @@ def ending(folder, console, hint):
         hint: String. What to do after an interruption.
 
     Yields:
-        `kdl.tuning.signals.StopSignals`, for what may lose a `KeyboardInterrupt`.
+        `kdl.tuning.stop_signals.StopSignals`, for what may lose a `KeyboardInterrupt`.
     """
     signals = StopSignals()
     with signals.watched():

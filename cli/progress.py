@@ -5,7 +5,7 @@ import contextlib
 import keras
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kdl.callbacks.logged import Scalars
+from kdl.callbacks.log_values import Scalars
 from kdl_cli import reports
 
 
@@ -82,7 +82,7 @@ class Stop(keras.callbacks.Callback):
     """Stops a fit on a signal whose `KeyboardInterrupt` got lost.
 
     Args:
-        signals: `kdl.tuning.signals.StopSignals`.
+        signals: `kdl.tuning.stop_signals.StopSignals`.
     """
 
     def __init__(self, signals):

@@ -8,7 +8,7 @@ import keras
 
 from kdl import recipes
 from kdl.callbacks import LogNumbers, WandbLogger
-from kdl.callbacks.logged import Scalars
+from kdl.callbacks.log_values import Scalars
 from kdl.files import hold, write_json
 from kdl_cli import catalogue, figures, folders, reports
 from kdl_cli.progress import EpochProgress, Record, Stop

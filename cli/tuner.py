@@ -3,8 +3,8 @@
 import keras_tuner
 
 from kdl import tuning
-from kdl.tuning.durable_tuner import DurableTuner
-from kdl.tuning.optuna_oracle import NEEDS, SAMPLERS
+from kdl.tuning.engines.optuna_oracle import NEEDS, SAMPLERS
+from kdl.tuning.tuner import DurableTuner
 from kdl_cli import reports
 
 _ORACLES = {

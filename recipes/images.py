@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from kdl import spaces
-from kdl.callbacks.prediction_figures import confusion_figure
+from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import RandomAffine
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout

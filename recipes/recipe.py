@@ -9,7 +9,7 @@ import keras_tuner
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
 from kdl.data import Batches, load
-from kdl.data.load import check_source
+from kdl.data.sources.load import check_source
 from kdl.layers import Clock
 from kdl.recipes.training_data import check_training_data
 from kdl.schedules import OneCycle

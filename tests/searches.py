@@ -8,7 +8,7 @@ import keras_tuner
 import numpy as np
 import scipy.spatial
 
-from kdl.tuning.records import SearchRecord, TrialRecord
+from kdl.tuning.store.records import SearchRecord, TrialRecord
 
 # What must be escaped wherever it stands.
 EVIL = "<script>alert('x')</script>\"&<b>"

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import graphlib
 import importlib
 import inspect
 import re
@@ -62,9 +63,9 @@ CONTRACTS = {
     "spaces": "SpaceContract",
     "recipes": "RecipeContract",
 }
-PUBLIC = [
-    room for room in MAY_IMPORT if room not in ("checks", "files", "seeds", "cli")
-]
+MOST_FILES = 15  # Of a folder.
+FOLDERS = [room for room in MAY_IMPORT if room not in ("checks", "files", "seeds")]
+PUBLIC = [room for room in FOLDERS if room != "cli"]
 SECTIONS = [
     "Args",
     "Call arguments",
@@ -131,7 +132,8 @@ def components():
 @pytest.mark.parametrize(("room", "name"), list(components()))
 def test_component_has_its_test_under_its_contract(room, name):
     component = getattr(importlib.import_module(f"kdl.{room}"), name)
-    test = ROOT / "tests" / room / f"test_{Path(inspect.getfile(component)).name}"
+    file = Path(inspect.getfile(component)).relative_to(folder_of(room))
+    test = ROOT / "tests" / room / file.with_name(f"test_{file.name}")
     assert re.search(rf"\b{name}\b", test.read_text())
     is_part = inspect.isclass(component) and not issubclass(component, tuple)
     if (is_part or room == "spaces") and room in CONTRACTS:
@@ -229,15 +231,57 @@ def test_import_is_light():
     assert output.stdout.strip() == ""
 
 
+@pytest.mark.one_backend
+@pytest.mark.parametrize("room", FOLDERS)
+def test_folders_are_small(room):
+    for folder in {path.parent for path in sources(room)}:
+        assert len(list(folder.glob("*.py"))) <= MOST_FILES, folder
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("room", FOLDERS)
+def test_no_circle_within_a_folder(room):
+    """Neither of files, nor of the folders that stand beside them."""
+    package = "kdl_cli" if room == "cli" else f"kdl.{room}"
+    graphs = {}
+    for path in sources(room):
+        module = module_of(path, room)
+        for name, _ in imports(path, submodules=True):
+            other = name.split(".")
+            # Where the two part: in a folder that holds the one and the other.
+            pairs = enumerate(zip(module, other, strict=False))
+            depth = next((n for n, (a, b) in pairs if a != b), None)
+            if name.startswith(f"{package}.") and depth is not None:
+                graph = graphs.setdefault(module[:depth], {})
+                graph.setdefault(module[depth], set()).add(other[depth])
+    for graph in graphs.values():
+        graphlib.TopologicalSorter(graph).prepare()
+
+
+def module_of(path, room):
+    """The name of a file's module, in parts."""
+    package = ("kdl_cli",) if room == "cli" else ("kdl", room)
+    parts = path.relative_to(folder_of(room)).with_suffix("").parts
+    return (*package, *(part for part in parts if part != "__init__"))
+
+
+def folder_of(room):
+    folder = ROOT / "kdl" / room
+    return folder if folder.exists() else ROOT / room
+
+
 def sources(room):
     if (file := ROOT / "kdl" / f"{room}.py").exists():
         return [file]
-    folder = ROOT / "kdl" / room
-    return sorted((folder if folder.exists() else ROOT / room).rglob("*.py"))
+    return sorted(folder_of(room).rglob("*.py"))
 
 
-def imports(path):
-    """Names that a file imports, and whether within a function."""
+def imports(path, submodules=False):
+    """Names that a file imports, and whether within a function.
+
+    Of `from kdl import layers`, and with `submodules` of any such import, the name is
+    that of the submodule.
+    """
     tree = ast.parse(path.read_text())
     nested = {
         id(node)
@@ -254,5 +298,5 @@ def imports(path):
             yield from (
                 (f"{node.module}.{alias.name}", id(node) in nested)
                 for alias in node.names
-                if node.module == "kdl"
+                if submodules or node.module == "kdl"
             )

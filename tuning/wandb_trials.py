@@ -1,7 +1,7 @@
 """The trials of a search as runs of Weights & Biases."""
 
 from kdl.callbacks import WandbLogger
-from kdl.callbacks.logged import Outlive
+from kdl.callbacks.failures import Outlive
 
 
 class WandbTrials:

@@ -4,7 +4,7 @@ import contextlib
 
 from keras import ops
 
-from kdl.optimizers.tensors import assign, choose, norms, read, subtract
+from kdl.optimizers.tensors import assign, norms, read, subtract, where
 
 
 @contextlib.contextmanager
@@ -42,7 +42,7 @@ def watching(optimizer, grads, variables, old, gradient_norms, update_ratios):
     if accumulates:
         # A batch whose gradients are only added up leaves the last values.
         updated = [ops.not_equal(optimizer.iterations, iterations)] * 2
-        values = choose(updated, values, read(vectors))
+        values = where(updated, values, read(vectors))
     assign(vectors, values)
 
 
