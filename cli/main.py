@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kdl_cli import backends, reports
+from kdl_cli import backends
+from kdl_cli.folder import reading
 from kdl_cli.options import (
     Backend,
     CompareOptions,
@@ -37,7 +38,7 @@ def list_(backend: Backend = None):
     """Names the recipes, and the spaces for recipes of your own."""
     with refusals():
         start(backend)
-        from kdl_cli import catalogue
+        from kdl_cli.commands import catalogue
 
         console.print("Recipes, for `kdl run` and `kdl tune`", style="bold")
         console.print(catalogue.recipes_table())
@@ -58,7 +59,7 @@ def describe(
     """
     with refusals():
         start(backend)
-        from kdl_cli import catalogue
+        from kdl_cli.commands import catalogue
 
         console.print(catalogue.space_table(*catalogue.declared(name)))
 
@@ -69,7 +70,7 @@ def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
     with refusals():
         start(options.backend)
-        from kdl_cli.training import Training
+        from kdl_cli.commands.run import Training
 
         training = Training(options)
     with failures():
@@ -85,7 +86,7 @@ def lr(options):
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.sweep import Sweep
+        from kdl_cli.commands.lr import Sweep
 
         sweep = Sweep(options)
     with failures():
@@ -103,7 +104,7 @@ def tune(options):
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.search import Search
+        from kdl_cli.commands.tune import Search
 
         search = Search(options)
     with failures():
@@ -120,7 +121,7 @@ def compare(options):
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.compare import Comparison
+        from kdl_cli.commands.compare import Comparison
 
         comparison = Comparison(options)
     with failures():
@@ -137,18 +138,20 @@ def report(
 
     Of a search it also writes a page with charts into the folder.
     """
+    from kdl_cli.folder.report import parts
+
     with refusals():
         search = None
-        if place := reports.tuner_folder(folder):
+        if place := reading.tuner_folder(folder):
             # What reads a search imports Keras, on any backend that is installed.
             backends.choose()
             from kdl.tuning import read_search
 
             search = read_search(place)
-        for part in reports.parts(folder, search):
+        for part in parts(folder, search):
             console.print(part)
         if search:
-            from kdl_cli import page
+            from kdl_cli.page import page
 
             console.print(f"\nAs a page with charts: {page.write(folder, search)}")
 

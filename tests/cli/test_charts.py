@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from searches import EVIL, LONG, OPTIMIZERS, search
 
-from kdl_cli import charts
-from kdl_cli.dimensions import dimensions
-from kdl_cli.importances import importances
-from kdl_cli.learning_curves import learning_curves
-from kdl_cli.parallel_coordinates import ABSENT, parallel_coordinates
+from kdl_cli.page import charts
+from kdl_cli.page.dimensions import dimensions
+from kdl_cli.page.importances import importances
+from kdl_cli.page.learning_curves import learning_curves
+from kdl_cli.page.parallel_coordinates import ABSENT, parallel_coordinates
 
 pytestmark = pytest.mark.one_backend
 

@@ -13,10 +13,10 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from kdl import recipes
-from kdl_cli import figures
-from kdl_cli.compare import Comparison
-from kdl_cli.comparison_report import read_runs, tables, verdict
-from kdl_cli.folders import Folder
+from kdl_cli.commands.compare import Comparison
+from kdl_cli.folder import figures
+from kdl_cli.folder.comparison import read_runs, tables, verdict
+from kdl_cli.folder.writing import Folder
 from kdl_cli.main import app
 from kdl_cli.options import CompareOptions
 

@@ -1,7 +1,7 @@
 import keras_tuner
 import pytest
 
-from kdl_cli import figures
+from kdl_cli.folder import figures
 
 pytestmark = pytest.mark.one_backend
 

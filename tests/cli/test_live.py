@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from kdl_cli.live import TrialsDisplay
+from kdl_cli.terminal.live import TrialsDisplay
 
 pytestmark = pytest.mark.one_backend
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
 from kdl.recipes import Images
-from kdl_cli import catalogue
+from kdl_cli.commands import catalogue
 from kdl_cli.main import app
 
 RECIPES = ", ".join(sorted(catalogue.by_name()))
@@ -70,14 +70,14 @@ class TestList:
 
 @pytest.mark.one_backend
 class TestDescribe:
-    def test_shows_ranges_defaults_and_conditions(self):
-        lines = [line.split() for line in kdl("describe", "images").output.split("\n")]
-        assert ["rate", "0.4", "0.0", "to", "0.8"] in lines
-        assert ["batch_size", "32", "16,", "32,", "64"] in lines
-        assert [
-            "regularizer/max_value",
-            *["2.0", "0.5", "to", "4.0,", "log", "scale", "regularizer:", "max_norm"],
-        ] in lines
+    def test_shows_defaults_ranges_meanings_and_conditions(self):
+        text = words(kdl("describe", "images").output)
+        assert "rate 0.4, of 0.0 to 0.8 probability that one is dropped" in text
+        assert "batch_size 32, of 16, 32, 64 examples of a training step" in text
+        assert (
+            "regularizer/max_value 2.0, of 0.5 to 4.0, log scale norm of a unit's "
+            "weights from which max-norm counts only if regularizer is max_norm" in text
+        )
 
     def test_refuses_unknown_recipes(self):
         assert refusal("describe", "mnist") == (
@@ -129,9 +129,9 @@ class TestRun:
 
     @pytest.mark.one_backend
     def test_folders_are_numbered(self, folder):
-        (folder / "runs" / "digits-1").mkdir(parents=True)
+        (folder / "runs" / "images-1").mkdir(parents=True)
         kdl("run", "images", "--epochs", 1, "--set", "batch_size=64")
-        assert (folder / "runs" / "digits-2" / "model.keras").exists()
+        assert (folder / "runs" / "images-2" / "model.keras").exists()
 
     def test_takes_hyperparameters_from_a_file(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)

@@ -10,10 +10,10 @@ import pytest
 from tiny import Tiny, add
 from typer.testing import CliRunner
 
-from kdl_cli.fixed import fixed
+from kdl_cli.commands.fixed import fixed
+from kdl_cli.commands.tuner import SAMPLERS
 from kdl_cli.main import app
 from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions
-from kdl_cli.tuner import SAMPLERS
 
 COMMANDS = {
     "run": RunOptions,

@@ -14,9 +14,9 @@ from searches import EVIL, search
 from typer.testing import CliRunner
 
 from kdl.tuning import BayesianOptimization
-from kdl_cli import page
+from kdl_cli.commands.arguments import parse
 from kdl_cli.main import app
-from kdl_cli.training import parse
+from kdl_cli.page import page
 
 pytestmark = pytest.mark.one_backend
 
@@ -299,7 +299,7 @@ class TestReport:
         assert f"As a page with charts: {folder / 'report.html'}" in result.output
         reader = Reader((folder / "report.html").read_text(encoding="utf-8"))
         assert "Optimization history" in headings(reader)
-        name = "trials" if kind == "tuner" else "digits"
+        name = "trials" if kind == "tuner" else "images"
         assert reader.all("h1")[0][1] == f"Search of {name}"
 
     def test_prints_the_trials_of_a_tuner(self, project):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kdl_cli.statistics import holm, interval, paired, ranked, scores, summary
+from kdl_cli.folder.statistics import holm, interval, paired, ranked, scores, summary
 
 pytestmark = pytest.mark.one_backend
 

@@ -17,16 +17,11 @@ from kdl.callbacks.log_values import Scalars
 from kdl.checks import check_choice
 from kdl.files import WriteError, hold
 from kdl.tuning.best_epoch import final
-from kdl_cli import (
-    comparison_report,
-    figures,
-    folders,
-    metrics,
-    reports,
-    training,
-)
-from kdl_cli.progress import EpochProgress, Stop
-from kdl_cli.varied import varied
+from kdl_cli.commands import arguments
+from kdl_cli.commands.varied import varied
+from kdl_cli.folder import comparison, figures, metrics, reading, writing
+from kdl_cli.terminal.progress import EpochProgress, Stop
+from kdl_cli.terminal.text import short, written
 
 # Settings without which a comparison that is there is another one.
 IDENTITY = ("recipe", "data", "epochs", "seed", "backend", "vary")
@@ -51,15 +46,15 @@ class Comparison:
                 "The last seed must be below 2**32. "
                 f"Received: --seed={options.seed}, --seeds={options.seeds}"
             )
-        options, self.note = training.taken_along(options)
-        self.options, self._scalars = options, Scalars(reports.RUNS)
-        self.recipe = training.make(options.recipe, options.data)
+        options, self.note = arguments.taken_along(options)
+        self.options, self._scalars = options, Scalars(reading.RUNS)
+        self.recipe = arguments.make(options.recipe, options.data)
         vary, self.candidates = self._candidates()
         values = [hp.values[vary] for hp in self.candidates.values()]
         metric, direction = metrics.compared(options.metric, self.recipe.objective)
         self.settings = {
             "kind": "comparison",
-            **training.settings(
+            **arguments.settings(
                 self.recipe, options.recipe, options.epochs, options.seed
             ),
             "seeds": options.seeds,
@@ -76,19 +71,19 @@ class Comparison:
         }
         name = f"{options.recipe}-compare-{vary.replace('/', '-')}"
         path = options.out or Path("runs") / name
-        resumed = folders.occupied(path)
-        before = folders.check_same(path, self.settings, identity) if resumed else None
+        resumed = writing.occupied(path)
+        before = writing.check_same(path, self.settings, identity) if resumed else None
         # Loads them, perhaps over a network; all else has been checked but a metric.
-        self.data = training.load(self.recipe)
+        self.data = arguments.load(self.recipe)
         self.test_data = self.recipe.test_data()
         if options.metric is not None:
             self._check_metric(metric)
-        self.folder = folders.Folder(path, self.settings, before)
+        self.folder = writing.Folder(path, self.settings, before)
         if not resumed:
             self.folder.begin()
         with contextlib.ExitStack() as held:
             held.enter_context(hold(path, "comparing"))
-            self.runs = comparison_report.read_runs(path / reports.RUNS)
+            self.runs = comparison.read_runs(path / reading.RUNS)
             there = max(
                 (run["seed"] + 1 - options.seed for run in self.runs), default=0
             )
@@ -104,15 +99,15 @@ class Comparison:
     def _candidates(self):
         options = self.options
         name = options.vary.partition("=")[0]
-        changes = training.changed(options.set_)
+        changes = arguments.changed(options.set_)
         if name in changes:
             raise ValueError(
                 f"`--vary` gives `{name}` its values. Leave out --set {name}="
-                f"{reports.written(changes[name])}."
+                f"{written(changes[name])}."
             )
         given = {}
         if options.hp:
-            given = training.read_hyperparameters(options.hp, options.recipe)
+            given = arguments.read_hyperparameters(options.hp, options.recipe)
         return varied(self.recipe, options.vary, given | changes)
 
     def _check_metric(self, metric):
@@ -145,7 +140,7 @@ class Comparison:
         hint = "The same command goes on with it."
         with (
             self.held,
-            folders.ending(self.folder, console, hint) as self._signals,
+            writing.ending(self.folder, console, hint) as self._signals,
         ):
             # Seed by seed, so that there are pairs from early on.
             for seed in seeds:
@@ -157,7 +152,7 @@ class Comparison:
 
     def _run(self, console, value, hp, seed, place):
         run = {"value": value, "seed": seed}
-        title = comparison_report.title(self.settings["vary"], run)
+        title = comparison.title(self.settings["vary"], run)
         start = time.monotonic()
         try:
             found = self._train(console, f"{title} ({place})", hp, seed)
@@ -171,9 +166,9 @@ class Comparison:
             found = {"epochs": None, "status": "failed", "error": text}
         run |= {"seconds": round(time.monotonic() - start, 1), **found}
         self.runs.append(run)
-        self.folder.write_rows(reports.RUNS, self.runs)
+        self.folder.write_rows(reading.RUNS, self.runs)
         objective = self.recipe.objective.name
-        outcome = run["error"] or f"{objective} {reports.short(run[objective])}"
+        outcome = run["error"] or f"{objective} {short(run[objective])}"
         console.print(f"{title}: {outcome} ({place})")
 
     def _train(self, console, title, hp, seed):
@@ -210,17 +205,17 @@ class Comparison:
 
     def finish(self, console):
         """Writes what the runs say together."""
-        rows = comparison_report.means(self.runs, self.settings)
-        self.folder.write_rows(reports.COMPARISON, rows)
-        for part in comparison_report.tables(self.runs, self.settings):
+        rows = comparison.means(self.runs, self.settings)
+        self.folder.write_rows(reading.COMPARISON, rows)
+        for part in comparison.tables(self.runs, self.settings):
             console.print(part)
         if all(run["status"] == "failed" for run in self.runs):
             raise typer.Exit(1)
         objective, directions = self.recipe.objective, {}
-        for column in comparison_report.metrics(self.runs, self.settings)[:_PANELS]:
+        for column in comparison.metrics(self.runs, self.settings)[:_PANELS]:
             name = column.removeprefix("test_")
             directions[column] = metrics.direction(name, objective)
-        tested = comparison_report.tested(self.settings)
+        tested = comparison.tested(self.settings)
         directions[tested] = self.settings["metric_direction"]
         vary, values = self.settings["vary"], list(self.candidates)
         figure = figures.comparison(self.runs, values, vary, directions)
@@ -231,6 +226,6 @@ class Comparison:
 def identity(settings):
     """What a comparison is another one without."""
     names = {name: settings.get(name) for name in IDENTITY}
-    names["values"] = ",".join(comparison_report.labels(settings))
+    names["values"] = ",".join(comparison.labels(settings))
     others = settings["hyperparameters"].items()
     return names | {f"hyperparameter {name}": value for name, value in others}

@@ -2,7 +2,7 @@
 
 import html
 
-from kdl_cli.reports import short
+from kdl_cli.terminal.text import short
 
 
 class Html(str):

@@ -1,8 +1,8 @@
 """The values of a hyperparameter that are compared, beside the same others."""
 
 from kdl import recipes
-from kdl_cli import catalogue, training
-from kdl_cli.reports import written
+from kdl_cli.commands import arguments, catalogue
+from kdl_cli.terminal.text import written
 
 
 def varied(recipe, vary, given):
@@ -31,7 +31,7 @@ def varied(recipe, vary, given):
     given = {other: value for other, value in given.items() if other != name}
     if separator:
         texts = text.split(",")
-        values = [training.parse(f"{name}={part}")[1] for part in texts]
+        values = [arguments.parse(f"{name}={part}")[1] for part in texts]
     else:
         values = _declared(recipe, name, given)
     chosen = [_effective(recipe, given | {name: value}) for value in values]

@@ -9,7 +9,7 @@ import math
 
 import plotly.graph_objects as go
 
-from kdl_cli.reports import short
+from kdl_cli.terminal.text import short
 
 # Symbol and colour of a trial, by status.
 MARKERS = {

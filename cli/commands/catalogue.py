@@ -6,7 +6,7 @@ import keras_tuner
 from rich.table import Table
 
 from kdl import recipes, spaces
-from kdl_cli.reports import values_table
+from kdl_cli.terminal.text import values_table
 
 
 def by_name():
@@ -66,23 +66,19 @@ def declared(name):
 
 
 def space_table(hp, meanings):
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    headings = ["name", "default", "range", "applies if"]
-    for heading in headings + ["meaning"] * bool(meanings):
-        # A name is to be copied.
-        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    """Names; beside each its default and range, what it means and when it applies."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    # A name is to be copied.
+    table.add_column(no_wrap=True)
+    table.add_column()
     for parameter in hp.space:
-        conditions = [
-            f"{condition.name}: {' or '.join(map(str, condition.values))}"
-            for condition in parameter.conditions
-        ]
-        table.add_row(
-            parameter.name,
-            str(parameter.default),
-            extent(parameter),
-            ", ".join(conditions),
-            *([meanings.get(parameter.name, "")] if meanings else []),
-        )
+        lines = [f"{parameter.default}, of {extent(parameter)}"]
+        if parameter.name in meanings:
+            lines.append(meanings[parameter.name])
+        for condition in parameter.conditions:
+            values = " or ".join(map(str, condition.values))
+            lines.append(f"only if {condition.name} is {values}")
+        table.add_row(parameter.name, "\n".join(lines))
     return table
 
 

@@ -2,7 +2,7 @@
 
 from plotly.offline import get_plotlyjs
 
-from kdl_cli.markup import Html, element
+from kdl_cli.page.markup import Html, element
 
 # The page may load nothing, so that it tells nobody that it is read.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

@@ -4,7 +4,7 @@ import itertools
 
 import plotly.graph_objects as go
 
-from kdl_cli.chart_style import (
+from kdl_cli.page.chart_style import (
     BEST,
     LINE,
     MARKERS,
@@ -17,7 +17,7 @@ from kdl_cli.chart_style import (
     score_scale,
     text,
 )
-from kdl_cli.reports import short
+from kdl_cli.terminal.text import short
 
 
 def history(search):

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 from kdl.files import atomic
-from kdl_cli import learning_curves, page_charts, page_tables, reports
-from kdl_cli.dimensions import dimensions
-from kdl_cli.document import document
-from kdl_cli.importances import importances
-from kdl_cli.markup import code, element, joined, table
+from kdl_cli.folder import reading
+from kdl_cli.page import learning_curves, page_charts, page_tables
+from kdl_cli.page.dimensions import dimensions
+from kdl_cli.page.document import document
+from kdl_cli.page.importances import importances
+from kdl_cli.page.markup import code, element, joined, table
+from kdl_cli.terminal.text import command, written
 
 PAGE = "report.html"
 # For a search from Python, whose hypermodel and data are the user's.
@@ -34,7 +36,7 @@ def write(folder, search):
         `Path` of the page.
     """
     # Only `kdl tune` notes any, and has a folder around that of its tuner.
-    settings = {} if search.directory == folder else reports.read_settings(folder)
+    settings = {} if search.directory == folder else reading.read_settings(folder)
     name = settings.get("recipe") or folder.resolve().name
     content = sections(folder, search, settings)
     text = document(f"Search of {name}", summary(folder, search, settings), content)
@@ -73,7 +75,7 @@ def summary(folder, search, settings):
     running = any(trial.status == "running" for trial in search.trials)
     status = "still running, or was killed" if running else ""
     if settings:
-        status = reports.status(folder, settings)
+        status = reading.status(folder, settings)
     return element(
         "p",
         f"A search for the {search.direction}imum of {search.objective}. "
@@ -108,14 +110,14 @@ def rerun(folder, trial, settings):
         lines = (f"    {name!r}: {value!r}," for name, value in trial.values.items())
         return code(SNIPPET.format(values="\n".join(lines)))
     words = ["run", settings["recipe"]]
-    path = folder / reports.HYPERPARAMETERS
+    path = folder / reading.HYPERPARAMETERS
     # Which is that of the best trial once a search has ended, not on its way.
-    if path.exists() and reports.read_hyperparameters(path)[1] == trial.values:
+    if path.exists() and reading.read_hyperparameters(path)[1] == trial.values:
         words += ["--hp", str(folder)]
     else:
         for name, value in trial.values.items():
-            words += ["--set", f"{name}={reports.written(value)}"]
+            words += ["--set", f"{name}={written(value)}"]
     for name in ("data", "epochs"):
         if settings.get(name):
             words += [f"--{name}", str(settings[name])]
-    return code(reports.command(*words))
+    return code(command(*words))

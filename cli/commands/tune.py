@@ -12,10 +12,13 @@ from kdl.checks import check_choice, check_number
 from kdl.files import hold
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
-from kdl_cli import figures, folders, reports, training
-from kdl_cli.fixed import fixed
-from kdl_cli.live import TrialsDisplay
-from kdl_cli.tuner import Tuner, make_oracle
+from kdl_cli.commands import arguments
+from kdl_cli.commands.fixed import fixed
+from kdl_cli.commands.run import test
+from kdl_cli.commands.tuner import Tuner, make_oracle
+from kdl_cli.folder import figures, reading, report, writing
+from kdl_cli.terminal.live import TrialsDisplay
+from kdl_cli.terminal.text import command
 
 # Settings without which a search that is there is another one.
 IDENTITY = (
@@ -42,10 +45,10 @@ class Search:
         if options.minutes is not None:
             check_number("--minutes", options.minutes, "(0, 1e9]")
         self.options = options
-        self.recipe = training.make(options.recipe, options.data)
+        self.recipe = arguments.make(options.recipe, options.data)
         self.settings = {
             "kind": "search",
-            **training.settings(
+            **arguments.settings(
                 self.recipe, options.recipe, options.epochs, options.seed
             ),
             "trials": options.trials,
@@ -55,7 +58,7 @@ class Search:
         }
         space = None
         if options.set_:
-            changes = training.changed(options.set_)
+            changes = arguments.changed(options.set_)
             space, self.settings["set"] = fixed(self.recipe, changes)
         # Refused before anything is written, if they cannot be.
         oracle = make_oracle(
@@ -72,14 +75,14 @@ class Search:
         self.loggers = [WandbLogger("kdl", mode=options.wandb)] if given else []
         folds = CrossValidation(options.folds) if options.folds else None
         path = options.out or Path("runs") / f"{options.recipe}-tune"
-        resumed = folders.occupied(path)
-        before = folders.check_same(path, self.settings, identity) if resumed else None
-        self.data = training.load(self.recipe)
+        resumed = writing.occupied(path)
+        before = writing.check_same(path, self.settings, identity) if resumed else None
+        self.data = arguments.load(self.recipe)
         if folds:
             # What cannot be split is refused here, before there is a folder.
             _, targets, *_ = pooled(**self.data)
             folds.split(tree.flatten(targets)[0])
-        self.folder = folders.Folder(path, self.settings, before)
+        self.folder = writing.Folder(path, self.settings, before)
         if not resumed:
             # Before the tuner makes files, which alone would be nobody's.
             self.folder.begin()
@@ -133,7 +136,7 @@ class Search:
             oracle.objective.direction,
             self.options.quiet,
         )
-        with self.held, folders.ending(self.folder, console, hint):
+        with self.held, writing.ending(self.folder, console, hint):
             with display.shown():
                 self._search(
                     display,
@@ -160,8 +163,8 @@ class Search:
     def finish(self, console):
         """Writes what the trials say together."""
         rows = self.tuner.rows()
-        self.folder.write_rows(reports.TRIALS, rows)
-        for part in reports.trials(self.folder.path, self.settings):
+        self.folder.write_rows(reading.TRIALS, rows)
+        for part in report.trials(self.folder.path, self.settings):
             console.print(part)
         scores = [row[self.settings["objective"]] for row in rows]
         if all(score is None for score in scores):
@@ -172,12 +175,10 @@ class Search:
         figure = figures.search(scores, self.recipe.objective)
         self.folder.write_figure("search.png", figure)
         (model,) = self.tuner.get_best_models()
-        training.test(self.recipe, model, self.folder, console)
+        test(self.recipe, model, self.folder, console)
         console.print(
             "To train with the best hyperparameters: "
-            + reports.command(
-                *("run", self.settings["recipe"], "--hp", self.folder.path)
-            )
+            + command(*("run", self.settings["recipe"], "--hp", self.folder.path))
         )
 
 

@@ -1,9 +1,9 @@
 """The charts of a search's page, each with what is to be said of it."""
 
-from kdl_cli import charts, learning_curves
-from kdl_cli.importances import LEAST_TRIALS, REPEATS, TREES
-from kdl_cli.markup import chart, details, element, joined, table
-from kdl_cli.parallel_coordinates import parallel_coordinates
+from kdl_cli.page import charts, learning_curves
+from kdl_cli.page.importances import LEAST_TRIALS, REPEATS, TREES
+from kdl_cli.page.markup import chart, details, element, joined, table
+from kdl_cli.page.parallel_coordinates import parallel_coordinates
 
 
 def history(search):

@@ -5,9 +5,10 @@ import keras
 from kdl import recipes
 from kdl.callbacks import LearningRateFinder
 from kdl.files import hold, write_json
-from kdl_cli import folders, reports, training
-from kdl_cli.progress import Stop
-from kdl_cli.reports import short
+from kdl_cli.commands import arguments
+from kdl_cli.folder import reading, writing
+from kdl_cli.terminal.progress import Stop
+from kdl_cli.terminal.text import command, short
 
 
 class Sweep:
@@ -21,19 +22,19 @@ class Sweep:
     """
 
     def __init__(self, options):
-        options, self.note = training.taken_along(options)
+        options, self.note = arguments.taken_along(options)
         name = options.recipe
-        self.recipe = training.make(name, options.data)
-        self.hp = training.hyperparameters(self.recipe, name, options.hp, options.set_)
+        self.recipe = arguments.make(name, options.data)
+        self.hp = arguments.hyperparameters(self.recipe, name, options.hp, options.set_)
         self.finder = LearningRateFinder(steps=options.steps)
-        settings = training.settings(self.recipe, name, None, options.seed)
+        settings = arguments.settings(self.recipe, name, None, options.seed)
         del settings["epochs"]
         self.settings = {"kind": "sweep", **settings, "steps": options.steps}
-        folders.check_free(options.out)
+        writing.check_free(options.out)
         # Loads them, perhaps over a network; all else has been checked.
-        self.data = training.load(self.recipe)
-        path = folders.create(options.out, f"{name}-lr")
-        self.folder = folders.Folder(path, self.settings)
+        self.data = arguments.load(self.recipe)
+        path = writing.create(options.out, f"{name}-lr")
+        self.folder = writing.Folder(path, self.settings)
         self.held = hold(path, "trying learning rates")
         self.folder.begin()
         self.folder.write_hyperparameters(name, self.hp.values)
@@ -48,12 +49,12 @@ class Sweep:
         # What the validation would cost tells nothing here.
         data = {k: v for k, v in self.data.items() if k != "validation_data"}
         hint = "There is nothing to go on with: begin anew."
-        with self.held, folders.ending(self.folder, console, hint) as signals:
+        with self.held, writing.ending(self.folder, console, hint) as signals:
             recipes.run(
                 self.recipe,
                 **data,
                 hp=self.hp,
-                # More than enough: the sweep ends the training.
+                # More than enough: the sweep ends the arguments.
                 epochs=steps,
                 seed=self.settings["seed"],
                 callbacks=[finder, Stop(signals)],
@@ -62,7 +63,7 @@ class Sweep:
             rows = zip(finder.rates, finder.losses, finder.smoothed, strict=True)
             names = "rate", "loss", "smoothed"
             rows = [dict(zip(names, row, strict=True)) for row in rows]
-            self.folder.write_rows(reports.SWEEP, rows)
+            self.folder.write_rows(reading.SWEEP, rows)
 
     def suggest(self, console):
         """Writes the rates, advises one to start with, and says what the other is.
@@ -72,7 +73,7 @@ class Sweep:
         """
         finder, path = self.finder, self.folder.path
         suggested = {"valley": finder.valley, "steepest": finder.steepest}
-        write_json(path / reports.RESULTS, {"learning_rate": suggested})
+        write_json(path / reading.RESULTS, {"learning_rate": suggested})
         self.folder.write_figure("learning_rate.png", finder.plot())
         console.print(
             f"Learning rate to start with: {short(suggested['valley'])}, valley: "
@@ -86,7 +87,7 @@ class Sweep:
         name = self.settings["recipe"]
         rate, note = self._nearest(suggested["valley"])
         told = ("--hp", path, "--set", f"learning_rate={rate}")
-        console.print(f"To train with {note}: {reports.command('run', name, *told)}")
+        console.print(f"To train with {note}: {command('run', name, *told)}")
 
     def _nearest(self, rate):
         """The value of the recipe's own range that is nearest to a rate, in words."""

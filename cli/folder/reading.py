@@ -4,10 +4,10 @@ import csv
 import io
 import json
 import math
-import shlex
 
 import filelock
-from rich.table import Table
+
+from kdl_cli.terminal.text import short_json
 
 KINDS = ("run", "search", "sweep", "comparison")
 SETTINGS = "settings.json"
@@ -18,160 +18,9 @@ HISTORY = "history.csv"
 SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
 COMPARISON = "comparison.csv"
-_TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
+TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 # Bytes of a file; the tables of long trainings are the largest.
 _MOST_JSON, _MOST_CSV = 2**24, 2**28
-
-
-def parts(folder, search=None):
-    """What a folder holds, as tables and lines to print.
-
-    Args:
-        folder: `Path`.
-        search: Optional `kdl.tuning.SearchRecord` of the search in it.
-
-    Raises:
-        ValueError: If the folder is of none of `KINDS`.
-    """
-    if search and search.directory == folder:
-        yield values_table(
-            {"objective": search.objective, "direction": search.direction}
-        )
-        yield from trial_tables(rows_of(search), search.objective, search.direction)
-        return
-    settings = read_settings(folder)
-    # The hyperparameters have a table of their own.
-    hidden = ("versions", "hyperparameters")
-    ended = settings | {"status": status(folder, settings)}
-    yield values_table({k: v for k, v in ended.items() if k not in hidden})
-    if settings["kind"] == "search":
-        yield from trials(folder, settings)
-    elif settings["kind"] == "comparison":
-        # Its statistics take a second to import.
-        from kdl_cli import comparison_report
-
-        yield from comparison_report.parts(folder, settings)
-        yield f"\nHyperparameters beside {settings['vary']}:"
-        yield values_table(settings["hyperparameters"])
-    elif history := read_rows(folder / HISTORY):
-        yield "\nThe last epoch:"
-        yield values_table(history[-1])
-    if (folder / HYPERPARAMETERS).exists():
-        yield "\nHyperparameters:"
-        _, values = read_hyperparameters(folder / HYPERPARAMETERS)
-        yield values_table(values)
-    if (folder / RESULTS).exists():
-        for name, values in read_results(folder / RESULTS).items():
-            yield f"\n{_TITLES[name]}:"
-            yield values_table(values)
-
-
-def trials(folder, settings):
-    """The table of the best trials in a folder, and of the errors of the others."""
-    path, objective = folder / TRIALS, settings["objective"]
-    rows = read_rows(path)
-    try:
-        for row in rows:
-            if row["status"] in _SCORED:
-                float(row[objective])
-            elif row["status"] == "failed":
-                row["trial"], row["error"]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is not the table of a search's trials.") from None
-    return trial_tables(rows, objective, settings["direction"])
-
-
-def trial_tables(rows, objective, direction, most=5):
-    """The best trials of a search, side by side, and the errors of those that failed.
-
-    Args:
-        rows: List of dicts, as in `TRIALS`.
-        objective: String.
-        direction: `"min"` or `"max"`.
-        most: Integer. How many of the best to show.
-    """
-    done = [row for row in rows if row["status"] in _SCORED]
-    sign = 1 if direction == "min" else -1
-    done.sort(key=lambda row: sign * float(row[objective]))
-    if done:
-        best = done[:most]
-        pruned = sum(row["status"] == "pruned" for row in done)
-        some = f", {pruned} of them pruned" if pruned else ""
-        yield f"\nThe best of {len(done)} trials{some}:"
-        columns = {name: [row[name] for row in best] for name in done[0]}
-        yield rows_table(
-            {
-                name: values
-                for name, values in columns.items()
-                if name not in ("status", "error") and set(values) != {""}
-            }
-        )
-    failed = [row for row in rows if row["status"] == "failed"]
-    if failed:
-        yield f"\n{len(failed)} failed:"
-        yield values_table({f"trial {row['trial']}": row["error"] for row in failed})
-
-
-_SCORED = ("completed", "pruned")
-
-
-def rows_of(search):
-    """The trials of a `kdl.tuning.SearchRecord` as dicts, for `TRIALS`."""
-    several = any(len(trial.scores) > 1 for trial in search.trials)
-    names = dict.fromkeys(name for trial in search.trials for name in trial.values)
-    return [
-        {
-            "trial": trial.number + 1,
-            "status": trial.status,
-            search.objective: trial.score,
-            **({"standard_error": trial.standard_error} if several else {}),
-            "best_epoch": None if trial.best_epoch is None else trial.best_epoch + 1,
-            "error": trial.error,
-            **{name: trial.values.get(name, "") for name in names},
-        }
-        for trial in search.trials
-    ]
-
-
-def values_table(values):
-    """A table of names and values."""
-    return rows_table({name: [value] for name, value in values.items()})
-
-
-def rows_table(rows):
-    """A table of names, each followed by a list of values."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    # A name is to be copied.
-    table.add_column(no_wrap=True)
-    for name, values in rows.items():
-        table.add_row(name, *map(short, values))
-    return table
-
-
-def short(value):
-    """A value as text, numbers to four digits."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return "" if value is None else str(value)
-    if isinstance(value, bool) or number.is_integer():
-        return str(value)
-    return f"{number:.4g}"
-
-
-def written(value):
-    """A value as `--set` takes it."""
-    if isinstance(value, str):
-        try:
-            json.loads(value)
-        except ValueError:
-            return value
-    return json.dumps(value)
-
-
-def command(*words):
-    """A command line of kdl that a shell takes as it is meant."""
-    return shlex.join(["kdl", *map(str, words)])
 
 
 def tuner_folder(folder):
@@ -183,15 +32,6 @@ def tuner_folder(folder):
         if (place / "oracle.json").exists():
             return place
     return None
-
-
-def duration(seconds):
-    """Seconds as a person says them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
 def is_held(folder):
@@ -295,12 +135,6 @@ _KNOWN = {
 }
 
 
-def short_json(value):
-    """A value of a file in a sentence, as far as that can be long."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
 def read_hyperparameters(path):
     """Returns the recipe's name and the values in a file of hyperparameters.
 
@@ -329,7 +163,7 @@ def read_results(path):
     content = read_json(path)
     if not (
         isinstance(content, dict)
-        and content.keys() <= _TITLES.keys()
+        and content.keys() <= TITLES.keys()
         and all(isinstance(values, dict) for values in content.values())
     ):
         raise ValueError(f"{path} is not a file of results.")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from kdl_cli import metrics, statistics
+from kdl_cli.folder import metrics, statistics
 
 
 def curves(history, objective):
@@ -91,7 +91,7 @@ def comparison(runs, values, vary, directions):
     """Draws each run, joined by seed, and mean and interval of each value.
 
     Args:
-        runs: List of dicts, as `comparison_report.read_runs` returns them.
+        runs: List of dicts, as `comparison.read_runs` returns them.
         values: List of strings. The values.
         vary: String. Name of what is varied.
         directions: Dict from the metrics to draw, a panel each, to `"min"`, `"max"` or

@@ -13,7 +13,7 @@ import typer
 
 from kdl.files import WriteError, atomic, write_json, write_png
 from kdl.tuning.stop_signals import StopSignals, ignore_signals
-from kdl_cli.reports import HYPERPARAMETERS, SETTINGS, read_settings
+from kdl_cli.folder.reading import HYPERPARAMETERS, SETTINGS, read_settings
 
 
 class Folder:

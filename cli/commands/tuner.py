@@ -5,7 +5,7 @@ import keras_tuner
 from kdl import tuning
 from kdl.tuning.engines.optuna_oracle import NEEDS, SAMPLERS
 from kdl.tuning.tuner import DurableTuner
-from kdl_cli import reports
+from kdl_cli.folder import reading, report
 
 _ORACLES = {
     "bayesian": tuning.BayesianOptimizationOracle,
@@ -57,7 +57,7 @@ class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
     def rows(self):
         """The trials as dicts, in their order."""
         record = tuning.read_search(self.project_dir)
-        return reports.rows_of(record)
+        return report.rows_of(record)
 
     def on_trial_begin(self, trial):
         super().on_trial_begin(trial)
@@ -77,5 +77,5 @@ class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
     def show_end(self, trial):
         """Shows a trial that has ended, and keeps it in the table."""
         rows = self.rows()
-        self._folder.write_rows(reports.TRIALS, rows)
+        self._folder.write_rows(reading.TRIALS, rows)
         self._display.end(rows[int(trial.trial_id)])

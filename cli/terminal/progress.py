@@ -6,7 +6,6 @@ import keras
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kdl.callbacks.log_values import Scalars
-from kdl_cli import reports
 
 
 class EpochProgress:
@@ -56,26 +55,6 @@ class EpochProgress:
             self._bar.update(self._task, completed=epoch + 1, metric=metric)
         elif (epoch + 1) % max(1, self.epochs // 5) == 0:
             self.console.print(f"epoch {epoch + 1}/{self.epochs}  {metric}")
-
-
-class Record(keras.callbacks.Callback):
-    """Writes the history of a fit to its folder after each epoch, and shows it.
-
-    Args:
-        folder: `Folder`.
-        progress: `EpochProgress`.
-    """
-
-    def __init__(self, folder, progress):
-        super().__init__()
-        self.folder, self.progress = folder, progress
-        self.rows, self._scalars = [], Scalars(reports.HISTORY)
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs = self._scalars(logs)
-        self.rows.append({"epoch": epoch + 1, **logs})
-        self.folder.write_rows(reports.HISTORY, self.rows)
-        self.progress.update(epoch, logs)
 
 
 class Stop(keras.callbacks.Callback):

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import keras
 
-from kdl_cli import folders
-from kdl_cli.chart_style import MARKERS
-from kdl_cli.markup import code, details, element, joined, table
-from kdl_cli.reports import duration
+from kdl_cli.folder import writing
+from kdl_cli.page.chart_style import MARKERS
+from kdl_cli.page.markup import code, details, element, joined, table
+from kdl_cli.terminal.text import duration
 
 
 def trials(search):
@@ -80,7 +80,7 @@ def environment(settings):
     versions = settings.get("versions")
     caption = "Versions"
     if not versions:
-        versions = folders.versions(keras.backend.backend())
+        versions = writing.versions(keras.backend.backend())
         caption = "The search kept no versions. Those of now:"
     return joined(
         table("Settings", ["name", "value"], kept.items()) if kept else "",

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from kdl_cli.reports import duration, short
+from kdl_cli.terminal.text import duration, short
 
 # Rows of the table, so that it fits a small terminal.
 _ROWS = 8

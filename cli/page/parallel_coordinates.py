@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kdl_cli.chart_style import (
+from kdl_cli.page.chart_style import (
     BEST,
     LINE,
     box,
@@ -13,7 +13,7 @@ from kdl_cli.chart_style import (
     score_scale,
     text,
 )
-from kdl_cli.dimensions import Dimension
+from kdl_cli.page.dimensions import Dimension
 
 # Colour and opacity of the trials' fifths, from the best to the worst.
 FIFTHS = (

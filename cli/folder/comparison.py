@@ -4,9 +4,9 @@ import math
 
 from rich.table import Table
 
-from kdl_cli import reports
-from kdl_cli.reports import short, values_table, written
-from kdl_cli.statistics import LEVEL, paired, ranked, scores, summary
+from kdl_cli.folder import reading
+from kdl_cli.folder.statistics import LEVEL, paired, ranked, scores, summary
+from kdl_cli.terminal.text import short, values_table, written
 
 # What a run has besides its metrics.
 _FIXED = ("value", "seed", "seconds", "epochs", "status", "error")
@@ -14,7 +14,7 @@ _FIXED = ("value", "seed", "seconds", "epochs", "status", "error")
 
 def parts(folder, settings):
     """What is known of a comparison, as tables and lines to print."""
-    return tables(read_runs(folder / reports.RUNS), settings)
+    return tables(read_runs(folder / reading.RUNS), settings)
 
 
 def tables(runs, settings):
@@ -124,7 +124,7 @@ def read_runs(path):
         ValueError: If the file is of something else.
     """
     try:
-        return [_run(row) for row in reports.read_rows(path)]
+        return [_run(row) for row in reading.read_rows(path)]
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path} is not the table of a comparison's runs.") from None
 

@@ -1,0 +1,132 @@
+"""Recipe, data, settings and hyperparameters that a command line gives."""
+
+import contextlib
+import dataclasses
+import json
+
+import keras
+
+from kdl import recipes
+from kdl_cli.commands import catalogue
+from kdl_cli.folder import reading
+
+
+def make(name, data):
+    """Returns the recipe of this name, on a source of data or on its own."""
+    recipe = catalogue.find(name)
+    with names_data():
+        return recipe() if data is None else recipe(data)
+
+
+def load(recipe):
+    """Returns the training data of a recipe, which are `--data` on a command line.
+
+    Raises:
+        ValueError: If there are none of this name, or none that the recipe can learn.
+    """
+    with names_data():
+        return recipe.data()
+
+
+@contextlib.contextmanager
+def names_data():
+    """Has errors about the `source` of a recipe call it as the user did."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        for word, option in (
+            (", 'pairs:PATH' or a `kdl.data.Splits`", " or 'pairs:PATH'"),
+            ("`source`", "`--data`"),
+            ("source=", "--data="),
+        ):
+            text = text.replace(word, option)
+        raise ValueError(text) from None
+
+
+def taken_along(options):
+    """Takes data and epochs from the folder of `--hp`, unless they are given.
+
+    A file of hyperparameters says nothing of them, nor does a folder that is not that
+    of a run, a search or a sweep.
+
+    Args:
+        options: Options with `hp`.
+
+    Returns:
+        Tuple of the options with what was taken, and a sentence that says so, empty
+        if nothing was.
+
+    Raises:
+        ValueError: If the settings in the folder are damaged.
+    """
+    folder = options.hp
+    if folder is None or not (folder / reading.SETTINGS).exists():
+        return options, ""
+    there = reading.read_settings(folder)
+    taken = {
+        name: there[name]
+        for name in ("data", "epochs")
+        if getattr(options, name, "given") is None and there.get(name) is not None
+    }
+    if not taken:
+        return options, ""
+    names = " and ".join(f"{name} {value}" for name, value in taken.items())
+    return dataclasses.replace(options, **taken), f"As {folder} has it: {names}. "
+
+
+def settings(recipe, name, epochs, seed):
+    """What a run and a search note of what was asked for, defaults filled in."""
+    return {
+        "recipe": name,
+        "data": recipe.source,
+        "epochs": epochs or recipe.epochs,
+        "seed": seed,
+        "objective": recipe.objective.name,
+        "direction": recipe.objective.direction,
+        "backend": keras.backend.backend(),
+    }
+
+
+def hyperparameters(recipe, name, path, changes):
+    """Returns hyperparameters of a recipe: its own, those of a file, and changes.
+
+    Raises:
+        ValueError: If the recipe does not have one, or not with this value.
+    """
+    values = read_hyperparameters(path, name) if path else {}
+    return recipes.hyperparameters(recipe, values | changed(changes))
+
+
+def read_hyperparameters(path, recipe):
+    """Returns the values in a file, or folder, of hyperparameters of this recipe.
+
+    Raises:
+        ValueError: If the file is not one, or is of another recipe.
+    """
+    if path.is_dir():
+        path = path / reading.HYPERPARAMETERS
+    other, values = reading.read_hyperparameters(path)
+    if other != recipe:
+        raise ValueError(
+            f"{path} holds hyperparameters of the recipe {other!r}, not of {recipe!r}."
+        )
+    return values
+
+
+def changed(settings):
+    """Returns a dict of what several `--set` give; of two, the last one counts."""
+    return dict(map(parse, settings or []))
+
+
+def parse(setting):
+    """Splits `name=value`; a value that is not JSON is a string."""
+    name, separator, text = setting.partition("=")
+    if not separator or not name:
+        raise ValueError(
+            f"`--set` must be NAME=VALUE, as in batch_size=64. Received: {setting!r}"
+        )
+    try:
+        return name, json.loads(text)
+    except (ValueError, RecursionError):
+        return name, text
