@@ -18,15 +18,16 @@ import kdl
 
 ROOT = Path(__file__).parent.parent
 
-SIMPLE = {"checks", "schedules"}
+SIMPLE = {"checks", "private", "schedules"}
 KINDS = {"initializers", "losses", "metrics", "optimizers", "regularizers"}
 COMPONENTS = SIMPLE | KINDS | {"layers"}
 # Whom each room may import, besides itself. Components know nothing above them.
 MAY_IMPORT = {
     "checks": set(),
+    "private": set(),
     "seeds": set(),
     "files": set(),
-    "schedules": {"checks", "files"},
+    "schedules": {"checks", "files", "private"},
     "initializers": SIMPLE,
     "regularizers": SIMPLE,
     "losses": SIMPLE,
@@ -38,7 +39,7 @@ MAY_IMPORT = {
     "spaces": COMPONENTS,
     "data": {"checks", "seeds"},
     "recipes": COMPONENTS | {"callbacks", "data", "models", "spaces"},
-    "tuning": {"callbacks", "checks", "data", "files", "seeds"},
+    "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "cli": {"callbacks", "checks", "data", "files", "recipes", "spaces", "tuning"},
 }
 # Packages that only these rooms may import.
@@ -64,7 +65,12 @@ CONTRACTS = {
     "recipes": "RecipeContract",
 }
 MOST_FILES = 15  # Of a folder.
-FOLDERS = [room for room in MAY_IMPORT if room not in ("checks", "files", "seeds")]
+FILES = {"checks", "files", "private", "seeds"}
+FOLDERS = [room for room in MAY_IMPORT if room not in FILES]
+# Private names of others than Keras and KerasTuner.
+KNOWN_PRIVATE = {"_asdict", "_foreach_copy_", "_foreach_norm", "_foreach_sub_"} | {
+    "_getframe"
+}
 PUBLIC = [room for room in FOLDERS if room != "cli"]
 SECTIONS = [
     "Args",
@@ -91,6 +97,22 @@ def test_imports_point_downwards(room):
             # What is heavy, optional or a backend is imported where it is used.
             if package in ("wandb", "jax", "tensorflow", "torch"):
                 assert nested, f"{path} imports {name} at its top"
+
+
+@pytest.mark.one_backend
+def test_private_names_of_keras_stand_in_one_file():
+    used, defined = {}, set()
+    for path in (path for room in MAY_IMPORT for path in sources(room)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node, "attr", getattr(node, "name", None)) or ""
+            if not name.startswith("_") or name.endswith("__"):
+                continue
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                used.setdefault(name, set()).add(path.name)
+            else:
+                defined.add(name)
+    foreign = {name: used[name] for name in used.keys() - defined - KNOWN_PRIVATE}
+    assert set().union(*foreign.values()) == {"private.py"}, foreign
 
 
 @pytest.mark.one_backend

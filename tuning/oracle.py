@@ -14,6 +14,7 @@ import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 from keras_tuner.engine import trial as trials
 
+from kdl import private
 from kdl.checks import check_boolean, check_integer, check_number, check_optional
 from kdl.files import WriteError, hold, write_json
 from kdl.seeds import ORACLE, integer
@@ -282,7 +283,7 @@ class DurableOracle(keras_tuner.Oracle):
     def end_trial(self, trial):
         with self._lock:
             if trial.message is None and trial.status != trials.TrialStatus.COMPLETED:
-                trial.message = read_message(self._get_trial_dir(trial.trial_id))
+                trial.message = read_message(private.trial_folder(self, trial.trial_id))
             super().end_trial(trial)
             ended = self.trials[trial.trial_id]
             self.journal.append(
@@ -321,7 +322,7 @@ class DurableOracle(keras_tuner.Oracle):
             trial.score = math.nan  # Which KerasTuner takes for a failure.
 
     def save(self):
-        path = Path(self._get_oracle_fname())
+        path = private.oracle_file(self)
         write_json(path, self.get_state())
         self._stamp = _identity(path)
 
@@ -350,7 +351,7 @@ class DurableOracle(keras_tuner.Oracle):
         self._enqueued, self._seconds = state["enqueued"], state["seconds"]
 
     def reload(self):
-        path = Path(self._get_oracle_fname())
+        path = private.oracle_file(self)
         folder, self._stamp = path.parent, _identity(path)
         self._journal = None
         try:
@@ -382,7 +383,7 @@ class DurableOracle(keras_tuner.Oracle):
     @property
     def is_known(self):
         """Boolean. Whether the folder is as this oracle has left or read it."""
-        return self._stamp == _identity(Path(self._get_oracle_fname()))
+        return self._stamp == _identity(private.oracle_file(self))
 
     def forget(self):
         """Has the folder read again when it is held next."""
@@ -404,7 +405,7 @@ class DurableOracle(keras_tuner.Oracle):
     @property
     def _project_dir(self):
         # KerasTuner makes it anew whenever it is not there.
-        folder = Path(str(self._directory)) / self._project_name
+        folder = private.search_folder(self)
         if self._folder is not None and self._folder != _identity(folder):
             raise WriteError(
                 f"The folder {folder} of the search is gone: it was deleted or "
@@ -419,28 +420,24 @@ class DurableOracle(keras_tuner.Oracle):
             self._interrupted.add(trial.trial_id)
         fresh = trials.Trial(trial.hyperparameters, trial.trial_id)
         self.trials[trial.trial_id] = fresh
-        # The queue is taken from its end.
-        self._retry_queue.insert(0, trial.trial_id)
+        private.queue_trial(self, trial.trial_id)
 
     def _record_values(self, trial):
         # KerasTuner's own drops, or draws anew without a seed, what is declared under
         # several conditions by one name.
         hp = trial.hyperparameters
         hp.values = values = _completed(hp.space, hp.values)
-        known = self._compute_values_hash(values)
-        self._tried_so_far.discard(self._id_to_hash[trial.trial_id])
-        self._tried_so_far.add(known)
-        self._id_to_hash[trial.trial_id] = known
+        private.remember_values(self, trial.trial_id, values)
 
     def _choose(self, encoding, number):
         """Values that were not tried, or `None` if there are no others."""
         for values in self._wishes():
-            if not self._duplicate(values):
+            if not private.is_duplicate(self, values):
                 return values
         is_near = self._nearness(encoding)
         near = None
         for values in self.suggestions(encoding, number):
-            if self._duplicate(values):
+            if private.is_duplicate(self, values):
                 continue
             if not is_near(values):
                 return values
@@ -537,7 +534,7 @@ class DurableOracle(keras_tuner.Oracle):
             )
 
     def _save_trial(self, trial):
-        folder = Path(self._get_trial_dir(trial.trial_id))
+        folder = private.trial_folder(self, trial.trial_id)
         write_json(folder / "trial.json", trial.get_state())
 
     def _objective(self):

@@ -16,6 +16,7 @@ import keras
 from keras_tuner import errors
 from keras_tuner.engine import trial as trials
 
+from kdl import private
 from kdl.callbacks import Resume, TensorBoardLogger
 from kdl.callbacks.monitoring import as_numbers
 from kdl.callbacks.resuming import checkpoint
@@ -69,7 +70,7 @@ class DurableTuner:
         self._journal, self._signals = None, StopSignals()
         self._initial_space = None
         if kwargs.get("overwrite"):
-            if self._is_worker():
+            if private.is_worker(self):
                 # What the chief searches in is not a worker's to delete.
                 kwargs["overwrite"] = False
             else:
@@ -86,9 +87,9 @@ class DurableTuner:
         return self.oracle._project_dir if is_here else super().project_dir
 
     def save(self):
-        if not self._is_worker():
+        if not private.is_worker(self):
             self.oracle.save()
-        write_json(self._get_tuner_fname(), self.get_state())
+        write_json(private.tuner_file(self), self.get_state())
 
     def _populate_initial_space(self):
         super()._populate_initial_space()
@@ -96,8 +97,8 @@ class DurableTuner:
             self._initial_space = _plain(self.oracle.get_space())
             # Without its own file, KerasTuner's begins anew over what is there.
             if (
-                not self._is_worker()
-                and not Path(self._get_tuner_fname()).exists()
+                not private.is_worker(self)
+                and not private.tuner_file(self).exists()
                 and files.has_trials(Path(self.project_dir))
             ):
                 self.reload()
@@ -106,14 +107,14 @@ class DurableTuner:
         # What trials have added to the space since is no part of the comparison.
         if self._initial_space is None:
             self._populate_initial_space()
-        if not self._is_worker():
+        if not private.is_worker(self):
             self.oracle.reload()
             self._seed = self.oracle.seed
         self._reload_own()
 
     def _reload_own(self):
         try:
-            path = Path(self._get_tuner_fname())
+            path = private.tuner_file(self)
             state = files.read_state(path, files.check_tuner)
         except files.DamagedFileError as error:
             warn(f"{error}; the trials say of which space the search is.")
@@ -122,7 +123,7 @@ class DurableTuner:
 
     def get_state(self):
         known = {"space": self._initial_space}
-        if not self._is_worker():
+        if not private.is_worker(self):
             # Should the oracle's own file be lost.
             known |= self.oracle.identity()
         return {**super().get_state(), **known}
@@ -142,7 +143,7 @@ class DurableTuner:
 
     def _space_of_trials(self):
         """The initial space as far as trials know it, in whose spaces it is."""
-        if self._is_worker():
+        if private.is_worker(self):
             return self._initial_space
         found = {}
         for trial in self.oracle.trials.values():
@@ -203,11 +204,11 @@ class DurableTuner:
             self._journal = Journal(folder / FILE)
         self._journal.refresh()
         self._entry = self._journal.entry(trial.trial_id)
-        if self._is_worker():
+        if private.is_worker(self):
             # Without a seed, each process has drawn one.
             self._seed = files.read_spare(folder).get("seed", self._seed)
         self._execution, self._stopped = -1, None
-        path = self._get_checkpoint_fname(trial.trial_id)
+        path = private.checkpoint_file(self, trial.trial_id)
         sweep(Path(path).parent, "*")
         scores = self._entry.scores(self.oracle.objective.name)
         self._checkpoint = _BestEpoch(self.oracle.objective, path, scores)
@@ -294,7 +295,7 @@ class DurableTuner:
 
     def _try_run_and_update_trial(self, trial, *args, **kwargs):
         try:
-            self._run_and_update_trial(trial, *args, **kwargs)
+            private.run_trial(self, trial, *args, **kwargs)
         except Exception as error:
             # Code that takes an interruption for a failure raises another error.
             self._signals.check()
@@ -321,7 +322,7 @@ class DurableTuner:
         super().on_trial_end(trial)
 
     def load_model(self, trial):
-        path = self._get_checkpoint_fname(trial.trial_id)
+        path = private.checkpoint_file(self, trial.trial_id)
         with warnings.catch_warnings():
             # The checkpoint has the variables of an optimizer too, which the new model
             # has not built.

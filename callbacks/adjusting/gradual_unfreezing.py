@@ -4,6 +4,7 @@ import re
 
 import keras
 
+from kdl import private
 from kdl.callbacks.adjusting.adjust import AdjustableNumber
 from kdl.callbacks.arguments import check_string
 from kdl.checks import check_boolean, check_integer, check_number
@@ -90,7 +91,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
             AdjustableNumber(model, f"multiplier/{group}") for group in self.groups
         ]
         self._statistics = [[] for _ in self.groups]
-        for layer in model._flatten_layers() if self.freeze_statistics else ():
+        for layer in private.layers_of(model) if self.freeze_statistics else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 self._add(layer, model.name)
 

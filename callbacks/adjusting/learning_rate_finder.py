@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from kdl import private
 from kdl.callbacks.arguments import check_path
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.callbacks.training_state import (
@@ -134,13 +135,15 @@ class LearningRateFinder(keras.callbacks.Callback):
         *_, optimizer = optimizers_of(model)
         self._check(optimizer)
         values = [(v, keras.ops.convert_to_numpy(v)) for v in variables_of(model)]
-        rate = vars(optimizer)["_learning_rate"]
+        rate = private.learning_rate(optimizer)
         self._before = model, values, random_states(), optimizer, rate
         for outer in optimizers_of(model):
             adjustable = getattr(outer, "adjustable", {})
             if "learning_rate" in adjustable:
                 adjustable["learning_rate"].assign(1.0)
-        _replace_rate(model, optimizer, self._schedule(int(optimizer._iterations)))
+        _replace_rate(
+            model, optimizer, self._schedule(private.count_batches(optimizer))
+        )
 
     def on_train_batch_begin(self, batch, logs=None):
         # On JAX, this brings the live state into the variables.
@@ -319,8 +322,7 @@ class LearningRateFinder(keras.callbacks.Callback):
 
 def _replace_rate(model, optimizer, rate):
     """Gives an optimizer another learning rate, in the compiled step as well."""
-    # Past its setter, which would take a variable out of the optimizer's state.
-    vars(optimizer)["_learning_rate"] = rate
+    private.set_learning_rate(optimizer, rate)
     model.make_train_function(force=True)
 
 

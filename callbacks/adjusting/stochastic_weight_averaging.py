@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kdl import private
 from kdl.callbacks.arguments import check_path, make_folder
 from kdl.callbacks.deep_copies import copy_sharing
 from kdl.callbacks.failures import Unwritten
@@ -250,7 +251,7 @@ def _statistics(model):
 def _batch_normalizations(model):
     return [
         layer
-        for layer in model._flatten_layers()
+        for layer in private.layers_of(model)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
 

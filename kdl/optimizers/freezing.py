@@ -4,6 +4,7 @@ import contextlib
 
 from keras import ops
 
+from kdl import private
 from kdl.optimizers.tensors import assign, read, snapshot, where
 
 
@@ -37,8 +38,7 @@ def freezing(optimizer, grads, variables, old, frozen):
     values = [old[id(v)] for v in kept]
     if optimizer.use_ema:
         averages = [
-            optimizer._model_variables_moving_average[optimizer._get_variable_index(v)]
-            for v in kept
+            private.slot(optimizer, "model_variables_moving_average", v) for v in kept
         ]
         # An average begins at the value of the variable.
         begins = [ops.equal(optimizer.iterations, 0)] * len(kept)

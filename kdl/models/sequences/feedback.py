@@ -6,6 +6,7 @@ import inspect
 import keras
 from keras import ops, tree
 
+from kdl import private
 from kdl.models.sequences.scan import scan
 
 
@@ -75,12 +76,12 @@ def unroll(
 def masks_of_dropout(layer, inputs, states, training):
     """Draws the masks of a cell's dropout beforehand: in a loop, JAX could not."""
     if training:
-        layer._maybe_config_dropout_masks(layer.cell, inputs, states)
+        private.draw_dropout_masks(layer, inputs, states)
     try:
         yield
     finally:
         # Also if the loop raises: the masks are of a batch of this size.
-        layer._maybe_reset_dropout_masks(layer.cell)
+        private.drop_dropout_masks(layer)
 
 
 def states_of(cell, initial_state, batch):
@@ -145,7 +146,7 @@ def layer_of(cell, dtype):
             layer = layer.from_config(config)
             # Else it would stay a part, and one that is never built, for which Keras
             # computes anything once more without compiling it.
-            layer._tracker.untrack(layer.cell)
+            private.untrack(layer, layer.cell)
             layer.cell = cell
             return layer
     return keras.layers.RNN(cell, **options)
