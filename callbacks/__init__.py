@@ -15,20 +15,30 @@ from kdl.callbacks.logging.prediction_pictures import PredictionPictures
 from kdl.callbacks.logging.tensorboard_logger import TensorBoardLogger
 from kdl.callbacks.logging.wandb_logger import WandbLogger
 from kdl.callbacks.resuming.resume import Resume
+from kdl.callbacks.stopping.criteria import (
+    GeneralizationLoss,
+    Patience,
+    ProgressQuotient,
+    SuccessiveRises,
+)
 from kdl.callbacks.stopping.early_stopping import EarlyStopping
 
 __all__ = [
     "Adjust",
     "Curriculum",
     "EarlyStopping",
+    "GeneralizationLoss",
     "GradualUnfreezing",
     "LearningRateFinder",
     "LogNumbers",
+    "Patience",
     "PredictionPictures",
+    "ProgressQuotient",
     "ReduceOnPlateau",
     "Resume",
     "ScheduledSampling",
     "StochasticWeightAveraging",
+    "SuccessiveRises",
     "TensorBoardLogger",
     "TrainingDoctor",
     "WandbLogger",

@@ -293,9 +293,9 @@ class DurableTuner:
     def _checkpoints(self, trial):
         return Path(self.get_trial_dir(trial.trial_id)) / f"execution_{self._execution}"
 
-    def _try_run_and_update_trial(self, trial, *args, **kwargs):
+    def _try_run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
         try:
-            private.run_trial(self, trial, *args, **kwargs)
+            private.run_trial(self, trial, *fit_args, **fit_kwargs)
         except Exception as error:
             # Code that takes an interruption for a failure raises another error.
             self._signals.check()

@@ -1,13 +1,12 @@
 """Early stopping."""
 
 import functools
-import math
 import time
 
 import keras
 import numpy as np
 
-from kdl.callbacks.arguments import check_path, check_string, make_folder
+from kdl.callbacks.arguments import check_path, make_folder
 from kdl.callbacks.monitoring import (
     MonitoredMetric,
     as_numbers,
@@ -15,13 +14,7 @@ from kdl.callbacks.monitoring import (
     set_state,
 )
 from kdl.callbacks.stopping.best_checkpoints import BestCheckpoints
-from kdl.callbacks.stopping.stopping_criteria import (
-    GeneralizationLoss,
-    Patience,
-    ProgressQuotient,
-    SuccessiveRises,
-    check_minimized,
-)
+from kdl.callbacks.stopping.criteria import Criterion, Patience
 from kdl.checks import (
     check_boolean,
     check_choice,
@@ -29,6 +22,8 @@ from kdl.checks import (
     check_number,
     check_optional,
 )
+
+_NEVER = 10**9  # Epochs, which no fit has.
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -45,18 +40,9 @@ class EarlyStopping(keras.callbacks.Callback):
     which counts epochs from one, as Keras prints them. The attributes `best`,
     `best_epoch` and `stopped_epoch` are Keras's, which count from zero.
 
-    After each epoch t that has the metric E, and from `start_from_epoch` on, the
-    metric is judged by a criterion. Those of Prechelt are for errors. F is the training
-    loss, and a strip is k judged epochs:
-
-        patience    no improvement in `patience` epochs
-        GL          G(t) > alpha,  G(t) = 100 (E(t) / min E(1…t) - 1)
-        PQ          G(t) / P(t) > alpha at the end of a strip,
-                    P(t) = 1000 (mean F(t-k+1…t) / min F(t-k+1…t) - 1)
-        UP          E(t) > E(t-k) at the ends of `strips` successive strips
-
-    GL stops early where a curve is noisy; PQ bears with a loss as long as training
-    makes progress; UP asks for a trend, whatever its size.
+    After each epoch that has the metric, and from `start_from_epoch` on, the metric is
+    judged by a criterion: `Patience`, which is Keras's, or one of Prechelt's for
+    errors, `GeneralizationLoss`, `ProgressQuotient` or `SuccessiveRises`.
 
     Where it departs from Keras: it says why it stopped unless verbose=0. A metric
     that is not in the logs is an error, but for one of the validation in a fit or an
@@ -72,16 +58,16 @@ class EarlyStopping(keras.callbacks.Callback):
         min_delta: Float in `[0, inf)`, or dict of one for each metric. How much of an
             improvement is none. Defaults to `0`.
         patience: Optional integer in `[0, inf)`. How many epochs without an
-            improvement end the fit, with criterion="patience"; 5 to 20 for a curve
-            with noise. Defaults to `None`, which is `0` as with Keras. But where
+            improvement end the fit; 5 to 20 for a curve with noise. It stands for
+            `criterion=Patience(patience)`. Defaults to `None`, which is `0` as with
+            Keras, or what `criterion` says. But where
             `max_seconds`, `max_steps`, `stop_on_nan` or `divergence` is to end the fit,
             and neither `min_delta` nor `baseline` is given, it is no criterion at all.
         verbose: `0` or `1`. Whether `reason` is printed. Defaults to `1`.
         mode: `"auto"`, `"min"` or `"max"`, or dict of one for each metric. What an
             improvement is. Defaults to `"auto"`, for what Keras knows of its metrics.
-        baseline: Optional float, or dict of one for each metric. With
-            criterion="patience", an improvement counts only if it also improves on
-            this. Defaults to `None`.
+        baseline: Optional float, or dict of one for each metric. To `Patience`, an
+            improvement counts only if it also improves on this. Defaults to `None`.
         restore_best_weights: Boolean. Whether the model ends with the weights of the
             best epoch, also if it ran to the end. They are copied at each
             improvement. Defaults to `False`.
@@ -95,14 +81,9 @@ class EarlyStopping(keras.callbacks.Callback):
         min_epochs: Integer in `[0, inf)`. Number of epochs before which no criterion
             stops the fit, while all are judged. Budgets, NaN and divergence do.
             Defaults to `0`.
-        criterion: `"patience"`, `"GL"`, `"PQ"` or `"UP"`. Defaults to `"patience"`.
-        alpha: Optional float in `(0, inf)`. Threshold of GL in percent, or of PQ.
-            Defaults to `None`, for 5 with GL and 0.75 with PQ.
-        strips: Integer in `[1, inf)`. Number of strips of UP. Defaults to `3`.
-        strip_length: Integer in `[1, inf)`. Number of epochs in a strip of PQ or UP.
-            Defaults to `5`.
-        training_loss: Optional string. Name of the training loss of PQ. Defaults to
-            `None`, for that of the metric without `"val_"`.
+        criterion: Optional `Patience`, `GeneralizationLoss`, `ProgressQuotient` or
+            `SuccessiveRises`, which judges each metric by itself. Defaults to `None`,
+            for `Patience`.
         max_seconds: Optional float in `(0, inf)`. Time since the start of the fit, by
             the clock on the wall, after which the next batch to begin is the last. JAX
             runs ahead of its results, so that the fit takes longer by what is
@@ -112,7 +93,8 @@ class EarlyStopping(keras.callbacks.Callback):
             it is the last. Defaults to `None`.
         stop_on_nan: Boolean. Whether the fit ends with the first epoch in which the
             loss or a metric is NaN or infinite. Defaults to `False`, since a batch that
-            overflows in float16 makes the loss of an epoch infinite, and is borne.
+            overflows in float16 makes the loss of an epoch infinite, which a fit
+            survives.
         divergence: Optional float in `(0, inf)`. Ends the fit once a metric is worse
             than its best by more than this amount. Defaults to `None`.
         top_k: Integer in `[0, inf)`. How many of the best models are kept in
@@ -123,8 +105,8 @@ class EarlyStopping(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is outside its interval, if budgets contradict each
             other or the length of the fit, if a metric is not in the logs or its mode
-            not known, if the metric of GL, PQ or UP is maximized or negative, or if
-            `directory` holds the checkpoints of another fit.
+            not known, if the metric of one of Prechelt's criteria is maximized or
+            negative, or if `directory` holds the checkpoints of another fit.
 
     Example:
 
@@ -132,10 +114,6 @@ class EarlyStopping(keras.callbacks.Callback):
     >>> history = model.fit(x, y, epochs=5, validation_data=validation,
     ...                     callbacks=[stopping])
     >>> print(stopping.reason)
-
-    References:
-        - [Prechelt, 1998, Early Stopping - But When?](
-          https://doi.org/10.1007/3-540-49430-8_3)
     """
 
     def __init__(
@@ -151,11 +129,7 @@ class EarlyStopping(keras.callbacks.Callback):
         rule="any",
         smoothing=0.0,
         min_epochs=0,
-        criterion="patience",
-        alpha=None,
-        strips=3,
-        strip_length=5,
-        training_loss=None,
+        criterion=None,
         max_seconds=None,
         max_steps=None,
         stop_on_nan=False,
@@ -181,13 +155,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.rule = check_choice("rule", rule, ("any", "all"))
         self.smoothing = check_number("smoothing", smoothing, "[0, 1)")
         self.min_epochs = check_integer("min_epochs", min_epochs, "[0, inf)")
-        self.criterion = check_choice(
-            "criterion", criterion, ("patience", "GL", "PQ", "UP")
-        )
-        self.alpha = positive("alpha", alpha)
-        self.strips = check_integer("strips", strips, "[1, inf)")
-        self.strip_length = check_integer("strip_length", strip_length, "[1, inf)")
-        self.training_loss = training_loss
+        self.criterion = criterion
         self.max_seconds = positive("max_seconds", max_seconds)
         self.max_steps = check_optional(
             check_integer, "max_steps", max_steps, "[1, inf)"
@@ -309,21 +277,28 @@ class EarlyStopping(keras.callbacks.Callback):
         ):
             if not isinstance(getattr(self, argument), dict):
                 setattr(self, argument, checked[names[0]])
-        for name in names:
-            check_minimized(self.criterion, name, self._modes[name])
-        training_loss = self.training_loss = check_optional(
-            check_string, "training_loss", self.training_loss
-        )
-        if training_loss is not None and training_loss.startswith("val_"):
-            raise ValueError(
-                "`training_loss` must be the name of a metric of the training, without "
-                f"'val_'. Received: training_loss={training_loss!r}"
-            )
+        if self.criterion is not None:
+            self._check_criterion(names)
         if bool(self.top_k) != (self.directory is not None):
             raise ValueError(
                 "`top_k` and `directory` must be given together. Received: "
                 f"top_k={self.top_k}, directory={self.directory!r}"
             )
+
+    def _check_criterion(self, names):
+        if not isinstance(self.criterion, Criterion):
+            raise ValueError(
+                "`criterion` must be a `Patience`, `GeneralizationLoss`, "
+                "`ProgressQuotient` or `SuccessiveRises` of `kdl.callbacks`. "
+                f"Received: criterion={self.criterion!r}"
+            )
+        if self.patience is not None:
+            raise ValueError(
+                "`patience` stands for `criterion=Patience(patience)`: give one of the "
+                f"two. Received: patience={self.patience}, criterion={self.criterion}"
+            )
+        for name in names:
+            self.criterion.check_minimized(name, self._modes[name])
 
     def _check_fit(self):
         self._execution = getattr(self.model, "steps_per_execution", 1)
@@ -347,7 +322,7 @@ class EarlyStopping(keras.callbacks.Callback):
         """Whether the fit ends by a budget and the like, and by no criterion."""
         limits = (self.max_seconds, self.max_steps, self.divergence)
         return (
-            self.criterion == "patience"
+            self.criterion is None
             and self.patience is None
             and (self.stop_on_nan or any(limit is not None for limit in limits))
             and not any(self._min_deltas.values())
@@ -370,21 +345,10 @@ class EarlyStopping(keras.callbacks.Callback):
         )
 
     def _new_criterion(self, name):
-        match self.criterion:
-            case "patience":
-                patience = self.patience or 0
-                if self._has_only_limits:
-                    patience = math.inf
-                return Patience(patience, self._min_deltas[name], self._baselines[name])
-            case "GL":
-                return GeneralizationLoss(self.alpha or 5.0)
-            case "PQ":
-                training_loss = self.training_loss or name.removeprefix("val_")
-                return ProgressQuotient(
-                    self.alpha or 0.75, self.strip_length, training_loss
-                )
-            case "UP":
-                return SuccessiveRises(self.strips, self.strip_length)
+        criterion = self.criterion or Patience(self.patience or 0)
+        if self._has_only_limits:
+            criterion = Patience(_NEVER)
+        return criterion.begin(name, self._min_deltas[name], self._baselines[name])
 
     def _watch_the_clock(self, place):
         if time.monotonic() - self._start >= self.max_seconds:
@@ -411,7 +375,8 @@ class EarlyStopping(keras.callbacks.Callback):
         # From the first epoch on, so that nobody waits to be told of a wrong name.
         values = [metric.look_up(self.model, logs) for metric in self._metrics]
         for metric in self._metrics:
-            check_minimized(self.criterion, metric.name, metric.mode)
+            if self.criterion is not None:
+                self.criterion.check_minimized(metric.name, metric.mode)
         if epoch < self.start_from_epoch or all(value is None for value in values):
             return
         for n, value in enumerate(values):

@@ -9,7 +9,7 @@ from scipy.stats import qmc
 
 from kdl.checks import check_choice, check_integer, check_number, check_optional
 from kdl.seeds import POINTS, SOBOL, generator
-from kdl.tuning.oracle import DurableOracle
+from kdl.tuning.oracle import DurableOracle, oracle_arguments
 from kdl.tuning.oracles.proposals import proposals
 from kdl.tuning.oracles.surrogate import FUNCTIONS, Surrogate
 from kdl.tuning.store.journal import standard_error
@@ -250,16 +250,7 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
         alpha=None,
         beta=2.6,
         seed=None,
-        hyperparameters=None,
-        tune_new_entries=True,
-        allow_new_entries=True,
-        max_retries_per_trial=0,
-        max_consecutive_failed_trials=None,
         acquisition="log_ei",
-        max_total_epochs=None,
-        max_seconds=None,
-        pruner=None,
-        defaults_first=True,
         **kwargs,
     ):
         oracle = BayesianOptimizationOracle(
@@ -270,14 +261,6 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
             beta=beta,
             seed=seed,
             acquisition=acquisition,
-            hyperparameters=hyperparameters,
-            tune_new_entries=tune_new_entries,
-            allow_new_entries=allow_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_total_epochs=max_total_epochs,
-            max_seconds=max_seconds,
-            pruner=pruner,
-            defaults_first=defaults_first,
+            **oracle_arguments(kwargs),
         )
         super().__init__(oracle, hypermodel, **kwargs)

@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 from contracts import CallbackContract, same
 
-from kdl.callbacks import EarlyStopping
+from kdl.callbacks import (
+    EarlyStopping,
+    GeneralizationLoss,
+    Patience,
+    ProgressQuotient,
+    SuccessiveRises,
+)
 from kdl.layers import Clock
 
 NAN = float("nan")
@@ -29,8 +35,7 @@ class TestEarlyStopping(CallbackContract):
     monitored = {
         "min_delta": 0.0,
         "mode": "min",
-        "criterion": "patience",
-        "training_loss": None,
+        "criterion": None,
     }
     writes = True
     refused = [
@@ -98,31 +103,20 @@ class TestEarlyStopping(CallbackContract):
         ),
         (
             {"criterion": "gl"},
-            "`criterion` must be one of 'patience', 'GL', 'PQ', 'UP'. "
+            "`criterion` must be a `Patience`, `GeneralizationLoss`, "
+            "`ProgressQuotient` or `SuccessiveRises` of `kdl.callbacks`. "
             "Received: criterion='gl'",
         ),
         (
-            {"criterion": "UP", "mode": "max"},
-            "`criterion` must be 'patience' for 'val_loss', which is maximized: 'UP' "
-            "judges errors, which are minimized. Monitor a loss instead. "
-            "Received: criterion='UP'",
+            {"criterion": SuccessiveRises(), "mode": "max"},
+            "`criterion` must be a `Patience` for 'val_loss', which is maximized: "
+            "`SuccessiveRises` judges errors, which are minimized. Monitor a loss "
+            "instead. Received: criterion=SuccessiveRises(strips=3, strip_length=5)",
         ),
         (
-            {"alpha": 0},
-            "`alpha` must be a number in (0, inf). Received: alpha=0",
-        ),
-        (
-            {"strips": 0},
-            "`strips` must be an integer in [1, inf). Received: strips=0",
-        ),
-        (
-            {"strip_length": 0},
-            "`strip_length` must be an integer in [1, inf). Received: strip_length=0",
-        ),
-        (
-            {"training_loss": "val_loss"},
-            "`training_loss` must be the name of a metric of the training, without "
-            "'val_'. Received: training_loss='val_loss'",
+            {"patience": 2, "criterion": Patience(3)},
+            "`patience` stands for `criterion=Patience(patience)`: give one of the "
+            "two. Received: patience=2, criterion=Patience(patience=3)",
         ),
         (
             {"max_seconds": 0},
@@ -156,7 +150,6 @@ class TestEarlyStopping(CallbackContract):
         self.arguments = {
             "monitor": ["val_loss", "loss"],
             "min_delta": {"val_loss": 1e-9, "loss": 0},
-            "patience": 1,
             "verbose": 0,
             "mode": "min",
             "baseline": 0.5,
@@ -165,11 +158,7 @@ class TestEarlyStopping(CallbackContract):
             "rule": "all",
             "smoothing": 0.5,
             "min_epochs": 1,
-            "criterion": "PQ",
-            "alpha": 1.0,
-            "strips": 1,
-            "strip_length": 2,
-            "training_loss": "loss",
+            "criterion": ProgressQuotient(1.0, 2, "loss"),
             "max_seconds": 1000.0,
             "max_steps": 100,
             "stop_on_nan": True,
@@ -177,6 +166,13 @@ class TestEarlyStopping(CallbackContract):
             "top_k": 2,
             "directory": tmp_path / "best",
         }
+
+    def parameters(self):
+        # It stands for one of the criteria, beside which it is refused.
+        return {k: v for k, v in super().parameters().items() if k != "patience"}
+
+    def test_keeps_its_patience(self):
+        assert EarlyStopping(patience=3).patience == 3
 
     def train(self, model, callbacks, **options):
         # A folder is for one fit, and for those that go on with it.
@@ -299,57 +295,6 @@ class TestEarlyStopping(CallbackContract):
         assert drive(quiet(min_epochs=4), curve)["stopped_epoch"] == 3
         assert drive(quiet(min_epochs=6), curve)["stopped_epoch"] == 6
 
-    def test_is_prechelt_s_by_hand(self):
-        validation, training = [4.0, 2.0, 2.1, 2.2], [2.0, 1.0, 1.2, 1.0]
-        curve = logged(validation, training)
-        # 100 (2.2 / 2 - 1) = 10 in epoch 4; 1000 (1.1 / 1 - 1) = 100 in its strip.
-        for criterion, value in (("GL", 10), ("PQ", 0.1)):
-            options = {"criterion": criterion, "strip_length": 2}
-            stopping = quiet(alpha=0.99 * value, **options)
-            assert drive(stopping, curve)["stopped_epoch"] == 3
-            stopping = quiet(alpha=1.01 * value, **options)
-            assert drive(stopping, curve)["stopped_epoch"] == 0
-        # 1, 2 and 3 at the ends of strips rise twice.
-        curve = logged([9, 1, 0, 2, 4, 3, 9, 9])
-        stopping = quiet(criterion="UP", strips=2, strip_length=2)
-        assert drive(stopping, curve)["stopped_epoch"] == 5
-        assert stopping.reason == (
-            "Stopped after epoch 6: val_loss has risen in 2 successive strips of 2 "
-            "epochs; the best val_loss was 0 in epoch 3."
-        )
-
-    @pytest.mark.parametrize("criterion", ["GL", "PQ", "UP"])
-    def test_is_prechelt_s_on_any_curve(self, criterion):
-        stopped = []
-        for seed in range(60):
-            rng = np.random.default_rng(seed)
-            steps = rng.normal(0, 0.1, size=(2, 40))
-            validation, training = np.exp(np.cumsum(steps, axis=1))
-            strips, length = int(rng.integers(1, 4)), int(rng.integers(1, 6))
-            alpha = {"GL": 30, "PQ": 0.3}.get(criterion)
-            stopping = quiet(
-                criterion=criterion, alpha=alpha, strips=strips, strip_length=length
-            )
-            run = drive(stopping, logged(validation, training))
-            args = criterion, validation, training, alpha, strips, length
-            assert run["stopped_epoch"] == prechelt(*args)
-            stopped.append(run["stopped_epoch"])
-        assert len(set(stopped)) > 8
-
-    def test_bears_errors_of_zero_and_refuses_negative_ones(self):
-        curve = logged([1.0, 0.0, 0.0, 0.1], [1.0, 0.0, 0.0, 0.0])
-        for criterion in ("GL", "PQ"):
-            stopping = quiet(criterion=criterion, strip_length=2)
-            assert drive(stopping, curve)["stopped_epoch"] == 3
-        with pytest.raises(ValueError) as error:
-            drive(quiet(criterion="GL"), logged([-1.0]))
-        assert str(error.value) == (
-            "The metric 'val_loss' is -1, but Prechelt's criteria need errors, which "
-            "are never negative. Monitor another one, or use criterion='patience'."
-        )
-        with pytest.raises(ValueError, match="'patience' for 'val_accuracy', which is"):
-            drive(quiet("val_accuracy", criterion="GL"), [{"val_accuracy": 0.5}])
-
     @pytest.mark.parametrize("execution", [1, 2])
     def test_stops_after_its_steps(self, execution):
         if execution > 1 and keras.backend.backend() == "torch":
@@ -408,7 +353,7 @@ class TestEarlyStopping(CallbackContract):
         for options in ({"patience": 0}, {"min_delta": 0.1}, {"baseline": 0.5}):
             stopping = quiet(max_steps=10**6, **options)
             assert drive(stopping, curve)["stopped_epoch"] == 1
-        stopping = quiet(max_steps=10**6, criterion="GL")
+        stopping = quiet(max_steps=10**6, criterion=GeneralizationLoss())
         assert drive(stopping, curve)["stopped_epoch"] == 1
         stopping = quiet(max_steps=10**6, restore_best_weights=True)
         assert drive(stopping, curve)["weights"] == 0
@@ -587,16 +532,21 @@ class TestEarlyStopping(CallbackContract):
         model.fit(*DATA, initial_epoch=2, **options, callbacks=[stopping])
         assert stopping.reason == "There was no epoch to run."
 
-    @pytest.mark.parametrize("criterion", ["patience", "GL", "PQ", "UP"])
+    @pytest.mark.parametrize(
+        "criterion",
+        [
+            Patience(3),
+            GeneralizationLoss(),
+            ProgressQuotient(strip_length=2),
+            SuccessiveRises(2, 2),
+        ],
+    )
     def test_stops_where_the_uninterrupted_fit_does(self, criterion):
         curve = logged([9, 5, 4, 3, 3.2, 3.1, 3.3, 3.5, 3.9, 4.5, 4.6, 5, 6, 7])
         make = functools.partial(
             quiet,
-            patience=3,
             smoothing=0.4,
             criterion=criterion,
-            strip_length=2,
-            strips=2,
             restore_best_weights=True,
         )
         whole = drive(make(), curve)
@@ -710,30 +660,6 @@ def drive(callback, curve, initial_epoch=0, state=None, end=True):
     found = {name: getattr(callback, name) for name in ("best", "best_epoch")}
     weight = model.get_weights()[0][0, 0]
     return {**found, "stopped_epoch": callback.stopped_epoch, "weights": weight}
-
-
-def prechelt(criterion, validation, training, alpha, s, k):
-    """Epoch after which a fit of given curves stops, from zero, or zero."""
-
-    def up(s, t):
-        # E_va(0), before the first epoch, is not known.
-        rises = t - k >= 1 and validation[t - 1] > validation[t - k - 1]
-        return rises and (s == 1 or up(s - 1, t - k))
-
-    for t in range(1, len(validation) + 1):
-        loss = 100 * (validation[t - 1] / validation[:t].min() - 1)
-        strip = training[max(t - k, 0) : t]
-        progress = 1000 * (strip.sum() / (k * strip.min()) - 1)
-        at_end = t % k == 0
-        stop = {
-            "GL": criterion == "GL" and loss > alpha,
-            # A strip of one epoch makes no progress at all.
-            "PQ": criterion == "PQ" and at_end and loss > alpha * progress,
-            "UP": criterion == "UP" and at_end and up(s, t),
-        }
-        if stop[criterion]:
-            return t - 1
-    return 0
 
 
 @functools.cache
