@@ -153,7 +153,7 @@ class TestResume(CallbackContract):
             "kill = Kill(6, lambda: os.kill(os.getpid(), signal.SIGKILL));"
             "fitted(pathlib.Path(sys.argv[3]), 2, [kill])"
         )
-        folders = [Path(__file__).parent, Path(__file__).parent.parent, directory]
+        folders = [Path(__file__).parent, Path(__file__).parents[2], directory]
         command = [sys.executable, "-c", code, *map(str, folders)]
         assert subprocess.run(command).returncode == -signal.SIGKILL
         assert same(fitted(directory, 2), whole)

@@ -465,7 +465,7 @@ class TestBayesianOptimization:
                 f"""
                 import sys, time
                 tests = {str(Path(__file__).parent)!r}
-                sys.path[:0] = tests, tests + "/.."
+                sys.path[:0] = tests, tests + "/../.."
                 from test_bayesian_optimization import Line, searched
                 hypermodel = Line(
                     lambda hp: time.sleep(60) if len(hypermodel.tried) == 3 else None
