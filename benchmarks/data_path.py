@@ -2,6 +2,8 @@
 
 Target: no longer than `model.fit` on arrays. The recipe's path also augments.
 
+The figures are in docs/benchmarks/recipes.md.
+
 KERAS_BACKEND=jax python benchmarks/data_path.py
 """
 

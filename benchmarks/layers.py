@@ -13,6 +13,8 @@ with a probability of 0.9 and 0. Target: 0.4 times.
 A table of memory: what `EmbeddingBag` and `Embedding` with a reduction take at most,
 forward and backward, beyond what the process had. Target: a quarter, but for "max".
 
+The figures are in docs/benchmarks/layers.md.
+
 KERAS_BACKEND=jax python benchmarks/layers.py [--pairs 15] [--only ...] [--keras]
 """
 

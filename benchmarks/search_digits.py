@@ -1,5 +1,7 @@
 """What a user feels: searches of the recipe for digits, within as much time.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/search_digits.py \\
     [--seeds 5] [--seconds 60] [--epochs 10] [--keep FILE] [--plot FILE]
 

@@ -1,5 +1,7 @@
 """What decoders cost, beside Keras's layers and beside decoding without a cache.
 
+The figures are in docs/benchmarks/sequences.md.
+
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 python benchmarks/sequences.py [--pairs 15]
 
 Training: seconds of CPU for an epoch of 20 batches of 64 sequences of 20 tokens of 28,

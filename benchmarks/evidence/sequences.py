@@ -7,6 +7,8 @@ of 95 % by Student's t over the seeds; differences to teacher forcing are taken 
 seed. Expected, after Bengio et al.: free-running, each decay is better than teacher
 forcing. A study on a copy task found that always its own was better still.
 
+The figures are in docs/benchmarks/sequences.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/sequences.py dates [--seeds 5]
     [--arms ARM …] [--keep FILE] [--plot FILE.png]
 """

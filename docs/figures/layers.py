@@ -1,6 +1,6 @@
 """Draws the pictures of docs/layers.md.
 
-KERAS_BACKEND=jax python docs/images/draw_layers.py
+KERAS_BACKEND=jax python docs/figures/layers.py
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from kdl import layers
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent / "images"
 TWO = ListedColormap(["#20425e", "#dfe7ee"])
 
 

@@ -1,6 +1,6 @@
 """Draws the picture of docs/callbacks/early-stopping.md.
 
-KERAS_BACKEND=jax python docs/images/draw_early_stopping.py
+KERAS_BACKEND=jax python docs/figures/early_stopping.py
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import kdl
 
-FILE = Path(__file__).with_name("early_stopping.png")
+FILE = Path(__file__).parent.parent / "images" / "early_stopping.png"
 EPOCHS = 50
 
 
