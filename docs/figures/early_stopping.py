@@ -8,7 +8,14 @@ from pathlib import Path
 import keras
 from matplotlib.figure import Figure
 
-import kdl
+from kdl.callbacks import (
+    EarlyStopping,
+    GeneralizationLoss,
+    Patience,
+    ProgressQuotient,
+    SuccessiveRises,
+)
+from kdl.data import digits
 
 FILE = Path(__file__).parent.parent / "images" / "early_stopping.png"
 EPOCHS = 50
@@ -17,10 +24,10 @@ EPOCHS = 50
 def main():
     history = fit()
     stops = {
-        "GL, alpha=5": stop(history, criterion="GL", alpha=5),
-        "patience=5": stop(history, patience=5),
-        "PQ, alpha=0.2": stop(history, criterion="PQ", alpha=0.2),
-        "UP, strips=2": stop(history, criterion="UP", strips=2),
+        "GeneralizationLoss(5)": stop(history, criterion=GeneralizationLoss(5)),
+        "Patience(5)": stop(history, criterion=Patience(5)),
+        "ProgressQuotient(0.2)": stop(history, criterion=ProgressQuotient(0.2)),
+        "SuccessiveRises(2)": stop(history, criterion=SuccessiveRises(2)),
     }
     losses = history["val_loss"]
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -39,7 +46,7 @@ def main():
 def fit():
     """The curves of a fit on 200 digits, which it learns by heart."""
     keras.utils.set_random_seed(0)
-    (x, y), validation, _ = kdl.data.digits()
+    (x, y), validation, _ = digits()
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -65,7 +72,7 @@ def fit():
 
 def stop(history, **options):
     """The epochs, from one, after which a criterion stops, and of the best before."""
-    stopping = kdl.callbacks.EarlyStopping(verbose=0, **options)
+    stopping = EarlyStopping(verbose=0, **options)
     model = keras.Model()
     model.stop_training = False
     stopping.set_model(model)
