@@ -89,7 +89,10 @@ class Forecast(sequences.SequenceRecipe):
         x = Clock(name="clock")(inputs)
         state = layers.GRU(p.units)(x["past"])
         forecaster = RecurrentForecaster(
-            layers.GRUCell(p.units), features, name="decoder", **sequences.feeding(p)
+            layers.GRUCell(p.units),
+            features,
+            sequences.feeding(p, "free_running"),
+            name="decoder",
         )
         outputs = forecaster(x["future"], first=x["past"][:, -1], initial_state=state)
         model = keras.Model(inputs, outputs)

@@ -12,7 +12,7 @@ from keras import layers
 from kdl.data import Characters
 from kdl.layers import Clock
 from kdl.metrics import BitsPerToken
-from kdl.models import RecurrentDecoder, TransformerDecoder
+from kdl.models import RecurrentDecoder, Sampling, TransformerDecoder
 from kdl.recipes import sequences
 
 
@@ -90,7 +90,8 @@ class LanguageModel(sequences.SequenceRecipe):
     def build(self, hp):
         p = self.space(hp)
         tokens = keras.Input((None,), dtype="int32")
-        options = {"mask_zero": True, "name": "decoder", **sequences.feeding(p)}
+        options = {"mask_zero": True, "name": "decoder"}
+        options["feeding"] = sequences.feeding(p, "teacher_forcing")
         size = self.characters.size
         if p.network == "transformer":
             # Heads of 32 features; a network as wide as the recurrent one has units.
@@ -127,8 +128,9 @@ class LanguageModel(sequences.SequenceRecipe):
         """
         prompt = self.characters.encode(raw)
         length = max(self.length, prompt.shape[1])
+        by = Sampling(temperature) if temperature else None
         tokens, _, _ = model.get_layer("decoder").generate(
-            length, prompt=prompt, temperature=temperature, seed=seed
+            length, prompt=prompt, by=by, seed=seed
         )
         written = self.characters.decode(tokens)
         return [

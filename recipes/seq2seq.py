@@ -118,10 +118,9 @@ class Seq2Seq(sequences.SequenceRecipe):
             layers.GRUCell(p.units),
             written,
             p.embedding,
-            evaluation="free_running",
+            sequences.feeding(p, "free_running"),
             mask_zero=True,
             name="decoder",
-            **sequences.feeding(p),
         )
         outputs = decoder(
             x["target"], memory=memory, initial_state=layers.Concatenate()(states)

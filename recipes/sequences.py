@@ -8,7 +8,7 @@ from scipy.special import lambertw
 
 from kdl.callbacks import Curriculum, ScheduledSampling
 from kdl.data import BucketedBatches
-from kdl.models import ProfessorForcing
+from kdl.models import Feeding, ProfessorForcing
 from kdl.recipes.recipe import Recipe
 from kdl.schedules import Adjustable, InverseSigmoidDecay
 
@@ -80,13 +80,15 @@ class SequenceRecipe(Recipe):
             yield Curriculum(batches, batches.lengths if by_length else "loss", share)
 
 
-def feeding(p):
-    """Returns the arguments of a decoder that say what it is fed in training."""
+def feeding(p, evaluation):
+    """Returns what a decoder is fed, as a `kdl.models.Feeding`."""
     epsilon = {"always_own": 0.0, "scheduled_sampling": Adjustable(1.0)}
     professor = None
     if p.strategy == "professor_forcing":
         professor = ProfessorForcing(weight=p.professor_weight)
-    return {"epsilon": epsilon.get(p.strategy, 1.0), "professor": professor}
+    return Feeding(
+        epsilon.get(p.strategy, 1.0), evaluation=evaluation, professor=professor
+    )
 
 
 def decay(p, epochs):
@@ -133,15 +135,11 @@ def predictions(model, evaluation, x):
         evaluation: `"teacher_forcing"` or `"free_running"`.
         x: Inputs.
     """
-    decoder = model.get_layer("decoder")
-    usual, decoder.evaluation = decoder.evaluation, evaluation
-    try:
+    with model.get_layer("decoder").evaluated(evaluation):
         # Another model of the same layers, which Keras compiles anew.
         again = type(model)(model.inputs, model.outputs)
         inputs = [x] if not isinstance(x, dict) else [x[i.name] for i in model.inputs]
         return again.predict(inputs, verbose=0)
-    finally:
-        decoder.evaluation = usual
 
 
 def errors_figure(errors, what, step):

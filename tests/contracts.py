@@ -24,6 +24,7 @@ import pytest
 from probe import Probe
 
 from kdl.layers import Clock
+from kdl.models import Feeding
 from kdl.recipes import run
 from kdl.schedules import Adjustable
 from kdl.schedules.number import find_numbers
@@ -1282,14 +1283,15 @@ def assert_close(actual, desired):
 def same(a, b):
     """Whether two nests of containers, arrays and plain values are equal.
 
-    A schedule, a loss, an initializer or a layer equals one of the same config, and the
-    config itself.
+    A schedule, a loss, an initializer, a layer or a feeding equals one of the same
+    config, and the config itself.
     """
     kinds = (
         keras.optimizers.schedules.LearningRateSchedule,
         keras.losses.Loss,
         keras.initializers.Initializer,
         keras.layers.Layer,
+        Feeding,
     )
     a, b = (
         keras.saving.serialize_keras_object(x) if isinstance(x, kinds) else x

@@ -12,9 +12,9 @@ from kdl.schedules.number import check_values
 class ScheduledSampling(Adjust):
     """Sets how often a decoder is shown the true tokens rather than its own.
 
-    The number is the `epsilon` of a `kdl.models.RecurrentDecoder`,
-    `TransformerDecoder` or `RecurrentForecaster` in the model, which has to be marked
-    as `kdl.schedules.Adjustable`. It is set as `kdl.callbacks.Adjust` sets numbers:
+    The number is the `epsilon` of the `kdl.models.Feeding` of a decoder or forecaster
+    in the model. It must be marked as `kdl.schedules.Adjustable`, and is set as
+    `kdl.callbacks.Adjust` sets numbers:
 
         schedule(epoch)          before each epoch, with by="epoch"
         schedule(batch)          before each training batch, with by="batch"
@@ -39,8 +39,9 @@ class ScheduledSampling(Adjust):
     Example:
 
     >>> tokens = keras.Input((None,), dtype="int32")
+    >>> epsilon = kdl.schedules.Adjustable(1.0)
     >>> decoder = kdl.models.RecurrentDecoder(
-    ...     keras.layers.GRUCell(16), 10, 8, epsilon=kdl.schedules.Adjustable(1.0)
+    ...     keras.layers.GRUCell(16), 10, 8, kdl.models.Feeding(epsilon)
     ... )
     >>> model = keras.Model(tokens, decoder(kdl.layers.Clock()(tokens)))
     >>> model.compile(
@@ -78,7 +79,7 @@ def _name_in(model):
         if name.endswith("/epsilon") and number.is_adjustable
     ]
     if len(found) != 1:
-        has = "none: make the decoder with epsilon=kdl.schedules.Adjustable(1.0)"
+        has = "none: give it a kdl.models.Feeding of kdl.schedules.Adjustable(1.0)"
         if found:
             has = f"several: {', '.join(found)}; say which by `name`"
         raise ValueError(

@@ -135,8 +135,8 @@ class TestSeq2Seq(RecipeContract):
         lines = {line.get_label(): line.get_ydata() for line in axes.lines}
         decoder = model.get_layer("decoder")
         for evaluation in ("free_running", "teacher_forcing"):
-            decoder.evaluation = evaluation
-            outputs = array(model(data["x"])).argmax(-1)
+            with decoder.evaluated(evaluation):
+                outputs = array(model(data["x"])).argmax(-1)
             wrong = np.where(data["y"] > 0, outputs != data["y"], np.nan)
             desired = np.nanmean(wrong, axis=0)
             label = evaluation.replace("_", " ")

@@ -24,7 +24,7 @@ class ProfessorForcing(keras.layers.Layer):
     less than `discriminator_gate` of the batch, and the second only while it is in more
     than `generator_gate`: before, what it says is noise.
 
-    It is given to a decoder, as its `professor`, which then runs twice in training. The
+    A decoder gets it in its `kdl.models.Feeding`, and then runs twice in training. The
     two are kept apart in one step: the discriminator sees features through which no
     gradient passes, and the decoder a discriminator whose weights are constants. So
     `fit` and any optimizer serve, and no training step of its own.
@@ -63,8 +63,9 @@ class ProfessorForcing(keras.layers.Layer):
 
     Example:
 
+    >>> feeding = kdl.models.Feeding(professor=kdl.models.ProfessorForcing(8))
     >>> decoder = kdl.models.RecurrentDecoder(
-    ...     keras.layers.GRUCell(8), 10, 4, professor=kdl.models.ProfessorForcing(8)
+    ...     keras.layers.GRUCell(8), 10, 4, feeding
     ... )
 
     References:

@@ -26,13 +26,8 @@ class RecurrentDecoder(TokenDecoder):
         logits[t] = hidden[t] @ kernel + bias
         own[t] = argmax(logits[t]), or drawn by softmax(logits[t] / temperature)
 
-    A network that only ever sees true tokens learns nothing of what follows its own
-    mistakes, among which it finds itself once it writes. In scheduled sampling, a coin
-    is tossed for each token and example, and shows the true token with probability
-    `epsilon`, which falls as training goes on: give it a schedule, such as
-    `kdl.schedules.InverseSigmoidDecay`, and the model a `kdl.layers.Clock`, or have
-    `kdl.callbacks.ScheduledSampling` set it. No gradient passes through the choice of a
-    token. Keras has nothing of the kind, and TensorFlow Addons' samplers are gone.
+    Its `feeding` says how often the coin shows the true token in training, which is
+    scheduled sampling, and what is fed where it does not train.
 
     What the layer is given are the tokens that it is to predict: it moves them by one
     itself. Before the first comes a vector of its own, the last of the embedding, so
@@ -49,18 +44,10 @@ class RecurrentDecoder(TokenDecoder):
             `kdl.layers.PeepholeLSTMCell(128)`.
         vocabulary_size: Integer in `[1, inf)`. Number of tokens.
         embedding_dim: Integer in `[1, inf)`. Size of the vectors of tokens.
-        epsilon: Float in `[0, 1]`, or a schedule of it. Probability that a true token
-            is fed in training. Defaults to `1.0`, teacher forcing; `0.0` is always its
-            own.
-        temperature: Float in `[0, inf)`. What logits are divided by before its own
-            token is drawn in training. Defaults to `0.0`, the likeliest token.
-        evaluation: `"teacher_forcing"` or `"free_running"`. What is fed where it does
-            not train, in `evaluate`, `predict` and validation: the true tokens, or the
-            likeliest, its own, as in use. Defaults to `"teacher_forcing"`.
+        feeding: Optional `kdl.models.Feeding`. What it is fed, in training and
+            otherwise. Defaults to `None`, the true tokens.
         mask_zero: Boolean. Whether token 0 is padding, which is passed over and never
             predicted, and of which the outputs carry a mask. Defaults to `False`.
-        professor: Optional `kdl.models.ProfessorForcing`, which adds its loss. Defaults
-            to `None`.
         seed: Optional integer. Makes the sequence of coins and draws reproducible on a
             given backend. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
@@ -91,9 +78,9 @@ class RecurrentDecoder(TokenDecoder):
 
     >>> tokens = keras.Input((None,), dtype="int32")
     >>> decoder = kdl.models.RecurrentDecoder(
-    ...     keras.layers.GRUCell(16), 10, 8, kdl.schedules.InverseSigmoidDecay(k=100)
+    ...     keras.layers.GRUCell(16), 10, 8, kdl.models.Feeding(epsilon=0.5)
     ... )
-    >>> model = keras.Model(tokens, decoder(kdl.layers.Clock()(tokens)))
+    >>> model = keras.Model(tokens, decoder(tokens))
     >>> tokens, lengths, scores = decoder.generate(5, end_token=3)
 
     References:
@@ -106,24 +93,13 @@ class RecurrentDecoder(TokenDecoder):
         cell,
         vocabulary_size,
         embedding_dim,
-        epsilon=1.0,
-        temperature=0.0,
-        evaluation="teacher_forcing",
+        feeding=None,
         mask_zero=False,
-        professor=None,
         seed=None,
         **kwargs,
     ):
         super().__init__(
-            vocabulary_size,
-            embedding_dim,
-            epsilon,
-            temperature,
-            evaluation,
-            mask_zero,
-            professor,
-            seed,
-            **kwargs,
+            vocabulary_size, embedding_dim, feeding, mask_zero, seed, **kwargs
         )
         self.cell = as_cell(cell, self.dtype_policy)
 

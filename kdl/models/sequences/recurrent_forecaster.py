@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kdl.checks import check_choice, check_integer, check_seed
+from kdl.checks import check_integer, check_seed
 from kdl.layers.sublayers import freeze_parts
 from kdl.models.sequences.feedback import (
     as_cell,
@@ -12,14 +12,13 @@ from kdl.models.sequences.feedback import (
     states_of,
     unroll,
 )
-from kdl.models.sequences.professor_forcing import as_professor
+from kdl.models.sequences.feeding import Fed
 from kdl.models.sequences.shift_right import ShiftRight
-from kdl.models.sequences.token_decoder import EVALUATIONS
-from kdl.schedules import now, number
+from kdl.schedules import now
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class RecurrentForecaster(keras.layers.Layer):
+class RecurrentForecaster(Fed, keras.layers.Layer):
     """Predicts each step of a series from those before it, or from its own predictions.
 
     A step is a vector of numbers. The cell is fed the true last step, with probability
@@ -41,11 +40,8 @@ class RecurrentForecaster(keras.layers.Layer):
         cell: Recurrent cell of Keras, or a list of them, such as
             `keras.layers.GRUCell(64)`.
         features: Integer in `[1, inf)`. Numbers in a step.
-        epsilon: Float in `[0, 1]`, or a schedule of it. Probability that the true step
-            is fed in training. Defaults to `1.0`, teacher forcing.
-        evaluation: `"free_running"` or `"teacher_forcing"`. What is fed where it does
-            not train. Defaults to `"free_running"`.
-        professor: Optional `kdl.models.ProfessorForcing`. Defaults to `None`.
+        feeding: Optional `kdl.models.Feeding`. What it is fed, in training and
+            otherwise. Defaults to `None`, the true steps.
         seed: Optional integer. Makes the sequence of coins reproducible on a given
             backend. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
@@ -83,18 +79,14 @@ class RecurrentForecaster(keras.layers.Layer):
         self,
         cell,
         features,
-        epsilon=1.0,
-        evaluation="free_running",
-        professor=None,
+        feeding=None,
         seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.cell = as_cell(cell, self.dtype_policy)
         self.features = check_integer("features", features, "[1, inf)")
-        self.epsilon = number("epsilon", epsilon, "[0, 1]")
-        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
-        self.professor = as_professor(professor)
+        self.be_fed(feeding)
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.input_spec = keras.InputSpec(ndim=3)
@@ -141,9 +133,7 @@ class RecurrentForecaster(keras.layers.Layer):
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
             "features": self.features,
-            "epsilon": keras.saving.serialize_keras_object(self.epsilon),
-            "evaluation": self.evaluation,
-            "professor": keras.saving.serialize_keras_object(self.professor),
+            "feeding": keras.saving.serialize_keras_object(self.feeding),
             "seed": self.seed,
         }
 

@@ -4,26 +4,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.checks import (
-    check_boolean,
-    check_choice,
-    check_integer,
-    check_number,
-    check_seed,
-)
+from kdl.checks import check_boolean, check_integer, check_seed
 from kdl.layers.known_values import Int32Inputs, is_concrete
-from kdl.models.sequences.generation import Generators, generate
-from kdl.models.sequences.professor_forcing import as_professor
+from kdl.models.sequences.feeding import Fed
 from kdl.models.sequences.shift_right import ShiftRight
-from kdl.models.sequences.token_choice import choose_tokens
-from kdl.schedules import now, number
+from kdl.models.sequences.writing.generation import Generators, generate
+from kdl.models.sequences.writing.token_choice import choose_tokens
+from kdl.schedules import now
 
-EVALUATIONS = ("teacher_forcing", "free_running")
 _NEVER = -1e4
 _LEAST = 1e-30
 
 
-class TokenDecoder(Int32Inputs, keras.layers.Layer):
+class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
     """Predicts each token of a sequence from those before it.
 
     It is fed the true tokens, its own, or in training either, by a coin for each token
@@ -42,11 +35,8 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
     Args:
         vocabulary_size: Integer in `[1, inf)`.
         embedding_dim: Integer in `[1, inf)`.
-        epsilon: Float in `[0, 1]`, or a schedule of it.
-        temperature: Float in `[0, inf)`.
-        evaluation: `"teacher_forcing"` or `"free_running"`.
+        feeding: Optional `kdl.models.Feeding`.
         mask_zero: Boolean.
-        professor: Optional `kdl.models.ProfessorForcing`.
         seed: Optional integer.
         **kwargs: Arguments of `keras.layers.Layer`.
     """
@@ -55,11 +45,8 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
         self,
         vocabulary_size,
         embedding_dim,
-        epsilon=1.0,
-        temperature=0.0,
-        evaluation="teacher_forcing",
+        feeding=None,
         mask_zero=False,
-        professor=None,
         seed=None,
         **kwargs,
     ):
@@ -68,11 +55,8 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
             "vocabulary_size", vocabulary_size, "[1, inf)"
         )
         self.embedding_dim = check_integer("embedding_dim", embedding_dim, "[1, inf)")
-        self.epsilon = number("epsilon", epsilon, "[0, 1]")
-        self.temperature = check_number("temperature", temperature, "[0, inf)")
-        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
+        self.be_fed(feeding)
         self.mask_zero = check_boolean("mask_zero", mask_zero)
-        self.professor = as_professor(professor)
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True
@@ -168,11 +152,12 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
         vocabulary_size)`; `None` if tokens are not to be drawn. Made for all steps at
         once, they are cheaper than what `choose_tokens` draws at each one.
         """
-        if not training or not self.temperature:
+        temperature = self.feeding.temperature
+        if not training or not temperature:
             return None
         uniform = self._uniform((*ops.shape(tokens), self.vocabulary_size))
         # 0 is drawn now and then, of which there is no logarithm.
-        return -self.temperature * ops.log(-ops.log(ops.maximum(uniform, _LEAST)))
+        return -temperature * ops.log(-ops.log(ops.maximum(uniform, _LEAST)))
 
     def generate(
         self,
@@ -180,23 +165,12 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
         prompt=None,
         count=1,
         end_token=None,
-        temperature=0.0,
-        top_k=None,
-        top_p=None,
-        beams=1,
-        length_penalty=0.0,
-        return_all_beams=False,
+        by=None,
         seed=0,
         batch_size=32,
         **context,
     ):
         """Writes sequences, compiled, on every backend alike.
-
-        Greedily by default; by chance with a `temperature`; by beam search with
-        `beams`. A beam search keeps the likeliest beginnings, of which the best in the
-        end has the greatest
-
-            log(probability) / ((5 + length) / 6) ** length_penalty
 
         Args:
             length: Integer in `[1, inf)`. Most tokens of a sequence, with its prompt.
@@ -205,17 +179,9 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
             count: Integer in `[1, inf)`. Number of sequences, where no array tells.
             end_token: Optional integer. Token that ends a sequence. Defaults to
                 `None`: all have the full length.
-            temperature: Float in `[0, inf)`. What logits are divided by before a token
-                is drawn; less than 1 keeps to the likely ones. Defaults to `0.0`, the
-                likeliest token.
-            top_k: Optional integer. Number of the likeliest tokens to draw from.
-            top_p: Optional float in `(0, 1]`. Probability that the likeliest tokens to
-                draw from have together.
-            beams: Integer in `[1, inf)`. Beginnings that are kept. Defaults to `1`.
-            length_penalty: Float in `[0, inf)`. The larger, the longer the sequences
-                that win. Defaults to `0.0`; 0.6 to 1 are usual.
-            return_all_beams: Boolean. Whether to return all beams, the best first,
-                rather than the best alone. Defaults to `False`.
+            by: Optional `kdl.models.Sampling`, which draws tokens by chance, or
+                `kdl.models.BeamSearch`. Defaults to `None`, the likeliest token at each
+                step.
             seed: Integer in `[0, inf)`. Draws the tokens, the same on every backend.
             batch_size: Integer in `[1, inf)`. Sequences that are written at a time.
             **context: Arrays that the decoder is called with, by name, such as
@@ -234,10 +200,7 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
             prompt,
             count,
             end_token,
-            {"temperature": temperature, "top_k": top_k, "top_p": top_p},
-            beams,
-            length_penalty,
-            return_all_beams,
+            by,
             seed,
             batch_size,
             context,
@@ -248,11 +211,8 @@ class TokenDecoder(Int32Inputs, keras.layers.Layer):
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
-            "epsilon": keras.saving.serialize_keras_object(self.epsilon),
-            "temperature": self.temperature,
-            "evaluation": self.evaluation,
+            "feeding": keras.saving.serialize_keras_object(self.feeding),
             "mask_zero": self.mask_zero,
-            "professor": keras.saving.serialize_keras_object(self.professor),
             "seed": self.seed,
         }
 

@@ -10,9 +10,9 @@ from kdl.layers import (
     TransformerEncoderBlock,
 )
 from kdl.layers.sublayers import freeze_parts
-from kdl.models.sequences.decoding import sample
 from kdl.models.sequences.gradients import no_gradient
 from kdl.models.sequences.token_decoder import TokenDecoder
+from kdl.models.sequences.writing.decoding import sample
 from kdl.schedules import number
 
 
@@ -51,18 +51,10 @@ class TransformerDecoder(TokenDecoder):
         dropout: Float in `[0, 1)`, or a schedule of it. Defaults to the paper's `0.1`.
         passes: Integer in `[1, inf)`. Passes in which own tokens are made. Defaults to
             `1`.
-        epsilon: Float in `[0, 1]`, or a schedule of it. Probability that a true token
-            is fed in training. Defaults to `1.0`, teacher forcing; `0.0` is always its
-            own.
-        temperature: Float in `[0, inf)`. What logits are divided by before its own
-            token is drawn in training. Defaults to `0.0`, the likeliest token.
-        evaluation: `"teacher_forcing"` or `"free_running"`. What is fed where it does
-            not train, in `evaluate`, `predict` and validation: the true tokens, or the
-            likeliest, its own, as in use. Defaults to `"teacher_forcing"`.
+        feeding: Optional `kdl.models.Feeding`. What it is fed, in training and
+            otherwise. Defaults to `None`, the true tokens.
         mask_zero: Boolean. Whether token 0 is padding, which is passed over and never
             predicted, and of which the outputs carry a mask. Defaults to `False`.
-        professor: Optional `kdl.models.ProfessorForcing`, which adds its loss. Defaults
-            to `None`.
         seed: Optional integer. Makes the sequence of coins and draws reproducible on a
             given backend. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
@@ -88,9 +80,9 @@ class TransformerDecoder(TokenDecoder):
     Example:
 
     >>> tokens = keras.Input((None,), dtype="int32")
-    >>> decoder = kdl.models.TransformerDecoder(10, 16, 2, 4, 64, epsilon=0.5)
+    >>> decoder = kdl.models.TransformerDecoder(10, 16, 2, 4, 64)
     >>> model = keras.Model(tokens, decoder(tokens))
-    >>> tokens, lengths, scores = decoder.generate(5, temperature=0.8, top_p=0.9)
+    >>> tokens, lengths, scores = decoder.generate(5, by=kdl.models.Sampling(0.8))
 
     References:
         - [Mihaylova and Martins, 2019](https://arxiv.org/abs/1906.07651), who also mix
@@ -107,24 +99,13 @@ class TransformerDecoder(TokenDecoder):
         intermediate_dim,
         dropout=0.1,
         passes=1,
-        epsilon=1.0,
-        temperature=0.0,
-        evaluation="teacher_forcing",
+        feeding=None,
         mask_zero=False,
-        professor=None,
         seed=None,
         **kwargs,
     ):
         super().__init__(
-            vocabulary_size,
-            embedding_dim,
-            epsilon,
-            temperature,
-            evaluation,
-            mask_zero,
-            professor,
-            seed,
-            **kwargs,
+            vocabulary_size, embedding_dim, feeding, mask_zero, seed, **kwargs
         )
         self.num_layers = check_integer("num_layers", num_layers, "[1, inf)")
         self.num_heads = check_integer("num_heads", num_heads, "[1, inf)")

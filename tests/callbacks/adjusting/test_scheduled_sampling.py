@@ -5,7 +5,7 @@ from contracts import CallbackContract
 
 from kdl.callbacks import LogNumbers, ScheduledSampling
 from kdl.layers import Clock
-from kdl.models import RecurrentDecoder
+from kdl.models import Feeding, RecurrentDecoder
 from kdl.schedules import Adjustable, InverseSigmoidDecay
 
 
@@ -17,7 +17,9 @@ def model_of(*epsilons):
     tokens = keras.Input((3,), dtype="int32")
     x = Clock()(tokens)
     outputs = [
-        RecurrentDecoder(keras.layers.GRUCell(2), 5, 2, epsilon, name=f"decoder_{n}")(x)
+        RecurrentDecoder(
+            keras.layers.GRUCell(2), 5, 2, Feeding(epsilon), name=f"decoder_{n}"
+        )(x)
         for n, epsilon in enumerate(epsilons)
     ]
     model = keras.Model(tokens, outputs[0] if len(outputs) == 1 else outputs, name="m")
@@ -58,7 +60,7 @@ class TestScheduledSampling(CallbackContract):
         [
             (
                 [0.5],
-                "none: make the decoder with epsilon=kdl.schedules.Adjustable(1.0)",
+                "none: give it a kdl.models.Feeding of kdl.schedules.Adjustable(1.0)",
             ),
             (
                 [Adjustable(1.0), Adjustable(1.0)],

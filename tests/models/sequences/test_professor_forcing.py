@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from contracts import LayerContract, array, normal
 
-from kdl.models import ProfessorForcing, RecurrentDecoder
+from kdl.models import Feeding, ProfessorForcing, RecurrentDecoder
 
 ALWAYS = {"discriminator_gate": 1.0, "generator_gate": 0.0}
 NEVER = {"discriminator_gate": 0.0, "generator_gate": 1.0}
@@ -86,7 +86,7 @@ class TestProfessorForcing(LayerContract):
         # With few units, the hidden layer may be 0 everywhere, and passes no gradient.
         professor = self.make(units=16, weight=1.0, **{**NEVER, term: gate})
         decoder = RecurrentDecoder(
-            keras.layers.GRUCell(4), 6, 3, professor=professor, seed=0
+            keras.layers.GRUCell(4), 6, 3, Feeding(professor=professor), seed=0
         )
         entries = keras.Input((5,), dtype="int32")
         model = keras.Model(entries, decoder(entries))

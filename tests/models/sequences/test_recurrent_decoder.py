@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 from contracts import array, assert_close
-from decoders import SIZE, TOKENS, DecoderContract
+from decoders import SIZE, TOKENS, DecoderContract, anew, fed, feeding
 
 from kdl.layers import Clock, PeepholeLSTMCell
-from kdl.models import ProfessorForcing, RecurrentDecoder
+from kdl.models import BeamSearch, Feeding, RecurrentDecoder
 
 
 class Echo(keras.layers.Layer):
@@ -28,11 +28,8 @@ class TestRecurrentDecoder(DecoderContract):
         "cell": keras.layers.GRUCell(5),
         "vocabulary_size": SIZE,
         "embedding_dim": 4,
-        "epsilon": 0.5,
-        "temperature": 0.5,
-        "evaluation": "free_running",
+        "feeding": feeding(),
         "mask_zero": True,
-        "professor": ProfessorForcing(3, discriminator_gate=1.0, generator_gate=0.0),
         "seed": 7,
     }
     refused = [
@@ -42,14 +39,8 @@ class TestRecurrentDecoder(DecoderContract):
             "Received: vocabulary_size=0",
         ),
         (
-            {"epsilon": 1.5},
-            "`epsilon` must be a number in [0, 1] or a LearningRateSchedule. "
-            "Received: epsilon=1.5",
-        ),
-        (
-            {"evaluation": "free"},
-            "`evaluation` must be one of 'teacher_forcing', 'free_running'. "
-            "Received: evaluation='free'",
+            {"feeding": 0.5},
+            "`feeding` must be a kdl.models.Feeding, or None. Received: feeding=0.5",
         ),
         (
             {"cell": "gru"},
@@ -65,20 +56,11 @@ class TestRecurrentDecoder(DecoderContract):
     ]
 
     def make(self, **overrides):
-        dtype = overrides.get("dtype")
-        parts = {"cell": keras.layers.GRUCell(5, dtype=dtype)}
-        professor = self.arguments["professor"].get_config()
-        parts["professor"] = ProfessorForcing.from_config(professor)
-        own = dict(self.arguments)
-        # A cell and a professor each of its own.
-        for name, part in parts.items():
-            own[name] = (
-                part if dtype else type(part).from_config(own[name].get_config())
-            )
-        return self.component(**{**own, **overrides})
+        own = anew(self.arguments, overrides.get("dtype"))
+        return self.component(**{**self.arguments, **own, **overrides})
 
     def plain(self, size=SIZE, **arguments):
-        return RecurrentDecoder(keras.layers.GRUCell(5), size, 4, **arguments)
+        return RecurrentDecoder(keras.layers.GRUCell(5), size, 4, **fed(arguments))
 
     @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
     def test_is_keras_s_layer_under_teacher_forcing(self, kind):
@@ -117,7 +99,7 @@ class TestRecurrentDecoder(DecoderContract):
 
     def echoes(self, epsilon, tokens):
         """The tokens that are fed in training, where its own is always 4."""
-        decoder = RecurrentDecoder(Echo(), 5, 5, epsilon, seed=3)
+        decoder = RecurrentDecoder(Echo(), 5, 5, Feeding(epsilon), seed=3)
         decoder(tokens[:1])
         decoder.embedding.set_weights([np.eye(6)[:, :5]])
         bias = np.array([0, 0, 0, 0, 9])
@@ -211,7 +193,7 @@ class TestRecurrentDecoder(DecoderContract):
         free = decoder(np.ones((3, 6), "int32"), **context)
         written = decoder.generate(6, **context)
         assert (array(free).argmax(-1) == written.tokens).all()
-        searched = decoder.generate(6, beams=4, **context)
+        searched = decoder.generate(6, by=BeamSearch(4), **context)
         assert (searched.scores >= written.scores - 1e-5).all()
 
     def test_trains_any_stack_of_cells_with_dropout(self):
@@ -221,7 +203,7 @@ class TestRecurrentDecoder(DecoderContract):
             keras.layers.SimpleRNNCell(3),
         ]
         decoder = RecurrentDecoder(
-            cells, SIZE, 4, epsilon=0.5, evaluation="free_running"
+            cells, SIZE, 4, Feeding(0.5, evaluation="free_running")
         )
         entries = keras.Input((None,), dtype="int32")
         model = keras.Model(entries, decoder(entries))
@@ -230,7 +212,7 @@ class TestRecurrentDecoder(DecoderContract):
         history = model.fit(TOKENS, TOKENS, epochs=2, verbose=0).history
         assert np.isfinite(history["loss"]).all()
         assert_close(decoder(TOKENS), decoder(TOKENS))
-        assert decoder.generate(4, beams=2, count=2).tokens.shape == (2, 4)
+        assert decoder.generate(4, by=BeamSearch(2), count=2).tokens.shape == (2, 4)
 
     def test_learns_to_copy_under_each_kind_of_feeding(self):
         """What an encoder has seen, better than a constant could be."""
@@ -241,7 +223,7 @@ class TestRecurrentDecoder(DecoderContract):
             keras.layers.Embedding(SIZE, 8)(source)
         )
         decoder = RecurrentDecoder(
-            keras.layers.GRUCell(16), SIZE, 8, 0.5, evaluation="free_running"
+            keras.layers.GRUCell(16), SIZE, 8, Feeding(0.5, evaluation="free_running")
         )
         outputs = decoder(target, memory=memory, initial_state=state)
         model = keras.Model([source, target], outputs)
@@ -257,7 +239,7 @@ class TestRecurrentDecoder(DecoderContract):
 
 def test_a_call_that_raised_leaves_no_mask_of_dropout():
     cell = keras.layers.GRUCell(8, dropout=0.5, recurrent_dropout=0.5)
-    decoder = RecurrentDecoder(cell, 7, 4, epsilon=0.0)
+    decoder = RecurrentDecoder(cell, 7, 4, Feeding(0.0))
     decoder(np.ones((2, 3), "int32"), training=True)
     with pytest.MonkeyPatch.context() as patch:
 

@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 from contracts import LayerContract, array, normal
+from decoders import anew, fed, feeding
 
 from kdl.layers import Clock
-from kdl.models import ProfessorForcing, RecurrentForecaster
+from kdl.models import Feeding, RecurrentForecaster
 from kdl.schedules import Adjustable
 
 
@@ -14,9 +15,7 @@ class TestRecurrentForecaster(LayerContract):
     arguments = {
         "cell": keras.layers.GRUCell(5),
         "features": 2,
-        "epsilon": 0.5,
-        "evaluation": "teacher_forcing",
-        "professor": ProfessorForcing(3, discriminator_gate=1.0, generator_gate=0.0),
+        "feeding": feeding(),
         "seed": 7,
     }
     input_shape = (3, 5, 2)
@@ -26,24 +25,14 @@ class TestRecurrentForecaster(LayerContract):
             {"features": 0},
             "`features` must be an integer in [1, inf). Received: features=0",
         ),
-        (
-            {"evaluation": "free"},
-            "`evaluation` must be one of 'teacher_forcing', 'free_running'. "
-            "Received: evaluation='free'",
-        ),
     ]
 
     def make(self, **overrides):
-        dtype = {"dtype": overrides["dtype"]} if "dtype" in overrides else {}
-        parts = {
-            name: type(part).from_config({**part.get_config(), **dtype})
-            for name, part in self.arguments.items()
-            if name in ("cell", "professor")
-        }
-        return self.component(**{**self.arguments, **parts, **overrides})
+        own = anew(self.arguments, overrides.get("dtype"))
+        return self.component(**{**self.arguments, **own, **overrides})
 
     def plain(self, **arguments):
-        layer = RecurrentForecaster(keras.layers.GRUCell(5), 2, **arguments)
+        layer = RecurrentForecaster(keras.layers.GRUCell(5), 2, **fed(arguments))
         layer(normal((1, 1, 2)))
         rng = np.random.default_rng(0)
         for weight in layer.trainable_weights:
@@ -84,7 +73,7 @@ class TestRecurrentForecaster(LayerContract):
     def test_predicts_before_it_is_fitted(self):
         """On JAX, a variable that is made within the compiled step would leak."""
         forecaster = RecurrentForecaster(
-            keras.layers.GRUCell(5), 2, epsilon=Adjustable(0.5)
+            keras.layers.GRUCell(5), 2, Feeding(Adjustable(0.5))
         )
         targets = keras.Input(self.input_shape[1:])
         model = keras.Model(targets, forecaster(Clock()(targets)))
@@ -116,7 +105,7 @@ class TestRecurrentForecaster(LayerContract):
         targets = array(normal((3, 6, 2)))
         weights = []
         for epsilon in (0.0, 1.0):
-            layer = self.plain(epsilon=epsilon)
+            layer = self.plain(epsilon=epsilon, evaluation="free_running")
             inputs = targets if epsilon == 0 else array(layer(targets))
             entries = keras.Input((6, 2))
             model = keras.Model(entries, layer(entries))
@@ -128,7 +117,7 @@ class TestRecurrentForecaster(LayerContract):
 
     def test_trains_a_stack_with_dropout(self):
         cells = [keras.layers.LSTMCell(4, dropout=0.2), keras.layers.GRUCell(3)]
-        layer = RecurrentForecaster(cells, 2, epsilon=0.5)
+        layer = RecurrentForecaster(cells, 2, Feeding(0.5, evaluation="free_running"))
         entries = keras.Input((None, 2))
         model = keras.Model(entries, layer(entries))
         model.compile("adam", "mse")

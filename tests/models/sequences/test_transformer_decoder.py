@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 from contracts import array
-from decoders import SIZE, TOKENS, DecoderContract
+from decoders import SIZE, TOKENS, DecoderContract, anew, fed, feeding
 
-from kdl.models import ProfessorForcing, TransformerDecoder
+from kdl.models import BeamSearch, TransformerDecoder
 
 
 class TestTransformerDecoder(DecoderContract):
@@ -18,11 +18,8 @@ class TestTransformerDecoder(DecoderContract):
         "intermediate_dim": 6,
         "dropout": 0.25,
         "passes": 2,
-        "epsilon": 0.5,
-        "temperature": 0.5,
-        "evaluation": "free_running",
+        "feeding": feeding(),
         "mask_zero": True,
-        "professor": ProfessorForcing(3, discriminator_gate=1.0, generator_gate=0.0),
         "seed": 7,
     }
     refused = [
@@ -39,16 +36,11 @@ class TestTransformerDecoder(DecoderContract):
     ]
 
     def make(self, **overrides):
-        # A professor of its own, of the dtype that is asked for.
-        professor = self.arguments["professor"].get_config()
-        if "dtype" in overrides:
-            professor["dtype"] = overrides["dtype"]
-        professor = ProfessorForcing.from_config(professor)
-        arguments = {**self.arguments, "professor": professor}
-        return self.component(**{**arguments, **overrides})
+        own = anew(self.arguments, overrides.get("dtype"))
+        return self.component(**{**self.arguments, **own, **overrides})
 
     def plain(self, size=SIZE, **arguments):
-        options = {"dropout": 0.0, **arguments}
+        options = {"dropout": 0.0, **fed(arguments)}
         return TransformerDecoder(size, 4, 2, 2, 6, **options)
 
     def own(self, decoder, tokens):
@@ -105,7 +97,7 @@ class TestTransformerDecoder(DecoderContract):
         free = decoder(TOKENS, **context)
         written = decoder.generate(5, **context)
         assert (array(free).argmax(-1) == written.tokens).all()
-        searched = decoder.generate(5, beams=4, **context)
+        searched = decoder.generate(5, by=BeamSearch(4), **context)
         assert (searched.scores >= written.scores - 1e-5).all()
         other = {**context, "memory": memory + 1}
         assert np.abs(array(free) - array(decoder(TOKENS, **other))).max() > 1e-4

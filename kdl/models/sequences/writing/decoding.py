@@ -2,7 +2,7 @@
 
 from keras import ops, tree
 
-from kdl.models.sequences.token_choice import choose_tokens
+from kdl.models.sequences.writing.token_choice import choose_tokens
 
 # Log-probability of what is impossible, of which some can be added up.
 _NEVER = -1e30

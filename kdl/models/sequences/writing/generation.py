@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from kdl.checks import check_boolean, check_integer, check_number, check_optional
-from kdl.models.sequences.decoding import sample, search
+from kdl.checks import check_integer, check_optional
+from kdl.models.sequences.writing.decoding import sample, search
+from kdl.models.sequences.writing.ways import BeamSearch, Sampling
 
 _KEPT = 8  # Compiled generators of a decoder.
 
@@ -37,20 +38,7 @@ class Generated(NamedTuple):
     scores: Any
 
 
-def generate(
-    decoder,
-    length,
-    prompt,
-    count,
-    end_token,
-    choice,
-    beams,
-    length_penalty,
-    return_all_beams,
-    seed,
-    batch_size,
-    context,
-):
+def generate(decoder, length, prompt, count, end_token, by, seed, batch_size, context):
     """Has a decoder write; `TokenDecoder.generate` says what the arguments are.
 
     Args:
@@ -59,10 +47,7 @@ def generate(
         prompt: Optional integer array `(sequences, steps)`.
         count: Integer in `[1, inf)`.
         end_token: Optional integer.
-        choice: Dict of `temperature`, `top_k` and `top_p`.
-        beams: Integer in `[1, inf)`.
-        length_penalty: Float in `[0, inf)`.
-        return_all_beams: Boolean.
+        by: Optional `Sampling` or `BeamSearch`.
         seed: Integer in `[0, inf)`.
         batch_size: Integer in `[1, inf)`.
         context: Dict of arrays.
@@ -71,17 +56,9 @@ def generate(
         `Generated`, of NumPy arrays.
     """
     check_integer("length", length, "[1, inf)")
-    _check_choice(decoder.vocabulary_size, **choice)
     last = decoder.vocabulary_size - 1
     check_optional(check_integer, "end_token", end_token, f"[0, {last}]")
-    check_integer("beams", beams, "[1, inf)")
-    check_number("length_penalty", length_penalty, "[0, inf)")
-    check_boolean("return_all_beams", return_all_beams)
-    if choice["temperature"] and beams > 1:
-        raise ValueError(
-            "A beam search draws nothing: give `generate` `beams` or `temperature`. "
-            f"Received: beams={beams}, temperature={choice['temperature']}"
-        )
+    numbers, top_k, beams = _way(by, decoder.vocabulary_size)
     context = _checked_context(decoder, context)
     given = _given(decoder, length, prompt, count, context)
     rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
@@ -96,17 +73,33 @@ def generate(
         "context": context,
     }
     # In the graph they are numbers: of others, nothing is compiled anew.
-    numbers = {**choice, "length_penalty": length_penalty}
-    for name in ("temperature", "top_p", "length_penalty"):
-        if numbers[name]:
-            inputs[name] = np.full(len(given), numbers[name], "float32")
-    generator = decoder.generators.get(decoder, given, end_token, choice, beams)
+    for name, value in numbers.items():
+        inputs[name] = np.full(len(given), value, "float32")
+    generator = decoder.generators.get(decoder, given, end_token, numbers, top_k, beams)
     written = Generated(**generator.predict(inputs, batch_size=batch_size, verbose=0))
-    if beams > 1 and not return_all_beams:
+    returns_all = isinstance(by, BeamSearch) and by.return_all
+    if beams > 1 and not returns_all:
         return Generated(*(part[:, 0] for part in written))
-    if beams == 1 and return_all_beams:
+    if beams == 1 and returns_all:
         return Generated(*(part[:, None] for part in written))
     return written
+
+
+def _way(by, size):
+    """Numbers that the graph takes, and what is fixed in it: top k and beams."""
+    if by is None:
+        return {}, None, 1
+    if isinstance(by, Sampling):
+        check_optional(check_integer, "top_k", by.top_k, f"[1, {size}]")
+        numbers = {"temperature": by.temperature, "top_p": by.top_p}
+        return {k: v for k, v in numbers.items() if v is not None}, by.top_k, 1
+    if isinstance(by, BeamSearch):
+        penalty = by.length_penalty
+        return {"length_penalty": penalty} if penalty else {}, None, by.beams
+    raise ValueError(
+        "`by` must be a kdl.models.Sampling, a kdl.models.BeamSearch, or None. "
+        f"Received: by={by!r}"
+    )
 
 
 class Generator(keras.Model):
@@ -164,14 +157,13 @@ class Generators:
     def __init__(self):
         self._made = {}
 
-    def get(self, decoder, given, end_token, choice, beams):
+    def get(self, decoder, given, end_token, numbers, top_k, beams):
         """Returns the `Generator` for what cannot be a number of its graph."""
         # By its length too, which TensorFlow would take for one that varies.
-        names = [name for name, value in choice.items() if value]
-        key = (given.shape[1], *names, choice["top_k"], end_token, beams)
+        key = (given.shape[1], *numbers, top_k, end_token, beams)
         made = self._made.pop(key, None)
         if made is None:
-            made = Generator(decoder, end_token, choice["top_k"], beams)
+            made = Generator(decoder, end_token, top_k, beams)
         # The one that was used last comes last.
         self._made[key] = made
         while len(self._made) > _KEPT:
@@ -180,17 +172,6 @@ class Generators:
 
     def __reduce__(self):
         return Generators, ()
-
-
-def _check_choice(size, temperature, top_k, top_p):
-    check_number("temperature", temperature, "[0, inf)")
-    check_optional(check_integer, "top_k", top_k, f"[1, {size}]")
-    check_optional(check_number, "top_p", top_p, "(0, 1]")
-    if not temperature and not (top_k is None and top_p is None):
-        raise ValueError(
-            "`top_k` and `top_p` choose among tokens to draw, which takes a "
-            "`temperature` above 0, such as 1.0. Received: temperature=0.0"
-        )
 
 
 def _checked_context(decoder, context):

@@ -3,7 +3,7 @@ import pytest
 from contracts import array
 
 from kdl.models import Generated
-from kdl.models.sequences.token_choice import choose_tokens
+from kdl.models.sequences.writing.token_choice import choose_tokens
 
 
 def test_generated_unpacks():
