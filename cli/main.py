@@ -70,9 +70,10 @@ def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.run import Training
+        from kdl_cli.commands.run import Training, plan
 
-        training = Training(options)
+        training = Training(plan(options))
+        training.begin()
     with failures():
         training.perform(console)
 
@@ -86,9 +87,10 @@ def lr(options):
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.lr import Sweep
+        from kdl_cli.commands.lr import Sweep, plan
 
-        sweep = Sweep(options)
+        sweep = Sweep(plan(options))
+        sweep.begin()
     with failures():
         sweep.perform(console)
     with refusals():
@@ -104,9 +106,10 @@ def tune(options):
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.tune import Search
+        from kdl_cli.commands.tune import Search, plan
 
-        search = Search(options)
+        search = Search(plan(options))
+        search.begin()
     with failures():
         search.perform(console)
 
@@ -121,9 +124,10 @@ def compare(options):
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.compare import Comparison
+        from kdl_cli.commands.compare import Comparison, plan
 
-        comparison = Comparison(options)
+        comparison = Comparison(plan(options))
+        comparison.begin()
     with failures():
         comparison.perform(console)
 

@@ -145,8 +145,23 @@ class SearchOptions:
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A hyperparameter that is fixed, so that this value alone is tried. "
-            "Repeatable.",
+            help="Fix a hyperparameter: only this value is tried. Repeatable.",
+        ),
+    ] = None
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="NAME=LOW,HIGH",
+            help="Narrow the range of a numeric hyperparameter. Repeatable.",
+        ),
+    ] = None
+    choices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--choices",
+            metavar="NAME=A,B",
+            help="Narrow a choice to some of its values. Repeatable.",
         ),
     ] = None
     prune: Annotated[

@@ -120,13 +120,39 @@ def changed(settings):
 
 
 def parse(setting):
-    """Splits `name=value`; a value that is not JSON is a string."""
-    name, separator, text = setting.partition("=")
+    """Returns name and value of `NAME=VALUE`."""
+    name, text = split("--set", setting)
+    return name, value(text)
+
+
+def split(option, text):
+    """Returns what stands before and after the first `=` of an option's text.
+
+    Raises:
+        ValueError: If there is no `=`, or nothing before it.
+    """
+    name, separator, rest = text.partition("=")
     if not separator or not name:
-        raise ValueError(
-            f"`--set` must be NAME=VALUE, as in batch_size=64. Received: {setting!r}"
-        )
+        raise malformed(option, text)
+    return name, rest
+
+
+def malformed(option, text):
+    """Returns the error about a text that is not of the form of its option."""
+    form, example = _FORMS[option]
+    return ValueError(f"`{option}` must be {form}, as in {example}. Received: {text!r}")
+
+
+_FORMS = {
+    "--set": ("NAME=VALUE", "batch_size=64"),
+    "--range": ("NAME=LOW,HIGH", "learning_rate=0.001,0.01"),
+    "--choices": ("NAME=A,B", "batch_size=16,32"),
+}
+
+
+def value(text):
+    """Returns the value that a text is as JSON, or else the text itself."""
     try:
-        return name, json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return name, text
+        return text

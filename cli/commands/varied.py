@@ -30,8 +30,7 @@ def varied(recipe, vary, given):
         )
     given = {other: value for other, value in given.items() if other != name}
     if separator:
-        texts = text.split(",")
-        values = [arguments.parse(f"{name}={part}")[1] for part in texts]
+        values = list(map(arguments.value, text.split(",")))
     else:
         values = _declared(recipe, name, given)
     chosen = [_effective(recipe, given | {name: value}) for value in values]

@@ -1,5 +1,6 @@
 """Pictures of runs, searches and comparisons."""
 
+import itertools
 import math
 
 import numpy as np
@@ -58,33 +59,45 @@ def _draw(axes, lines, style, label, color):
     first.set_label(label)
 
 
-def search(scores, objective):
-    """Draws the score of each trial, and the best so far.
+def search(record):
+    """Draws the score of each trial by status, and the best so far.
 
     Args:
-        scores: List of floats, `None` for a trial that failed.
-        objective: `keras_tuner.Objective`.
+        record: `kdl.tuning.SearchRecord` with a score at least.
     """
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
-    pick = min if objective.direction == "min" else max
-    done = [(n, score) for n, score in enumerate(scores, 1) if score is not None]
-    failed = [n for n, score in enumerate(scores, 1) if score is None]
-    best = [pick(score for _, score in done[: n + 1]) for n in range(len(done))]
-    numbers = [n for n, _ in done]
-    axes.plot(numbers, [s for _, s in done], "o", label="trial", color="C0")
-    axes.step(numbers, best, where="post", label="best so far", color="C1")
+    pick = min if record.direction == "min" else max
+    scored = [trial for trial in record.trials if trial.score is not None]
+    for status, style in _STYLES.items():
+        some = [trial for trial in scored if trial.status == status]
+        if some:
+            numbers, scores = zip(*((t.number, t.score) for t in some), strict=True)
+            axes.plot(numbers, scores, linestyle="", label=status, **style)
+    best = itertools.accumulate((trial.score for trial in scored), pick)
+    numbers = [trial.number for trial in scored]
+    axes.step(numbers, list(best), where="post", label="best so far", color="C2")
+    if all(trial.score > 0 for trial in scored) and record.direction == "min":
+        axes.set_yscale("log")
+    failed = [trial.number for trial in record.trials if trial.status == "failed"]
     if failed:
         (floor, _) = axes.get_ylim()
-        axes.plot(failed, [floor] * len(failed), "x", label="failed", color="C3")
-    if all(score > 0 for _, score in done) and objective.direction == "min":
-        axes.set_yscale("log")
+        style = {"linestyle": "", "marker": "x", "color": "C3"}
+        axes.plot(failed, [floor] * len(failed), label="failed", **style)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("trial")
-    axes.set_ylabel(objective.name.replace("_", " "))
+    axes.set_ylabel(record.objective.replace("_", " "))
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
+
+
+# Marks of trials with a score, as on the page: a pruned one has no more than the best
+# epoch before its end.
+_STYLES = {
+    "completed": {"marker": "o", "color": "C0"},
+    "pruned": {"marker": "^", "color": "C1", "markerfacecolor": "none"},
+}
 
 
 def comparison(runs, values, vary, directions):

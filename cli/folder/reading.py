@@ -7,6 +7,7 @@ import math
 
 import filelock
 
+from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
 KINDS = ("run", "search", "sweep", "comparison")
@@ -19,6 +20,8 @@ SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
 COMPARISON = "comparison.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
+# Trials that a search compares.
+COMPARED = (BEST, DEFAULTS, NARROWED)
 # Bytes of a file; the tables of long trainings are the largest.
 _MOST_JSON, _MOST_CSV = 2**24, 2**28
 
@@ -132,6 +135,8 @@ _KNOWN = {
         lambda value: type(value) in (int, float) and 0 <= value < math.inf
     ),
     "set": _is_optional(lambda value: isinstance(value, dict)),
+    "range": _is_optional(lambda value: isinstance(value, dict)),
+    "choices": _is_optional(lambda value: isinstance(value, dict)),
 }
 
 
@@ -163,8 +168,13 @@ def read_results(path):
     content = read_json(path)
     if not (
         isinstance(content, dict)
-        and content.keys() <= TITLES.keys()
+        and content.keys() <= {*TITLES, *COMPARED}
         and all(isinstance(values, dict) for values in content.values())
+        and all(
+            {"trial", "status"} <= content[name].keys()
+            for name in COMPARED
+            if name in content
+        )
     ):
         raise ValueError(f"{path} is not a file of results.")
     return content

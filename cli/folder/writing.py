@@ -44,10 +44,14 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / SETTINGS, self.settings)
 
+    def ended(self, status):
+        """Returns the settings as they would be if it ended now."""
+        seconds = round(time.monotonic() - self._start, 1)
+        return self.settings | {"status": status, "seconds": seconds}
+
     def end(self, status):
         """Notes how it ended: `finished`, `interrupted` or `failed`."""
-        seconds = round(time.monotonic() - self._start, 1)
-        self.settings |= {"status": status, "seconds": seconds}
+        self.settings = self.ended(status)
         write_json(self.path / SETTINGS, self.settings)
 
     def write_hyperparameters(self, recipe, values):

@@ -115,7 +115,7 @@ def box(search, trial, names=None):
         trial: `kdl.tuning.TrialRecord`.
         names: List of the hyperparameters to tell. Defaults to `None`, all.
     """
-    lines = [f"<b>trial {trial.number + 1}</b>, {trial.status}"]
+    lines = [f"<b>trial {trial.number}</b>, {trial.status}"]
     if trial.score is not None:
         error = trial.standard_error
         spread = "" if error is None else f" ± {short(error)}"

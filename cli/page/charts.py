@@ -22,11 +22,11 @@ from kdl_cli.terminal.text import short
 
 def history(search):
     """Draws the score by trial, and the best so far."""
-    figure = _scores(search, lambda trial: trial.number + 1)
+    figure = _scores(search, lambda trial: trial.number)
     scored = [trial for trial in search.trials if trial.score is not None]
     pick = min if search.direction == "min" else max
     figure.add_scatter(
-        x=[trial.number + 1 for trial in scored],
+        x=[trial.number for trial in scored],
         y=list(itertools.accumulate((trial.score for trial in scored), pick)),
         mode="lines",
         line={"shape": "hv", "color": BEST[1]},

@@ -33,6 +33,7 @@ table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: break-word;
 caption { text-align: left; padding: 0.2rem 0; }
 th, td { padding: 0.3rem 0.8rem 0.3rem 0.3rem; text-align: left;
   border-bottom: 1px solid var(--line); vertical-align: top; }
+.wide { width: 100%; }
 .sortable td, .sortable th { white-space: nowrap; }
 thead th { position: sticky; top: 0; background: var(--shade); }
 th button { all: unset; cursor: pointer; padding: 0.3rem 0; }

@@ -64,7 +64,7 @@ def _draw(figure, runs, name, line, opacity):
     curves = []
     for trial, number, curve in runs:
         execution = f", execution {number}" if len(trial.curves) > 1 else ""
-        title = f"<b>trial {trial.number + 1}</b>{execution}, {trial.status}"
+        title = f"<b>trial {trial.number}</b>{execution}, {trial.status}"
         curves.append(
             [
                 (epoch, value, f"{title}<br>epoch {epoch}<br>{short(value)}")

@@ -57,7 +57,7 @@ def chart(name, label, figure):
     return element("div", Html(drawn), class_="chart", role="img", aria_label=label)
 
 
-def table(caption, columns, rows, sortable=False):
+def table(caption, columns, rows, sortable=False, wide=False):
     """A table in a box of its own, which scrolls where the page does not.
 
     Args:
@@ -65,6 +65,7 @@ def table(caption, columns, rows, sortable=False):
         columns: List of strings.
         rows: List of lists of values. `None` is an empty cell.
         sortable: Boolean. Whether the columns' names are buttons that sort by them.
+        wide: Boolean. Whether it fills the width of the page.
     """
     heads = [
         element(
@@ -75,6 +76,7 @@ def table(caption, columns, rows, sortable=False):
         for name in columns
     ]
     body = [element("tr", *map(_cell, row)) for row in rows]
+    kinds = ["sortable"] * sortable + ["wide"] * wide
     return element(
         "div",
         element(
@@ -82,7 +84,7 @@ def table(caption, columns, rows, sortable=False):
             element("caption", caption),
             element("thead", element("tr", *heads)),
             element("tbody", *body),
-            **({"class_": "sortable"} if sortable else {}),
+            **({"class_": " ".join(kinds)} if kinds else {}),
         ),
         class_="scroll",
         role="group",

@@ -84,7 +84,7 @@ def curves(search):
     longest = max(len(curve) for *_, curve in runs)
     columns = ["trial", "execution", *range(1, longest + 1)]
     rows = [
-        [trial.number + 1, number, *curve, *[None] * (longest - len(curve))]
+        [trial.number, number, *curve, *[None] * (longest - len(curve))]
         for trial, number, curve in runs
     ]
     return joined(

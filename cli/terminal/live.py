@@ -36,10 +36,12 @@ class TrialsDisplay:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("epoch {task.completed}/{task.total}  {task.fields[metric]}"),
+            TextColumn("{task.fields[place]}  {task.fields[metric]}"),
         )
-        self._epochs = epochs
-        self._task = self._bar.add_task("", total=epochs * executions, metric="")
+        self._epochs, self._executions = epochs, executions
+        self._task = self._bar.add_task(
+            "", total=epochs * executions, place="", metric=""
+        )
         self._live = None
         if console.is_terminal and not quiet:
             # Drawn anew when there is news: what is trained needs the processor.
@@ -55,16 +57,29 @@ class TrialsDisplay:
         """Tells that a trial begins, and of the trials as dicts, it among them."""
         self._running = number
         self._rows = [row for row in rows if row["trial"] != number]
-        self._bar.update(self._task, description=self._title(number), completed=0)
+        self._bar.update(
+            self._task,
+            description=self._title(number),
+            completed=0,
+            place=self._place(0, 0),
+            metric="",
+        )
         self._draw()
 
-    def update(self, epoch, logs, execution):
+    def begin_epoch(self, epoch, execution):
+        """Tells that an epoch of the trial, counted from 0, begins."""
+        place = self._place(epoch, execution)
+        self._bar.update(self._task, place=place)
+        self._draw()
+
+    def end_epoch(self, epoch, logs, execution):
         """Tells that an epoch of the trial, counted from 0, has ended."""
         value = (
             f"{self.metric} {short(logs[self.metric])}" if self.metric in logs else ""
         )
         done = execution * self._epochs + epoch + 1
-        self._bar.update(self._task, completed=done, metric=value)
+        place = self._place(epoch, execution)
+        self._bar.update(self._task, completed=done, place=place, metric=value)
         self._draw()
 
     def end(self, row):
@@ -78,6 +93,12 @@ class TrialsDisplay:
 
     def _title(self, number):
         return f"trial {number}" + (f"/{self.trials}" if self.trials else "")
+
+    def _place(self, epoch, execution):
+        place = f"epoch {epoch + 1}/{self._epochs}"
+        if self._executions > 1:
+            place += f" of execution {execution + 1}/{self._executions}"
+        return place
 
     def _outcome(self, row):
         if row["error"]:

@@ -57,7 +57,7 @@ class TestHistory:
         record = search(direction=direction)
         scored = [trial for trial in record.trials if trial.score is not None]
         line = trace(charts.history(record), "best so far")
-        assert list(line.x) == [trial.number + 1 for trial in scored]
+        assert list(line.x) == [trial.number for trial in scored]
         expected = best.accumulate([trial.score for trial in scored])
         np.testing.assert_array_equal(line.y, expected)
 

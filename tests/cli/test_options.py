@@ -10,7 +10,7 @@ import pytest
 from tiny import Tiny, add
 from typer.testing import CliRunner
 
-from kdl_cli.commands.fixed import fixed
+from kdl_cli.commands.narrowed import Narrowing, narrow
 from kdl_cli.commands.tuner import SAMPLERS
 from kdl_cli.main import app
 from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions

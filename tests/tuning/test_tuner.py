@@ -119,7 +119,7 @@ class TestLock:
         early.search()
         assert (other.ran, early.ran) == ([0, 1, 2], [3, 4])
         numbers = [trial.number for trial in read_search(tmp_path / "search").trials]
-        assert numbers == [0, 1, 2, 3, 4]
+        assert numbers == [1, 2, 3, 4, 5]
 
     def test_what_was_enqueued_by_one_is_tried_by_the_next(self, tmp_path):
         def grow(tuner):
@@ -282,7 +282,7 @@ class TestDisk:
         with pytest.raises(WriteError) as error:
             make(tmp_path, odd=(1, full)).search()
         assert str(error.value) == (
-            "Trial 1 cannot go on for lack of space or of file descriptors "
+            "Trial 2 cannot go on for lack of space or of file descriptors "
             "(RuntimeError: no data). It has not failed: the same lines, run again, go "
             "on with it."
         )
