@@ -33,6 +33,30 @@ console = Console(highlight=False, markup=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
+def version(asked):
+    """Prints the version and exits, before anything of Keras is imported."""
+    if asked:
+        from importlib import metadata
+
+        console.print(f"kdl {metadata.version('kdl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+):
+    pass
+
+
 @app.command("list")
 def list_(backend: Backend = None):
     """Names the recipes, and the spaces for recipes of your own."""

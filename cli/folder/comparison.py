@@ -5,6 +5,7 @@ import math
 from rich.table import Table
 
 from kdl_cli.folder import reading
+from kdl_cli.folder.metrics import bounds
 from kdl_cli.folder.statistics import LEVEL, paired, ranked, scores, summary
 from kdl_cli.terminal.text import short, values_table, written
 
@@ -67,7 +68,8 @@ def verdict(runs, settings):
     # Not corrected: that the two came out best makes them differ by chance no oftener
     # than two named before. Simulated with normal scores, 2 to 10 seeds and 2 to 5
     # values, p is below 0.05 at most in 5 % of the cases in which the two are equal.
-    test = paired(*(scores(runs, row["value"], metric) for row in (best, others[0])))
+    pair = (scores(runs, row["value"], metric) for row in (best, others[0]))
+    test = paired(*pair, bounds(metric))
     pairs, worse = test["pairs"], test["difference"]
     if pairs < 2:
         few = "One pair" if pairs else "No pair"
@@ -83,10 +85,12 @@ def verdict(runs, settings):
             "which leaves nothing to test."
         )
     than = "worse" if (worse > 0) == (direction == "min") else "better"
-    half = (test["difference_high"] - test["difference_low"]) / 2
+    sign = 1 if worse > 0 else -1
+    ends = sorted(sign * test[f"difference_{end}"] for end in ("low", "high"))
+    by = _spread(abs(worse), *ends, "{:.2g}".format)
     chance = "is beyond chance" if test["p"] < 1 - LEVEL else "may be chance"
     return (
-        f"{text} The next, {following}, is {than} by {abs(worse):.2g} ± {half:.2g} in "
+        f"{text} The next, {following}, is {than} by {by} in "
         f"{pairs} pairs of runs with the same seed, which {chance} "
         f"(p {_p(test['p'], '= ')})."
     )
@@ -176,17 +180,22 @@ def _table(*headings):
 
 
 def _estimate(row, name):
-    """A mean and half of its interval's width."""
+    """A mean and its interval, to the second digit of what is not certain."""
     mean, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
-    return short(mean) if low is None else _rounded(mean, (high - low) / 2)
-
-
-def _rounded(mean, half):
-    """Both to the second digit of what is not certain."""
+    if low is None:
+        return short(mean)
+    half = (high - low) / 2
     digits = 1 - math.floor(math.log10(half)) if half > 0 else 0
-    if not 0 < digits < 7:
-        return f"{short(mean)} ± {short(half)}"
-    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+    shown = f"{{:.{digits}f}}".format if 0 < digits < 7 else short
+    return _spread(mean, low, high, shown)
+
+
+def _spread(mean, low, high, shown):
+    """A mean and its interval, which a bound of the metric may cut on one side."""
+    half = (high - low) / 2
+    if math.isclose(mean - low, high - mean, rel_tol=1e-6, abs_tol=1e-12):
+        return f"{shown(mean)} ± {shown(half)}"
+    return f"{shown(mean)} [{shown(low)}, {shown(high)}]"
 
 
 def _p(p, equals=""):

@@ -125,13 +125,14 @@ def comparison(runs, values, vary, directions):
             style = {"color": "0.6", "linewidth": 0.8, "markersize": 4}
             axes.plot(places, line, "o-", label="runs of a seed", **style)
         for place, each in zip(places, found, strict=True):
-            mean, low, high = statistics.interval(list(each.values()))
+            bounds = metrics.bounds(metric)
+            mean, low, high = statistics.interval(list(each.values()), bounds)
             if low is not None:
                 style = {"color": "C0", "markersize": 6, "capsize": 4}
                 label = f"mean, {statistics.LEVEL:.0%} interval"
                 # Beside the runs, which it would hide.
-                place, half = place + 0.12, (high - low) / 2
-                axes.errorbar(place, mean, half, fmt="D", label=label, **style)
+                place, ends = place + 0.12, [[mean - low], [high - mean]]
+                axes.errorbar(place, mean, ends, fmt="D", label=label, **style)
         way = {"min": "\n(lower is better)", "max": "\n(higher is better)", None: ""}
         axes.set_ylabel(metric.replace("_", " ") + way[direction])
         axes.set_xlabel(vary)

@@ -1,9 +1,22 @@
-"""Metrics on the test set, and which way each is better."""
+"""Metrics on the test set: which way each is better, and what it can be at all."""
+
+import math
+import re
 
 # Words in the names of metrics that say so.
 _WORDS = {
     "min": ("loss", "error", "entropy", "perplexity"),
     "max": ("accuracy", "match", "precision", "recall", "auc", "f1"),
+}
+# Words in the names of metrics that say within which bounds they are. A `loss` has
+# none: it may be that of a density.
+_BOUNDS = {
+    (0.0, 1.0): ("accuracy", "match", "precision", "recall", "auc", "f1", "iou"),
+    (0.0, math.inf): (
+        *("absolute_error", "squared_error", "logarithmic_error", "error_rate"),
+        *("rmse", "crossentropy", "bits"),
+    ),
+    (1.0, math.inf): ("perplexity",),
 }
 
 
@@ -38,3 +51,13 @@ def direction(name, objective):
         if any(word in name.lower() for word in words):
             return found
     return None
+
+
+def bounds(name):
+    """The least and the greatest value of a metric, by its name; maybe infinite."""
+    # As a whole: `previous` ends in no `iou`.
+    parts = f"_{re.sub('[^a-z0-9]+', '_', name.lower())}_"
+    for found, words in _BOUNDS.items():
+        if any(f"_{word}_" in parts for word in words):
+            return found
+    return -math.inf, math.inf

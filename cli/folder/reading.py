@@ -5,8 +5,6 @@ import io
 import json
 import math
 
-import filelock
-
 from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
@@ -39,6 +37,8 @@ def tuner_folder(folder):
 
 def is_held(folder):
     """Whether a process writes a folder; `None` where its lock does not tell."""
+    import filelock  # Which takes a tenth of the time of `kdl --help`.
+
     path = folder / ".lock"  # That of `kdl.files.hold`, which needs Keras.
     try:
         if not path.exists():

@@ -40,6 +40,10 @@ th button { all: unset; cursor: pointer; padding: 0.3rem 0; }
 th button:focus-visible { outline: 3px solid var(--link); }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
+/* What is cut off fades, so that one sees that it goes on. */
+.cut { overflow: hidden; max-height: var(--cut);
+  mask-image: linear-gradient(black calc(100% - 2rem), transparent); }
+.all:has(:checked) + .cut { max-height: none; mask-image: none; }
 .grid { display: grid; gap: 0 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
 .grid > * { min-width: 0; }

@@ -28,7 +28,7 @@ def best(search, trial, results):
     for heading, (some, scores) in columns.items():
         tested = {k: v for k, v in scores.items() if k.startswith("test_")}
         known = {
-            "status": some.status,
+            "status": None if some.status == "completed" else some.status,
             search.objective: some.score,
             "standard error": some.standard_error,
             **tested,

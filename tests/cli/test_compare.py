@@ -13,7 +13,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from kdl import recipes
-from kdl_cli.commands.compare import Comparison
+from kdl_cli.commands.compare import Comparison, plan
 from kdl_cli.folder import figures
 from kdl_cli.folder.comparison import read_runs, tables, verdict
 from kdl_cli.folder.writing import Folder
@@ -306,7 +306,9 @@ class TestComparison:
     def test_shows_a_bar_on_a_terminal_unless_quiet(self, quiet):
         console = Console(file=io.StringIO(), force_terminal=True, markup=False)
         options = {"epochs": 2, "quiet": quiet, "seeds": 2}
-        Comparison(CompareOptions("scores", "bias", **options)).perform(console)
+        compared = Comparison(plan(CompareOptions("scores", "bias", **options)))
+        compared.begin()
+        compared.perform(console)
         # Without the codes of a terminal.
         text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
         assert ("epoch 1/2" in text) != quiet

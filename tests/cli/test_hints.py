@@ -90,9 +90,12 @@ class TestHints:
         assert values["learning_rate"] == pytest.approx(advised, rel=1e-3)
         assert read(folder / path / "settings.json")["data"] == "right"
         # One is advised; of the other it is said what it is.
-        _, _, others = output.partition("Learning rate to start with: ")
-        assert others.startswith(f"{found['valley']:.4g}, valley: ")
-        assert f"\nSteepest: {found['steepest']:.4g}, where the loss falls" in others
+        assert (
+            f"Learning rate to train with: {found['valley']:.4g}, halfway down the "
+            f"longest decline of the loss.\nThe loss falls fastest at "
+            f"{found['steepest']:.4g}, which is often near the largest rate that "
+            "trains at all.\n"
+        ) in output
 
     def test_of_an_interrupted_run_shows_what_there_is(self, monkeypatch):
         def interrupt(*args, **kwargs):

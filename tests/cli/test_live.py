@@ -28,7 +28,8 @@ def shown(terminal, quiet=False, direction="min"):
     display = TrialsDisplay(console, 4, 10, 1, "loss", direction, quiet)
     with display.shown():
         display.begin(1, [row(1, status="running")])
-        display.update(0, {"loss": 0.5}, 0)
+        display.begin_epoch(0, 0)
+        display.end_epoch(0, {"loss": 0.5}, 0)
         display.end(row(1, 0.25))
         display.begin(2, [row(1, 0.25), row(2, status="running")])
         display.end(row(2, 0.5, "pruned"))
