@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_backend
         (
             [
                 *("accuracy", "val_accuracy", "test_sparse_categorical_accuracy"),
-                *("exact_match", "f1_score", "F1Score/2", "precision_1", "auc", "iou"),
+                *("exact_match", "f1_score", "f1_score/2", "precision_1", "auc", "iou"),
             ],
             (0.0, 1.0),
         ),
