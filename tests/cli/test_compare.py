@@ -497,6 +497,17 @@ class TestVerdict:
             self.runs + worse, more
         )
 
+    def test_keeps_a_difference_within_the_bounds_of_the_metric(self):
+        scores = {"0.1": [0.9, 0.2], "0.2": [0.3, 0.1]}
+        runs = [
+            {**run(value, seed, None), "test_accuracy": score}
+            for value, found in scores.items()
+            for seed, score in enumerate(found)
+        ]
+        asked = settings(metric="accuracy", metric_direction="max", seeds=2)
+        sentence = "The next, 0.2, is worse by 0.35 [-1, 1] in 2 pairs of runs"
+        assert sentence in verdict(runs, asked)
+
     def test_says_when_nothing_tells_them_apart(self):
         same = [run("0.2", n, 1 + n**2) for n in range(5)]
         assert verdict(self.runs + same, settings()).endswith(

@@ -59,6 +59,28 @@ class TestTrialsDisplay:
         assert live == ""
 
     @pytest.mark.parametrize(
+        ("executions", "places"),
+        [
+            (1, ["epoch 1/10", "epoch 1/10", "epoch 1/10", "epoch 2/10"]),
+            (3, [f"epoch {n}/10 of execution 1/3" for n in (1, 1, 1, 2)]),
+        ],
+    )
+    def test_shows_the_epoch_that_runs_from_the_first_on(self, executions, places):
+        console = Console(file=io.StringIO(), force_terminal=True, width=70)
+        display = TrialsDisplay(console, 4, 10, executions, "loss", "min", False)
+        steps = [
+            lambda: display.begin(1, [row(1, status="running")]),
+            lambda: display.begin_epoch(0, 0),
+            lambda: display.end_epoch(0, {"loss": 0.5}, 0),
+            lambda: display.begin_epoch(1, 0),
+        ]
+        for step, place in zip(steps, places, strict=True):
+            step()
+            drawn = Console(file=io.StringIO(), width=70)
+            drawn.print(display._live.get_renderable())
+            assert f" {place} " in drawn.file.getvalue()
+
+    @pytest.mark.parametrize(
         ("direction", "best"), [("min", "0.25 in trial 1"), ("max", "0.5 in trial 2")]
     )
     def test_shows_a_table_and_the_best_on_a_terminal(self, direction, best):

@@ -1,5 +1,9 @@
 import csv
 import json
+import os
+import subprocess
+import sys
+from importlib import metadata
 
 import filelock
 import keras
@@ -50,6 +54,25 @@ def words(text):
 
 def is_png(path):
     return path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.one_backend
+class TestVersion:
+    def test_is_that_of_the_package(self):
+        assert kdl("--version").output == f"kdl {metadata.version('kdl')}\n"
+
+    @pytest.mark.parametrize("option", ["--version", "--help"])
+    def test_needs_no_keras(self, option):
+        code = (
+            f"import sys; sys.argv = ['kdl', {option!r}]\n"
+            "from kdl_cli.main import main\n"
+            "try: main()\n"
+            "finally: print(*{'keras', 'kdl', 'numpy'} & set(sys.modules), file="
+            "sys.stderr)"
+        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout and done.stderr.strip() == ""
 
 
 @pytest.mark.one_backend
@@ -364,8 +387,9 @@ class TestTune:
             "prune": False,
             "folds": 2,
         }
-        logs = (search / "tensorboard").glob("*/execution?/validation/events.*")
-        assert len(list(logs)) == 2
+        logs = (search / "tensorboard").glob("*/*/validation/events.*")
+        names = sorted(str(log.parents[1].relative_to(search)) for log in logs)
+        assert names == [f"tensorboard/trial1/execution{n}" for n in (1, 2)]
         assert refusal("tune", *self.options) == (
             "search holds another search: oracle random, prune False, folds 2, not "
             "oracle bayesian, prune True, folds None. Give --out a new name, or ask "
@@ -378,6 +402,28 @@ class TestTune:
             "install 'kdl[optuna]'), 'optuna:random', 'optuna:qmc'. "
             "Received: --oracle='best'"
         )
+
+    @pytest.mark.one_backend
+    def test_logs_to_wandb_without_a_line_of_it(self, folder):
+        code = "from kdl_cli.main import main; main()"
+        told = ("tune", *self.options, "--trials", 2, "--wandb", "offline")
+        environment = {
+            name: value for name, value in os.environ.items() if "WANDB" not in name
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, told)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        assert "wandb:" not in done.stdout + done.stderr
+        lines = done.stdout.split("\n")
+        (first,) = (n for n, line in enumerate(lines) if line.startswith("trial 1/2 "))
+        assert lines[first + 1].startswith("trial 2/2  val_crossentropy ")
+        assert len(list((folder / "search" / "wandb").glob("offline-run-*"))) == 2
+        hint = "To upload what W&B has logged: wandb sync search/wandb/offline-run-*"
+        assert hint in lines
 
     def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)

@@ -423,6 +423,14 @@ class TestReload:
             tuner.search()
         assert tuner.ran == [5]
 
+    def test_the_best_model_is_loaded_without_a_warning(self, tmp_path):
+        tuner = fitted(tmp_path)
+        tuner.search(**DATA)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            tuner.get_best_models()
+        assert [w for w in said if w.category is UserWarning] == []
+
     def test_sweeps_what_killed_processes_have_left(self, tmp_path):
         """Of a file that is not written again, too."""
         process = subprocess.Popen([sys.executable, "-c", ""])
