@@ -176,12 +176,12 @@ class Comparison:
                 f"Runs: {total}, of up to {settings['epochs']} epochs each."
             )
         done = {(run["value"], run["seed"]) for run in self.runs}
-        hint = "The same command goes on with it."
+        hint = "Run the same command to resume it."
         with (
             self.held,
             writing.ending(self.folder, console, hint) as self._signals,
         ):
-            # Seed by seed, so that there are pairs from early on.
+            # Seed by seed, so that an interrupted comparison has pairs.
             for seed in seeds:
                 for value, hp in self.plan.candidates.items():
                     if (value, seed) not in done:
@@ -198,9 +198,9 @@ class Comparison:
         except WriteError:
             raise
         except Exception as error:
-            # Code that takes an interruption for a failure raises another error.
+            # Code that catches the interruption may raise another error.
             self._signals.check()
-            # It may be long: one line will do.
+            # In one line, since it may be long.
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             found = {"epochs": None, "status": "failed", "error": text}
         run |= {"seconds": round(time.monotonic() - start, 1), **found}
@@ -219,7 +219,7 @@ class Comparison:
             shown = progress.shown(title)
             show = keras.callbacks.LambdaCallback(on_epoch_end=progress.update)
             callbacks.append(show)
-        # Lets go of the models before, as KerasTuner does between trials.
+        # Frees earlier models, as KerasTuner does between trials.
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
         with shown:
@@ -243,7 +243,7 @@ class Comparison:
         return {"epochs": epochs, **scores, "status": "completed", "error": ""}
 
     def finish(self, console):
-        """Writes what the runs say together."""
+        """Writes and prints the statistics of all runs."""
         rows = comparison.means(self.runs, self.plan.settings)
         self.folder.write_rows(reading.COMPARISON, rows)
         for part in comparison.tables(self.runs, self.plan.settings):
@@ -263,7 +263,7 @@ class Comparison:
 
 
 def identity(settings):
-    """Those of a comparison's settings in which one that resumes it has to agree."""
+    """Returns the settings in which a comparison that resumes one has to agree."""
     names = {name: settings.get(name) for name in IDENTITY}
     names["values"] = ",".join(comparison.labels(settings))
     others = settings["hyperparameters"].items()

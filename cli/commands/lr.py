@@ -51,7 +51,7 @@ def plan(options):
 
 
 class Sweep:
-    """A sweep, which `begin` prepares, `perform` runs and `suggest` concludes.
+    """A sweep, which `begin` prepares, `perform` runs and `suggest` evaluates.
 
     Args:
         plan: `SweepPlan`.
@@ -85,9 +85,9 @@ class Sweep:
             f"{plan.note}Trying learning rates in {steps} batches, into {path}."
         )
         keras.utils.set_random_seed(seed)
-        # The validation would take time and says nothing here.
+        # Validation would take time and is not used.
         data = {k: v for k, v in self.data.items() if k != "validation_data"}
-        hint = "There is nothing to go on with: begin anew."
+        hint = "A sweep cannot be resumed: run the command again."
         with self.held, writing.ending(self.folder, console, hint) as signals:
             recipes.run(
                 plan.recipe,
@@ -105,7 +105,7 @@ class Sweep:
             self.folder.write_rows(reading.SWEEP, rows)
 
     def suggest(self, console):
-        """Writes two rates, advises the one and says what the other is.
+        """Writes two rates, recommends one and says what the other is.
 
         Raises:
             ValueError: If the losses suggest none.

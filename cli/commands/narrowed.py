@@ -1,4 +1,4 @@
-"""The space of a search, with hyperparameters fixed or confined to fewer values."""
+"""The space of a search, with some hyperparameters fixed or narrowed."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from kdl_cli.terminal.text import written
 
 @dataclasses.dataclass(frozen=True)
 class Narrowing:
-    """What the user asks of some hyperparameters, by name.
+    """Values that the user allows for some hyperparameters, by name.
 
     Attributes:
         fixed: Dict of values.
@@ -74,7 +74,7 @@ class Narrowing:
         ]
 
     def settings(self):
-        """What identifies a search, besides its other settings."""
+        """Returns what is not empty, for the settings of a search."""
         parts = {"set": self.fixed, "range": self.ranges, "choices": self.choices}
         return {name: values for name, values in parts.items() if values}
 
@@ -96,7 +96,7 @@ def narrow(recipe, given):
     Raises:
         ValueError: If the recipe has no hyperparameter of a name or not with these
             values, if the option does not fit its kind, if less than two values are
-            left of one that is not fixed, or if it has no effect beside the others.
+            left of one that is not fixed, or if it has no effect with the others.
     """
     space = recipes.hyperparameters(recipe, {}).space
     declared = {}
@@ -105,7 +105,7 @@ def narrow(recipe, given):
     for values in given.by_option().values():
         for name, value in values.items():
             if name not in declared:
-                # Refuses it, and names those that there are.
+                # Raises the error, which lists the names.
                 recipes.hyperparameters(recipe, {name: value})
     for option, values in given.by_option().items():
         for name in values:
@@ -170,7 +170,7 @@ def _narrowed(recipe, parameter, given, found):
     name = parameter.name
 
     def checked(value):
-        # With its parents such that it has an effect.
+        # With values of its parents for which it has an effect.
         parents = {
             condition.name: next(
                 v for v in condition.values if given.allows(condition.name, v)
@@ -202,7 +202,7 @@ def _within(parameter, low, high):
     default = min(max(parameter.default, low), high)
     levels = levels_of(parameter)
     if levels is not None:
-        # Those of the recipe, in its steps.
+        # In the steps of the recipe.
         levels = [level for level in levels if low <= level <= high]
         if len(levels) < 2:
             raise ValueError(

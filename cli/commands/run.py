@@ -48,7 +48,7 @@ def plan(options):
     name = options.recipe
     recipe = arguments.make(name, options.data)
     hp = arguments.hyperparameters(recipe, name, options.hp, options.set_)
-    # Refuses a mode that W&B does not have.
+    # Refuses an unknown mode.
     tracking.loggers(options.wandb)
     settings = {
         "kind": "run",

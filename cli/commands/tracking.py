@@ -22,14 +22,14 @@ def loggers(mode, **options):
 
 
 def silence():
-    """Keeps W&B from printing between our lines, unless its variables say otherwise."""
+    """Keeps W&B from printing between our lines, unless its variables are set."""
     os.environ.setdefault("WANDB_SILENT", "true")
-    # It would keep what is printed, redrawn tables included, as the log of each run.
+    # Otherwise each run would log all that is printed, redrawn tables included.
     os.environ.setdefault("WANDB_CONSOLE", "off")
 
 
 def lines(mode, path):
-    """Yields a line that says where the runs are that W&B did not print.
+    """Yields a line that says where the runs of W&B are.
 
     Args:
         mode: Optional string.

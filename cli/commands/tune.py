@@ -109,7 +109,7 @@ def plan(options):
         space, given = narrow(recipe, given)
         settings |= given.settings()
     found = SearchPlan(options, recipe, space, settings)
-    # Refuses an oracle that there is not, and a mode that W&B does not have.
+    # Refuse an unknown oracle or mode of W&B.
     found.oracle()
     tracking.loggers(options.wandb)
     return found
@@ -142,7 +142,7 @@ class Search:
             folds.split(tree.flatten(targets)[0])
         self.folder = writing.Folder(path, plan.settings, before)
         if not resumed:
-            # Before the tuner makes files, which alone would be nobody's.
+            # Before the tuner writes files, which need settings beside them.
             self.folder.begin()
         tracking.silence()
         self.loggers = tracking.loggers(
@@ -152,7 +152,7 @@ class Search:
             self.loggers.append(TensorBoardLogger(path / "tensorboard"))
         with contextlib.ExitStack() as held:
             held.enter_context(hold(path, "searching"))
-            # KerasTuner prints that it reloads; `perform` says more.
+            # KerasTuner prints that it reloads; `perform` prints more.
             with contextlib.redirect_stdout(io.StringIO()):
                 self.tuner = Tuner(
                     plan.oracle(),
@@ -186,7 +186,7 @@ class Search:
                 f"Searching into {path}. "
                 f"Trials: {total}, of up to {epochs} epochs each."
             )
-        hint = "The same command goes on with it."
+        hint = "Run the same command to resume it."
         display = TrialsDisplay(
             console,
             total,
@@ -218,7 +218,7 @@ class Search:
             search_on_ray(self.tuner, workers, on_trial_end=watcher.end, **data)
 
     def finish(self, console):
-        """Writes and prints what the trials say together."""
+        """Tests the best model, and writes and prints the results."""
         plan, path = self.plan, self.folder.path
         search = tuning.read_search(self.tuner.project_dir)
         self.folder.write_rows(reading.TRIALS, report.rows_of(search))
@@ -259,7 +259,7 @@ class Search:
         if trial.status == "completed":
             try:
                 scores = evaluate(self.plan.recipe, self._model(trial))
-            except ValueError as error:  # Of weights that are gone or damaged.
+            except ValueError as error:  # The weights are gone or damaged.
                 console.print(str(error))
         return found | {name: outcome.scores(search, trial, scores)}
 
@@ -280,7 +280,7 @@ class Search:
             written = page.write(self.folder.path, search, self.folder.ended(status))
         except WriteError:
             raise
-        except Exception as error:  # The results do not depend on it.
+        except Exception as error:  # The results are complete without it.
             name = type(error).__name__
             console.print(f"The page with charts cannot be written: {name}: {error}")
         else:
@@ -288,7 +288,7 @@ class Search:
 
 
 def identity(settings):
-    """Those of a search's settings in which one that resumes it has to agree."""
+    """Returns the settings in which a search that resumes another has to agree."""
     names = {name: settings.get(name) for name in IDENTITY}
     for values in (settings.get(name) or {} for name in ("set", "range", "choices")):
         names |= {f"hyperparameter {name}": value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The tuner of `kdl tune`, which shows its trials and keeps them as a table."""
+"""The oracle and the tuner of `kdl tune`, and what watches its trials."""
 
 import keras_tuner
 
@@ -47,7 +47,7 @@ def _described(sampler):
 
 
 class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
-    """How `kdl tune` searches: this is the one place that says so.
+    """The tuner of `kdl tune`.
 
     Attributes:
         watcher: Optional `Watcher`. Workers on a cluster have none.
@@ -95,7 +95,7 @@ class Watcher:
         self.display.begin(number_of(trial.trial_id), rows)
 
     def end(self, trial):
-        """Shows that it has ended, and writes what the trials say so far."""
+        """Shows that a trial has ended, and updates table and page."""
         search = tuning.read_search(self._directory)
         rows = report.rows_of(search)
         self._folder.write_rows(reading.TRIALS, rows)

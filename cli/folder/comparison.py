@@ -1,4 +1,4 @@
-"""A comparison as tables and sentences; this needs no Keras."""
+"""A comparison as tables and sentences, without Keras."""
 
 import math
 
@@ -9,21 +9,21 @@ from kdl_cli.folder.metrics import bounds
 from kdl_cli.folder.statistics import LEVEL, paired, ranked, scores, summary
 from kdl_cli.terminal.text import short, values_table, written
 
-# What a run has besides its metrics.
+# Columns of a run that are not metrics.
 _FIXED = ("value", "seed", "seconds", "epochs", "status", "error")
 
 
 def parts(folder, settings):
-    """What is known of a comparison, as tables and lines to print."""
+    """The content of a comparison's folder, as tables and lines to print."""
     return tables(read_runs(folder / reading.RUNS), settings)
 
 
 def tables(runs, settings):
-    """The means of each value, how sure a difference is, and what failed.
+    """The means of each value, tests of their differences, and failed runs.
 
     Args:
         runs: List of dicts, as `read_runs` returns them.
-        settings: Dict. What was asked for.
+        settings: Dict. Settings of the comparison.
     """
     vary, metric = settings["vary"], tested(settings)
     total = len(settings["values"]) * settings["seeds"]
@@ -49,7 +49,7 @@ def tables(runs, settings):
 
 
 def verdict(runs, settings):
-    """Says in words which value is best, and whether by chance."""
+    """Says which value is best, and whether the difference may be chance."""
     metric, direction = tested(settings), settings["metric_direction"]
     rows = ranked(means(runs, settings), metric, direction)
     if not rows:
@@ -65,9 +65,9 @@ def verdict(runs, settings):
     if not others:
         return f"{text} There is no other to compare it with."
     following = others[0]["value"]
-    # Not corrected: that the two came out best makes them differ by chance no oftener
-    # than two named before. Simulated with normal scores, 2 to 10 seeds and 2 to 5
-    # values, p is below 0.05 at most in 5 % of the cases in which the two are equal.
+    # Not corrected: choosing the best two does not make a difference by chance more
+    # likely than naming two before. Simulated with normal scores, 2 to 10 seeds and 2
+    # to 5 values, p is below 0.05 in at most 5 % of the cases in which the two are equal.
     pair = (scores(runs, row["value"], metric) for row in (best, others[0]))
     test = paired(*pair, bounds(metric))
     pairs, worse = test["pairs"], test["difference"]
@@ -97,7 +97,7 @@ def verdict(runs, settings):
 
 
 def means(runs, settings):
-    """The rows of `summary`, for what was asked for."""
+    """The rows of `summary` for these settings."""
     return summary(runs, labels(settings), metrics(runs, settings))
 
 
@@ -161,7 +161,7 @@ def _means_table(rows, vary, names):
 
 
 def _differences_table(rows, vary):
-    # Holm's correction of one test is none.
+    # Holm's method leaves a single p value as it is.
     corrected = ["p, corrected by Holm"] if len(rows) > 1 else []
     table = _table(vary, "pairs", "difference", "p of the paired t-test", *corrected)
     for row in rows:
@@ -174,7 +174,7 @@ def _differences_table(rows, vary):
 def _table(*headings):
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in headings:
-        # A value is to be copied.
+        # One may want to copy a value, so that it is not wrapped.
         table.add_column(heading, overflow="fold", no_wrap=heading == headings[0])
     return table
 

@@ -10,7 +10,7 @@ from kdl_cli.folder import metrics, statistics
 
 
 def curves(history, objective):
-    """Draws what the logs hold by epoch, training beside validation.
+    """Draws the logs by epoch, training and validation in one panel.
 
     Args:
         history: Dict of lists, one value per epoch, as `History.history`. Of a metric
@@ -25,10 +25,10 @@ def curves(history, objective):
     figure = Figure(figsize=(4 * columns, 3.5 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for name, axes in zip(names, panels, strict=False):
-        # One epoch alone is no line.
+        # A single epoch would not be visible as a line.
         style = "o" if len(history[name]) == 1 else "-"
         _draw(axes, history[name], style, label="training", color="C0")
-        # Without a counterpart it is no metric, but a number in force.
+        # A name without validation is no metric but a number in force, such as a rate.
         if f"val_{name}" in history:
             validation = history[f"val_{name}"]
             _draw(axes, validation, style, label="validation", color="C1")
@@ -130,7 +130,7 @@ def comparison(runs, values, vary, directions):
             if low is not None:
                 style = {"color": "C0", "markersize": 6, "capsize": 4}
                 label = f"mean, {statistics.LEVEL:.0%} interval"
-                # Beside the runs, which it would hide.
+                # To the right of the runs, which it would hide.
                 place, ends = place + 0.12, [[mean - low], [high - mean]]
                 axes.errorbar(place, mean, ends, fmt="D", label=label, **style)
         way = {"min": "\n(lower is better)", "max": "\n(higher is better)", None: ""}

@@ -1,15 +1,15 @@
-"""Metrics on the test set: which way each is better, and what it can be at all."""
+"""Metrics on the test set: which direction is better, and their bounds."""
 
 import math
 import re
 
-# Words in the names of metrics that say so.
+# Words in the names of metrics that say which direction is better.
 _WORDS = {
     "min": ("loss", "error", "entropy", "perplexity"),
     "max": ("accuracy", "match", "precision", "recall", "auc", "f1"),
 }
-# Words in the names of metrics that say within which bounds they are. A `loss` has
-# none: it may be that of a density.
+# Words in the names of metrics that imply bounds. A `loss` has none: the negative
+# log-likelihood of a density may be negative.
 _BOUNDS = {
     (0.0, 1.0): ("accuracy", "match", "precision", "recall", "auc", "f1", "iou"),
     (0.0, math.inf): (
@@ -37,7 +37,7 @@ def compared(text, objective):
     found = given or direction(name, objective)
     if found not in ("min", "max"):
         raise ValueError(
-            f"Say whether less or more of `{name}` is better: --metric {name}:min or "
+            f"Say whether lower or higher `{name}` is better: --metric {name}:min or "
             f"--metric {name}:max."
         )
     return name, found
@@ -55,7 +55,7 @@ def direction(name, objective):
 
 def bounds(name):
     """The least and the greatest value of a metric, by its name; maybe infinite."""
-    # As a whole: `previous` ends in no `iou`.
+    # Whole words: `previous` does not mean `iou`.
     parts = f"_{re.sub('[^a-z0-9]+', '_', name.lower())}_"
     for found, words in _BOUNDS.items():
         if any(f"_{word}_" in parts for word in words):

@@ -1,4 +1,4 @@
-"""What a search has found, beside what the defaults do; this needs no Keras."""
+"""The best trial of a search compared with the defaults, without Keras."""
 
 from kdl_cli.terminal.text import rows_table
 
@@ -29,7 +29,7 @@ def scores(search, trial, tested=None):
 
 
 def parts(results):
-    """The best trial beside the defaults, as tables and lines to print.
+    """The best trial and the defaults, as tables and lines to print.
 
     Args:
         results: Dict, as a file of results holds it.

@@ -1,4 +1,4 @@
-"""What a folder holds, as tables and lines to print; this needs no Keras."""
+"""The content of a folder as tables and lines to print, without Keras."""
 
 from kdl_cli.folder import outcome
 from kdl_cli.folder.reading import (
@@ -19,7 +19,7 @@ _SCORED = ("completed", "pruned")
 
 
 def parts(folder, search=None):
-    """What a folder holds, as tables and lines to print.
+    """The content of a folder as tables and lines to print.
 
     Args:
         folder: `Path`.

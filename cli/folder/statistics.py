@@ -1,4 +1,4 @@
-"""What runs of several values, each with the same seeds, say about the values.
+"""Statistics of runs of several values, each with the same seeds.
 
 A run is a dict of its `value`, `seed` and `status`, and a number for each metric that
 it has.
@@ -9,7 +9,7 @@ from scipy import stats
 
 from kdl_cli.folder import metrics
 
-# Of intervals; a test is as sure when its p is below 1 - LEVEL.
+# Confidence level of intervals; the level of tests is 1 - LEVEL.
 LEVEL = 0.95
 
 
@@ -20,7 +20,7 @@ def scores(runs, value, metric):
         for run in runs
         if run["value"] == value
         and run["status"] == "completed"
-        # Another value may make a model with other metrics.
+        # A model with another value may have other metrics.
         and run.get(metric) is not None
     }
 
@@ -28,8 +28,8 @@ def scores(runs, value, metric):
 def interval(numbers, bounds=(-np.inf, np.inf)):
     """Returns mean, and ends of Student's t interval for it.
 
-    The ends are `None` for fewer than two numbers, and so is the mean of none. What
-    the mean cannot be is no part of the interval, which holds it as often without.
+    The ends are `None` for fewer than two numbers, and so is the mean of none. The
+    interval is cut at the bounds, which leaves its coverage as it is.
 
     Args:
         numbers: List of floats.
@@ -64,7 +64,7 @@ def paired(first, second, bounds=(-np.inf, np.inf)):
     most = bounds[1] - bounds[0]
     mean, low, high = interval(b - a, (-most, most))
     p = None
-    # Metrics are float32: what differs by their rounding does not vary.
+    # Metrics are float32: a spread within their rounding counts as none.
     if len(seeds) > 1 and np.ptp(b - a) > 1e-6 * np.abs([a, b]).max():
         p = float(stats.ttest_rel(b, a).pvalue)
     return {
@@ -77,7 +77,7 @@ def paired(first, second, bounds=(-np.inf, np.inf)):
 
 
 def holm(ps):
-    """Corrects p values for their number, as Holm has it; `None` stays `None`."""
+    """Corrects p values for their number by Holm's method; `None` stays `None`."""
     corrected, least = [None] * len(ps), 0.0
     tested = sorted((p, place) for place, p in enumerate(ps) if p is not None)
     for rank, (p, place) in enumerate(tested):

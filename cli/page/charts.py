@@ -96,7 +96,7 @@ def _scores(search, place, names=None):
     Args:
         search: `kdl.tuning.SearchRecord`.
         place: Function from a trial to where it stands from left to right, or `None`.
-        names: List of the hyperparameters to tell of a trial. Defaults to all.
+        names: List of the hyperparameters to show of a trial. Defaults to all.
     """
     figure = go.Figure(layout=layout())
 
@@ -112,7 +112,7 @@ def _scores(search, place, names=None):
                 "color": colour,
                 "size": size,
                 "opacity": 0.8,
-                # Of open symbols, the outline is all that is seen.
+                # Open symbols consist of their outline.
                 "line": {"color": colour, "width": 1.5},
             },
             name=name,

@@ -1,10 +1,10 @@
-"""The frame of a page: what it looks like, and how its tables are sorted."""
+"""The frame of a page: its style, and the script that sorts its tables."""
 
 from plotly.offline import get_plotlyjs
 
 from kdl_cli.page.markup import Html, element
 
-# The page may load nothing, so that it tells nobody that it is read.
+# The page loads nothing, so that nobody learns that it is read.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; --text: #222; --page: #fff; --line: #bbb;
@@ -40,7 +40,7 @@ th button { all: unset; cursor: pointer; padding: 0.3rem 0; }
 th button:focus-visible { outline: 3px solid var(--link); }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
-/* What is cut off fades, so that one sees that it goes on. */
+/* Fades at the edge, which shows that there is more. */
 .cut { overflow: hidden; max-height: var(--cut);
   mask-image: linear-gradient(black calc(100% - 2rem), transparent); }
 .all:has(:checked) + .cut { max-height: none; mask-image: none; }

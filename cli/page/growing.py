@@ -5,7 +5,7 @@ import time
 from kdl.files import WriteError
 from kdl_cli.page import page
 
-# Most of a search's time that the page may take.
+# Largest share of a search's time that the page may take.
 SHARE = 1 / 20
 
 
@@ -39,7 +39,7 @@ class GrowingPage:
             page.write(self._folder.path, search, settings)
         except WriteError:
             raise
-        except Exception:  # At the end of the search, the error is told.
+        except Exception:  # Printed at the end of the search, if it persists.
             pass
         self._ended = time.monotonic()
         self._took = self._ended - began

@@ -39,7 +39,7 @@ def learning_curves(search):
         line = {"color": colour, "width": 1.2}
         if of_status:
             _draw(figure, of_status, status, line, 0.6)
-        # What ended before its time has a mark where it did.
+        # A mark shows where a trial ended early.
         if of_status and status != "completed":
             figure.data[-1].showlegend = False
             figure.add_scatter(

@@ -1,4 +1,4 @@
-"""HTML that is escaped unless it says that it is HTML."""
+"""Makes HTML, and escapes all text in it."""
 
 import html
 
@@ -36,7 +36,7 @@ def joined(*parts):
 
 
 def code(text):
-    """A block of code, of which a click selects all."""
+    """A block of code that a click selects."""
     return element("pre", element("code", text))
 
 
@@ -45,11 +45,11 @@ def details(summary, *content, **attributes):
 
 
 def chart(name, label, figure):
-    """A figure of Plotly, which is as wide as there is room.
+    """A figure of Plotly as wide as the page.
 
     Args:
         name: String. The element's id.
-        label: String. What it shows, for those who do not see it.
+        label: String. What it shows, for screen readers.
         figure: `plotly.graph_objects.Figure`.
     """
     config = {"responsive": True, "displayModeBar": False}
@@ -58,7 +58,7 @@ def chart(name, label, figure):
 
 
 def table(caption, columns, rows, sortable=False, wide=False):
-    """A table in a box of its own, which scrolls where the page does not.
+    """A table in a box that scrolls by itself.
 
     Args:
         caption: String.

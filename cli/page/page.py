@@ -37,7 +37,7 @@ def write(folder, search, settings=None):
     Returns:
         `Path` of the page.
     """
-    # Only `kdl tune` notes any, and has a folder around that of its tuner.
+    # Only the folder of `kdl tune`, around that of its tuner, has settings.
     if settings is None and search.directory != folder:
         settings = reading.read_settings(folder)
         settings |= {"status": reading.status(folder, settings)}
@@ -58,7 +58,7 @@ def sections(folder, search, settings):
     axes = dimensions(search)
     result = importances(search, axes)
     if result:
-        # What matters most comes first.
+        # The most important first.
         axes.sort(key=lambda axis: -result.means[axis.name])
     scored, failures = search.ranked(), [t for t in search.trials if t.error]
     made = {
@@ -81,7 +81,7 @@ def sections(folder, search, settings):
     for title, make in made.items():
         try:
             content = make()
-        except Exception as error:  # The other sections are worth having.
+        except Exception as error:  # The other sections do not depend on it.
             failed[title] = f"{type(error).__name__}: {error}"
         else:
             found |= {title: content} if content else {}
@@ -89,7 +89,7 @@ def sections(folder, search, settings):
 
 
 def summary(search, settings, failed):
-    """How the search stands, in a few sentences."""
+    """The state of the search, in a few sentences."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     running = any(trial.status == "running" for trial in search.trials)
     status = "still running, or was killed" if running else ""
@@ -119,19 +119,19 @@ def _results(folder, trial, settings):
     """The results in a folder, provided they are those of the best trial."""
     path = folder / reading.RESULTS
     results = reading.read_results(path) if settings and path.exists() else {}
-    # Those of an earlier part of the search may be there.
+    # Before the search was resumed, another trial may have been the best.
     known = results.get(outcome.BEST, {}).get("trial") == trial.number
     return results if known else {}
 
 
 def rerun(folder, trial, settings):
-    """What trains with its values: a command, or lines for a search from Python."""
+    """A command, or lines of Python, that train with the values of a trial."""
     if not settings:
         lines = (f"    {name!r}: {value!r}," for name, value in trial.values.items())
         return code(SNIPPET.format(values="\n".join(lines)))
     words = ["run", settings["recipe"]]
     path = folder / reading.HYPERPARAMETERS
-    # Which is that of the best trial once a search has ended, not on its way.
+    # Until the search has ended, it may be that of an earlier best trial.
     if path.exists() and reading.read_hyperparameters(path)[1] == trial.values:
         words += ["--hp", str(folder)]
     else:

@@ -1,4 +1,4 @@
-"""The charts of a search's page, each with what is to be said of it."""
+"""The charts of a search's page, with text and tables."""
 
 from kdl_cli.page import charts, learning_curves
 from kdl_cli.page.importances import LEAST_TRIALS, REPEATS, TREES
@@ -12,7 +12,7 @@ def history(search):
 
 
 def parallel(search, axes, result):
-    """The parallel coordinates, cut off after some axes until all are asked for.
+    """The parallel coordinates, cut off after some axes until all are requested.
 
     Args:
         search: `kdl.tuning.SearchRecord`.
@@ -61,7 +61,7 @@ def slices(search, axes):
 
 
 def importance(search, result):
-    """The importances, or what they lack.
+    """The importances, or why there are none.
 
     Args:
         search: `kdl.tuning.SearchRecord`.
@@ -70,7 +70,7 @@ def importance(search, result):
     if result is None:
         return element(
             "p",
-            f"They take {LEAST_TRIALS} trials with a score, not all the same, and "
+            f"They need {LEAST_TRIALS} trials with a score, not all the same, and "
             "hyperparameters that differ. Trials with a score: "
             f"{len(search.ranked())}.",
         )

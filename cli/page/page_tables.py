@@ -1,4 +1,4 @@
-"""The tables of a search's page: what was tried, what it took, and with what."""
+"""The tables of a search's page."""
 
 from datetime import UTC, datetime
 
@@ -106,7 +106,7 @@ def budget(search, settings):
         begun = datetime.fromtimestamp(min(began), UTC).isoformat(timespec="seconds")
     columns = ["status", "trials", "epochs trained", "time", "time per trial"]
     return joined(
-        element("p", f"Begun on {begun}." if begun else ""),
+        element("p", f"Started on {begun}." if begun else ""),
         table("What the trials took", columns, rows),
     )
 
@@ -117,7 +117,7 @@ def environment(settings):
     caption = "Versions"
     if not versions:
         versions = writing.versions(keras.backend.backend())
-        caption = "The search kept no versions. Those of now:"
+        caption = "Versions installed now; the search recorded none"
     return joined(
         table("Settings", ["name", "value"], kept.items()) if kept else "",
         table(caption, ["name", "version"], versions.items()),

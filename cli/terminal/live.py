@@ -1,4 +1,4 @@
-"""What is seen of a search while it runs."""
+"""The progress of a search on a terminal."""
 
 import contextlib
 import time
@@ -16,16 +16,16 @@ _ROWS = 8
 
 
 class TrialsDisplay:
-    """A live table of the trials on a terminal; elsewhere, or if quiet, lines.
+    """Shows trials in a live table on a terminal; elsewhere, or if quiet, in lines.
 
     Args:
         console: `rich.console.Console`.
-        trials: Optional integer. Number of trials; `None` if nobody knows.
+        trials: Optional integer. Number of trials; `None` if it is not known.
         epochs: Integer. Most epochs of a trial.
         executions: Integer. Number of times that each is trained.
         metric: String. The objective.
         direction: `"min"` or `"max"`.
-        quiet: Boolean. Whether there are only lines.
+        quiet: Boolean. Whether to print lines only.
     """
 
     def __init__(self, console, trials, epochs, executions, metric, direction, quiet):
@@ -44,7 +44,7 @@ class TrialsDisplay:
         )
         self._live = None
         if console.is_terminal and not quiet:
-            # Drawn anew when there is news: what is trained needs the processor.
+            # Redrawn on changes only, which leaves the processor to the training.
             self._live = Live(console=console, auto_refresh=False, transient=True)
 
     @contextlib.contextmanager
@@ -54,7 +54,7 @@ class TrialsDisplay:
             yield
 
     def begin(self, number, rows):
-        """Tells that a trial begins, and of the trials as dicts, it among them."""
+        """Shows that a trial begins; `rows` are all trials as dicts, including it."""
         self._running = number
         self._rows = [row for row in rows if row["trial"] != number]
         self._bar.update(
@@ -67,13 +67,13 @@ class TrialsDisplay:
         self._draw()
 
     def begin_epoch(self, epoch, execution):
-        """Tells that an epoch of the trial, counted from 0, begins."""
+        """Shows that an epoch of the trial, counted from 0, begins."""
         place = self._place(epoch, execution)
         self._bar.update(self._task, place=place)
         self._draw()
 
     def end_epoch(self, epoch, logs, execution):
-        """Tells that an epoch of the trial, counted from 0, has ended."""
+        """Shows that an epoch of the trial, counted from 0, has ended."""
         value = (
             f"{self.metric} {short(logs[self.metric])}" if self.metric in logs else ""
         )
@@ -83,7 +83,7 @@ class TrialsDisplay:
         self._draw()
 
     def end(self, row):
-        """Tells that a trial has ended, as the dict `row`."""
+        """Shows that a trial has ended, given as the dict `row`."""
         self._running = None
         self._ended += 1
         self._rows.append(row)

@@ -214,7 +214,7 @@ class TestComparison:
     def test_goes_on_after_ctrl_c_and_repeats_nothing(self, folder, monkeypatch):
         monkeypatch.setattr(Scores, "stop_at", 1)
         output = compare("rate=0,0.5", "--seeds", 3, code=130)
-        assert output.endswith("Interrupted. The same command goes on with it.")
+        assert output.endswith("Interrupted. Run the same command to resume it.")
         shown = words(kdl("report", "c").output)
         assert "interrupted" in shown and "2 of 6 runs are done." in shown
         assert "One pair of runs with the same seed is too little for an" in shown
@@ -234,7 +234,7 @@ class TestComparison:
     def test_refuses_another_one_in_its_folder(self, folder):
         compare("rate=0,0.5", "--seeds", 2)
         before = {path: path.read_bytes() for path in (folder / "c").glob("*.*")}
-        end = "Give --out a new name, or ask for the same."
+        end = "Give --out a new name, or use the same options."
         assert refusal("rate=0,0.4", "--set", "units=9", "--seed", 1) == (
             "c holds another comparison: seed 0, values 0.0,0.5, hyperparameter "
             "units 8, not seed 1, values 0.0,0.4, hyperparameter units 9. " + end
@@ -290,7 +290,7 @@ class TestComparison:
         shown = words(kdl("report", "c").output)
         assert "Best by test_bleu, of which higher is better: rate=0.0" in shown
         assert refusal("rate=0,0.5", "--metric", "bleu") == (
-            "Say whether less or more of `bleu` is better: --metric bleu:min or "
+            "Say whether lower or higher `bleu` is better: --metric bleu:min or "
             "--metric bleu:max."
         )
         assert refusal("rate=0,0.5", "--metric", "accuracy") == (

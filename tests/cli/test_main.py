@@ -242,12 +242,12 @@ class TestRun:
             ),
             (
                 ["images", "--out", "full"],
-                "full is there already, and nothing is overwritten. Give --out a new "
+                "full already exists, and nothing is overwritten. Give --out a new "
                 "name.",
             ),
             (
                 ["images", "--out", "list.json"],
-                "list.json is there already, and nothing is overwritten. Give --out a "
+                "list.json already exists, and nothing is overwritten. Give --out a "
                 "new name.",
             ),
             (
@@ -358,7 +358,7 @@ class TestTune:
         before = (search / "settings.json").read_bytes()
         assert refusal("tune", *self.options, "--seed", 1) == (
             "search holds another search: seed 0, not seed 1. "
-            "Give --out a new name, or ask for the same."
+            "Give --out a new name, or use the same options."
         )
         assert refusal("tune", *self.options, "--trials", 2) == (
             "search holds 3 trials, so that `--trials` must be 3 or more. Received: 2"
@@ -428,7 +428,7 @@ class TestTune:
     def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)
         output = kdl("tune", *self.options, code=130).output
-        assert "Interrupted. The same command goes on with it." in output
+        assert "Interrupted. Run the same command to resume it." in output
         assert read(folder / "search" / "settings.json")["status"] == "interrupted"
 
     def test_says_when_no_trial_succeeded(self, folder, monkeypatch):

@@ -198,7 +198,7 @@ class TestPage:
 
     def test_says_with_what_and_since_when(self, reader):
         texts = [text for tag in ("p", "td", "caption") for _, text in reader.all(tag)]
-        assert "Begun on 2026-01-02T03:04:05+00:00." in texts
+        assert "Started on 2026-01-02T03:04:05+00:00." in texts
         assert {"Versions", "3.x", "gallery"} <= set(texts)
 
 
@@ -324,7 +324,7 @@ class TestFewTrials:
     def test_with_one(self, tmp_path):
         reader = write(tmp_path, search(1, directory=tmp_path / "trials"))
         assert "Slices" not in headings(reader)
-        (text,) = [t for _, t in reader.all("p") if t.startswith("They take 10 trials")]
+        (text,) = [t for _, t in reader.all("p") if t.startswith("They need 10 trials")]
         assert text.endswith("Trials with a score: 1.")
 
     def test_while_one_is_running(self, tmp_path):
