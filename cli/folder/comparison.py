@@ -67,7 +67,7 @@ def verdict(runs, settings):
     following = others[0]["value"]
     # Not corrected: choosing the best two does not make a difference by chance more
     # likely than naming two before. Simulated with normal scores, 2 to 10 seeds and 2
-    # to 5 values, p is below 0.05 in at most 5 % of the cases in which the two are equal.
+    # to 5 values, p is below 0.05 in at most 5 % of the cases where the two are equal.
     pair = (scores(runs, row["value"], metric) for row in (best, others[0]))
     test = paired(*pair, bounds(metric))
     pairs, worse = test["pairs"], test["difference"]

@@ -110,9 +110,11 @@ class TestDescribe:
 
     def test_shows_spaces(self):
         output = kdl("describe", "schedule").output
-        lines = [line.split() for line in output.split("\n")]
-        assert " ".join(lines[1]) == "schedule one_cycle one_cycle, cosine, constant"
-        assert lines[4][:5] == ["schedule/pct_start", "0.3", "0.1", "to", "0.5"]
+        assert output.startswith("schedule  ")
+        text = words(output)
+        assert "schedule one_cycle, of one_cycle, cosine, constant schedule/" in text
+        condition = "only if schedule is one_cycle"
+        assert f"schedule/pct_start 0.3, of 0.1 to 0.5 {condition}" in text
 
 
 class TestRun:
