@@ -1,4 +1,4 @@
-"""The commands of `kdl`: what they take, and the order in which things happen."""
+"""The commands of `kdl`."""
 
 import contextlib
 import errno
@@ -28,14 +28,38 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train recipes with Keras 3, and search their hyperparameters.",
 )
-# Without markup: what is printed may hold brackets of any kind.
+# Without markup, since printed values may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
+def version(asked):
+    """Prints the version and exits, before anything of Keras is imported."""
+    if asked:
+        from importlib import metadata
+
+        console.print(f"kdl {metadata.version('kdl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+):
+    pass
+
+
 @app.command("list")
 def list_(backend: Backend = None):
-    """Names the recipes, and the spaces for recipes of your own."""
+    """Lists the recipes, and the spaces for your own recipes."""
     with refusals():
         start(backend)
         from kdl_cli.commands import catalogue
@@ -53,9 +77,9 @@ def describe(
     ],
     backend: Backend = None,
 ):
-    """Shows what a recipe, or a space of `kdl.spaces`, can vary.
+    """Shows the hyperparameters of a recipe, or of a space of `kdl.spaces`.
 
-    Ranges, defaults and conditions of the hyperparameters.
+    Their defaults, ranges and conditions.
     """
     with refusals():
         start(backend)
@@ -70,9 +94,10 @@ def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.run import Training
+        from kdl_cli.commands.run import Training, plan
 
-        training = Training(options)
+        training = Training(plan(options))
+        training.begin()
     with failures():
         training.perform(console)
 
@@ -80,15 +105,16 @@ def run(options):
 @app.command()
 @takes(SweepOptions)
 def lr(options):
-    """Tries learning rates on a recipe, and advises one.
+    """Tries learning rates on a recipe, and recommends one.
 
     The rate grows from batch to batch until the loss explodes.
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.lr import Sweep
+        from kdl_cli.commands.lr import Sweep, plan
 
-        sweep = Sweep(options)
+        sweep = Sweep(plan(options))
+        sweep.begin()
     with failures():
         sweep.perform(console)
     with refusals():
@@ -98,15 +124,16 @@ def lr(options):
 @app.command()
 @takes(SearchOptions)
 def tune(options):
-    """Searches a recipe's hyperparameters, by Bayesian optimization unless told else.
+    """Searches a recipe's hyperparameters, by Bayesian optimization by default.
 
-    The same command goes on with a search that was interrupted.
+    Run the same command to resume an interrupted search.
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.tune import Search
+        from kdl_cli.commands.tune import Search, plan
 
-        search = Search(options)
+        search = Search(plan(options))
+        search.begin()
     with failures():
         search.perform(console)
 
@@ -116,14 +143,15 @@ def tune(options):
 def compare(options):
     """Says which value of a hyperparameter is better, and how sure that is.
 
-    Trains a recipe with each value and the same seeds. The same command goes on with
-    a comparison that was interrupted.
+    Trains a recipe with each value and the same seeds. Run the same command to
+    resume an interrupted comparison.
     """
     with refusals():
         start(options.backend)
-        from kdl_cli.commands.compare import Comparison
+        from kdl_cli.commands.compare import Comparison, plan
 
-        comparison = Comparison(options)
+        comparison = Comparison(plan(options))
+        comparison.begin()
     with failures():
         comparison.perform(console)
 
@@ -143,7 +171,7 @@ def report(
     with refusals():
         search = None
         if place := reading.tuner_folder(folder):
-            # What reads a search imports Keras, on any backend that is installed.
+            # Reading a search imports Keras; any backend will do.
             backends.choose()
             from kdl.tuning import read_search
 
@@ -157,7 +185,7 @@ def report(
 
 
 def start(requested):
-    """Chooses the backend, and says which where the user did not."""
+    """Chooses the backend, and prints it if the user did not choose one."""
     name, reason = backends.choose(requested)
     if reason:
         console.print(f"Backend: {name} ({reason}; --backend chooses)", style="dim")
@@ -165,7 +193,7 @@ def start(requested):
 
 @contextlib.contextmanager
 def refusals():
-    """Turns errors about what the user gave into one sentence and exit code 2."""
+    """Turns errors about the user's options into a message and exit code 2."""
     try:
         yield
     except (ValueError, ImportError, OSError) as error:
@@ -177,7 +205,7 @@ def refusals():
 
 @contextlib.contextmanager
 def failures():
-    """Turns the failure to write a file into one sentence and exit code 1."""
+    """Turns a file that cannot be written into a message and exit code 1."""
     from kdl.files import WriteError
 
     try:
@@ -187,13 +215,13 @@ def failures():
 
 
 def is_full(error):
-    """Whether a disk has no room, of which no option is to blame."""
+    """Whether the disk is full, which is not the fault of an option."""
     found = {getattr(part, "errno", None) for part in (error, error.__cause__)}
     return not found.isdisjoint({errno.ENOSPC, errno.EDQUOT})
 
 
 def end(error, code):
-    # What is no text, such as a byte of a file's name, cannot be printed.
+    # A file's name may hold bytes that are not text and cannot be printed.
     text = str(error).encode(errors="backslashreplace").decode()
     errors.print(f"Error: {text}", style="red")
     raise typer.Exit(code) from None
@@ -202,14 +230,14 @@ def end(error, code):
 def main():
     """Entry point of the console script."""
     for stream in (sys.stdout, sys.stderr):
-        # A name of a folder may be no text, and a terminal may lack a character.
+        # A folder's name may not be text, and a terminal may lack a character.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as stopped:
         if stopped.code == 130:
-            # Once more Ctrl-C, and what ends in the background would print an error.
+            # At a second Ctrl-C, background threads would print errors as they end.
             for name in ("SIGINT", "SIGTERM", "SIGHUP"):
                 if hasattr(signal, name):
                     signal.signal(getattr(signal, name), signal.SIG_IGN)

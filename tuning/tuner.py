@@ -252,8 +252,12 @@ class DurableTuner:
         # As KerasTuner does with the callback of Keras.
         for callback in callbacks:
             if isinstance(callback, TensorBoardLogger):
-                folder = Path(trial.trial_id) / f"execution{self._execution}"
-                callback.directory = Path(callback.directory) / folder
+                trial_folder = f"trial{files.number_of(trial.trial_id)}"
+                callback.directory = (
+                    Path(callback.directory)
+                    / trial_folder
+                    / f"execution{self._execution + 1}"
+                )
                 callback.hparams = dict(trial.hyperparameters.values)
 
     def _fold(self):
@@ -302,8 +306,9 @@ class DurableTuner:
             if isinstance(error, errors.FatalError | WriteError):
                 raise
             if _is_exhausted(error):
+                number = files.number_of(trial.trial_id)
                 raise WriteError(
-                    f"Trial {trial.trial_id} cannot go on for lack of space or of file "
+                    f"Trial {number} cannot go on for lack of space or of file "
                     f"descriptors ({_sentence(error)}). It has not failed: the same "
                     "lines, run again, go on with it."
                 ) from error
@@ -330,8 +335,9 @@ class DurableTuner:
             try:
                 return super().load_model(trial)
             except (OSError, KeyError, ValueError) as error:
+                number = files.number_of(trial.trial_id)
                 raise ValueError(
-                    f"The best weights of trial {trial.trial_id} cannot be read from "
+                    f"The best weights of trial {number} cannot be read from "
                     f"{path}: {_sentence(error)}. Train them again, with the trial's "
                     "hyperparameters."
                 ) from error

@@ -1,4 +1,4 @@
-"""Recipe, data, settings and hyperparameters that a command line gives."""
+"""Recipe, data, settings and hyperparameters from the options."""
 
 import contextlib
 import dataclasses
@@ -12,17 +12,17 @@ from kdl_cli.folder import reading
 
 
 def make(name, data):
-    """Returns the recipe of this name, on a source of data or on its own."""
+    """Returns the recipe of this name, on its own data unless others are given."""
     recipe = catalogue.find(name)
     with names_data():
         return recipe() if data is None else recipe(data)
 
 
 def load(recipe):
-    """Returns the training data of a recipe, which are `--data` on a command line.
+    """Returns the training data of a recipe.
 
     Raises:
-        ValueError: If there are none of this name, or none that the recipe can learn.
+        ValueError: If the data do not exist, or the recipe cannot learn them.
     """
     with names_data():
         return recipe.data()
@@ -30,7 +30,7 @@ def load(recipe):
 
 @contextlib.contextmanager
 def names_data():
-    """Has errors about the `source` of a recipe call it as the user did."""
+    """Makes errors about the `source` of a recipe name the option `--data`."""
     try:
         yield
     except ValueError as error:
@@ -47,15 +47,15 @@ def names_data():
 def taken_along(options):
     """Takes data and epochs from the folder of `--hp`, unless they are given.
 
-    A file of hyperparameters says nothing of them, nor does a folder that is not that
-    of a run, a search or a sweep.
+    A file of hyperparameters has neither, nor has a folder that is not that of a run,
+    a search or a sweep.
 
     Args:
         options: Options with `hp`.
 
     Returns:
-        Tuple of the options with what was taken, and a sentence that says so, empty
-        if nothing was.
+        Tuple of the new options, and a sentence that says what was taken, or an empty
+        string.
 
     Raises:
         ValueError: If the settings in the folder are damaged.
@@ -72,11 +72,11 @@ def taken_along(options):
     if not taken:
         return options, ""
     names = " and ".join(f"{name} {value}" for name, value in taken.items())
-    return dataclasses.replace(options, **taken), f"As {folder} has it: {names}. "
+    return dataclasses.replace(options, **taken), f"From {folder}: {names}. "
 
 
 def settings(recipe, name, epochs, seed):
-    """What a run and a search note of what was asked for, defaults filled in."""
+    """Returns the settings that all commands record, with defaults filled in."""
     return {
         "recipe": name,
         "data": recipe.source,
@@ -92,7 +92,7 @@ def hyperparameters(recipe, name, path, changes):
     """Returns hyperparameters of a recipe: its own, those of a file, and changes.
 
     Raises:
-        ValueError: If the recipe does not have one, or not with this value.
+        ValueError: If the recipe lacks a hyperparameter or does not allow its value.
     """
     values = read_hyperparameters(path, name) if path else {}
     return recipes.hyperparameters(recipe, values | changed(changes))
@@ -120,13 +120,39 @@ def changed(settings):
 
 
 def parse(setting):
-    """Splits `name=value`; a value that is not JSON is a string."""
-    name, separator, text = setting.partition("=")
+    """Returns name and value of `NAME=VALUE`."""
+    name, text = split("--set", setting)
+    return name, value(text)
+
+
+def split(option, text):
+    """Returns what stands before and after the first `=` of an option's text.
+
+    Raises:
+        ValueError: If there is no `=`, or nothing before it.
+    """
+    name, separator, rest = text.partition("=")
     if not separator or not name:
-        raise ValueError(
-            f"`--set` must be NAME=VALUE, as in batch_size=64. Received: {setting!r}"
-        )
+        raise malformed(option, text)
+    return name, rest
+
+
+def malformed(option, text):
+    """Returns the error about a text that is not of the form of its option."""
+    form, example = _FORMS[option]
+    return ValueError(f"`{option}` must be {form}, as in {example}. Received: {text!r}")
+
+
+_FORMS = {
+    "--set": ("NAME=VALUE", "batch_size=64"),
+    "--range": ("NAME=LOW,HIGH", "learning_rate=0.001,0.01"),
+    "--choices": ("NAME=A,B", "batch_size=16,32"),
+}
+
+
+def value(text):
+    """Returns the value that a text is as JSON, or else the text itself."""
     try:
-        return name, json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return name, text
+        return text

@@ -1,4 +1,4 @@
-"""The recipes and their spaces, as the command line shows them."""
+"""Recipes and their spaces, for `kdl list` and `kdl describe`."""
 
 import inspect
 
@@ -10,7 +10,7 @@ from kdl_cli.terminal.text import values_table
 
 
 def by_name():
-    """The public recipes, by the name of the file that each one has to itself."""
+    """Returns the public recipes by the name of the file that defines each."""
     return {
         component.__module__.rpartition(".")[2]: component
         for component in vars(recipes).values()
@@ -53,7 +53,7 @@ def declared(name):
     hp = keras_tuner.HyperParameters()
     if name in spaces.__all__:
         space = getattr(spaces, name)
-        # How long a schedule is does not matter here.
+        # The length of a schedule does not matter here.
         takes_steps = "steps" in inspect.signature(space).parameters
         space(hp, **({"steps": 1000} if takes_steps else {}))
         return hp, {}
@@ -66,9 +66,9 @@ def declared(name):
 
 
 def space_table(hp, meanings):
-    """Names; beside each its default and range, what it means and when it applies."""
+    """A table of names, each with default, range, meaning and conditions."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    # A name is to be copied.
+    # One may want to copy a name, so that it is not wrapped.
     table.add_column(no_wrap=True)
     table.add_column()
     for parameter in hp.space:
@@ -83,7 +83,7 @@ def space_table(hp, meanings):
 
 
 def extent(parameter):
-    """The values that a hyperparameter can have, in words."""
+    """The range or the choices of a hyperparameter, in words."""
     if hasattr(parameter, "min_value"):
         text = f"{parameter.min_value} to {parameter.max_value}"
         if parameter.sampling != "linear":

@@ -1,6 +1,10 @@
 """`kdl lr`: a sweep over learning rates, and the folder that it leaves."""
 
+import dataclasses
+from pathlib import Path
+
 import keras
+import keras_tuner
 
 from kdl import recipes
 from kdl.callbacks import LearningRateFinder
@@ -11,52 +15,87 @@ from kdl_cli.terminal.progress import Stop
 from kdl_cli.terminal.text import command, short
 
 
-class Sweep:
-    """A sweep that has been found possible, in a folder of its own.
+@dataclasses.dataclass(frozen=True)
+class SweepPlan:
+    """What a sweep is to do.
 
-    Args:
-        options: `SweepOptions`.
-
-    Raises:
-        ValueError: If one of these cannot be. Nothing is written then.
+    Attributes:
+        recipe: `keras_tuner.HyperModel`.
+        hp: `keras_tuner.HyperParameters`.
+        settings: Dict of plain values, as `settings.json` holds them.
+        out: Optional `Path`. The new folder.
+        note: String. What was taken from another folder, in a sentence, or empty.
     """
 
-    def __init__(self, options):
-        options, self.note = arguments.taken_along(options)
-        name = options.recipe
-        self.recipe = arguments.make(name, options.data)
-        self.hp = arguments.hyperparameters(self.recipe, name, options.hp, options.set_)
-        self.finder = LearningRateFinder(steps=options.steps)
-        settings = arguments.settings(self.recipe, name, None, options.seed)
-        del settings["epochs"]
-        self.settings = {"kind": "sweep", **settings, "steps": options.steps}
-        writing.check_free(options.out)
-        # Loads them, perhaps over a network; all else has been checked.
-        self.data = arguments.load(self.recipe)
-        path = writing.create(options.out, f"{name}-lr")
-        self.folder = writing.Folder(path, self.settings)
+    recipe: keras_tuner.HyperModel
+    hp: keras_tuner.HyperParameters
+    settings: dict
+    out: Path | None = None
+    note: str = ""
+
+
+def plan(options):
+    """Returns the `SweepPlan` of `SweepOptions`. Loads and writes nothing.
+
+    Raises:
+        ValueError: If an option is invalid.
+    """
+    options, note = arguments.taken_along(options)
+    name = options.recipe
+    recipe = arguments.make(name, options.data)
+    hp = arguments.hyperparameters(recipe, name, options.hp, options.set_)
+    settings = arguments.settings(recipe, name, None, options.seed)
+    del settings["epochs"]
+    settings = {"kind": "sweep", **settings, "steps": options.steps}
+    return SweepPlan(recipe, hp, settings, options.out, note)
+
+
+class Sweep:
+    """A sweep, which `begin` prepares, `perform` runs and `suggest` evaluates.
+
+    Args:
+        plan: `SweepPlan`.
+    """
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.finder = LearningRateFinder(steps=plan.settings["steps"])
+
+    def begin(self):
+        """Loads the data, then makes the folder and locks it.
+
+        Raises:
+            ValueError: If the data or the folder cannot be used. Nothing is written
+                then.
+        """
+        plan, name = self.plan, self.plan.settings["recipe"]
+        writing.check_free(plan.out)
+        self.data = arguments.load(plan.recipe)
+        path = writing.create(plan.out, f"{name}-lr")
+        self.folder = writing.Folder(path, plan.settings)
         self.held = hold(path, "trying learning rates")
         self.folder.begin()
-        self.folder.write_hyperparameters(name, self.hp.values)
+        self.folder.write_hyperparameters(name, plan.hp.values)
 
     def perform(self, console):
         """Sweeps, and writes the losses."""
-        path, finder, steps = self.folder.path, self.finder, self.settings["steps"]
+        plan, path, finder = self.plan, self.folder.path, self.finder
+        steps, seed = plan.settings["steps"], plan.settings["seed"]
         console.print(
-            f"{self.note}Trying learning rates in {steps} batches, into {path}."
+            f"{plan.note}Trying learning rates in {steps} batches, into {path}."
         )
-        keras.utils.set_random_seed(self.settings["seed"])
-        # What the validation would cost tells nothing here.
+        keras.utils.set_random_seed(seed)
+        # Validation would take time and is not used.
         data = {k: v for k, v in self.data.items() if k != "validation_data"}
-        hint = "There is nothing to go on with: begin anew."
+        hint = "A sweep cannot be resumed: run the command again."
         with self.held, writing.ending(self.folder, console, hint) as signals:
             recipes.run(
-                self.recipe,
+                plan.recipe,
                 **data,
-                hp=self.hp,
-                # More than enough: the sweep ends the arguments.
+                hp=plan.hp,
+                # More than enough: the sweep ends the fit.
                 epochs=steps,
-                seed=self.settings["seed"],
+                seed=seed,
                 callbacks=[finder, Stop(signals)],
                 verbose=0,
             )
@@ -66,25 +105,25 @@ class Sweep:
             self.folder.write_rows(reading.SWEEP, rows)
 
     def suggest(self, console):
-        """Writes the rates, advises one to start with, and says what the other is.
+        """Writes two rates, recommends one and says what the other is.
 
         Raises:
-            ValueError: If the losses tell of none.
+            ValueError: If the losses suggest none.
         """
         finder, path = self.finder, self.folder.path
         suggested = {"valley": finder.valley, "steepest": finder.steepest}
         write_json(path / reading.RESULTS, {"learning_rate": suggested})
         self.folder.write_figure("learning_rate.png", finder.plot())
         console.print(
-            f"Learning rate to start with: {short(suggested['valley'])}, valley: "
-            "halfway down the longest decline of the loss."
+            f"Learning rate to train with: {short(suggested['valley'])}, halfway down "
+            "the longest decline of the loss."
         )
         console.print(
-            f"Steepest: {short(suggested['steepest'])}, where the loss falls fastest. "
-            "It is often near the largest rate that trains at all."
+            f"The loss falls fastest at {short(suggested['steepest'])}, which is often "
+            "near the largest rate that trains at all."
         )
         console.print(self.folder.listing())
-        name = self.settings["recipe"]
+        name = self.plan.settings["recipe"]
         rate, note = self._nearest(suggested["valley"])
         told = ("--hp", path, "--set", f"learning_rate={rate}")
         console.print(f"To train with {note}: {command('run', name, *told)}")
@@ -92,7 +131,7 @@ class Sweep:
     def _nearest(self, rate):
         """The value of the recipe's own range that is nearest to a rate, in words."""
         rate = float(f"{rate:.4g}")
-        for parameter in self.hp.space:
+        for parameter in self.plan.hp.space:
             if parameter.name == "learning_rate":
                 low, high = parameter.min_value, parameter.max_value
                 nearest = min(max(rate, low), high)

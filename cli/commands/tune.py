@@ -1,67 +1,67 @@
 """`kdl tune`: a search over a recipe's hyperparameters, and the folder it leaves."""
 
 import contextlib
+import dataclasses
 import io
 from pathlib import Path
 
+import keras_tuner
 import typer
 from keras import tree
 
-from kdl.callbacks import TensorBoardLogger, WandbLogger
+from kdl import recipes, tuning
+from kdl.callbacks import TensorBoardLogger
 from kdl.checks import check_choice, check_number
-from kdl.files import hold
+from kdl.files import WriteError, hold, write_json
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
-from kdl_cli.commands import arguments
-from kdl_cli.commands.fixed import fixed
-from kdl_cli.commands.run import test
-from kdl_cli.commands.tuner import Tuner, make_oracle
-from kdl_cli.folder import figures, reading, report, writing
+from kdl.tuning.store.files import number_of
+from kdl_cli.commands import arguments, tracking
+from kdl_cli.commands.narrowed import Narrowing, narrow
+from kdl_cli.commands.run import evaluate, test
+from kdl_cli.commands.tuner import Tuner, Watcher, make_oracle
+from kdl_cli.folder import figures, outcome, reading, report, writing
+from kdl_cli.options import SearchOptions
 from kdl_cli.terminal.live import TrialsDisplay
 from kdl_cli.terminal.text import command
 
-# Settings without which a search that is there is another one.
+# Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
     *("recipe", "data", "epochs", "seed", "backend"),
     *("oracle", "prune", "folds"),
 )
 
 
-class Search:
-    """A search that has been found possible, new or resumed.
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """What a search is to do.
 
-    Args:
+    Attributes:
         options: `SearchOptions`.
-
-    Raises:
-        ValueError: If one of these cannot be, or if the folder holds something else.
-            Nothing is written then.
+        recipe: `keras_tuner.HyperModel`.
+        space: `keras_tuner.HyperParameters` of the narrowed space, or `None`.
+        settings: Dict of plain values, as `settings.json` holds them.
     """
 
-    def __init__(self, options):
-        check_choice("--engine", options.engine, ("local", "ray"))
-        if options.workers > 1 and options.engine == "local":
-            raise ValueError("Several --workers need a cluster: --engine ray.")
-        if options.minutes is not None:
-            check_number("--minutes", options.minutes, "(0, 1e9]")
-        self.options = options
-        self.recipe = arguments.make(options.recipe, options.data)
-        self.settings = {
-            "kind": "search",
-            **arguments.settings(
-                self.recipe, options.recipe, options.epochs, options.seed
-            ),
-            "trials": options.trials,
-            "oracle": options.oracle,
-            "prune": options.prune,
-            "folds": options.folds,
-        }
-        space = None
-        if options.set_:
-            changes = arguments.changed(options.set_)
-            space, self.settings["set"] = fixed(self.recipe, changes)
-        # Refused before anything is written, if they cannot be.
-        oracle = make_oracle(
+    options: SearchOptions
+    recipe: keras_tuner.HyperModel
+    space: keras_tuner.HyperParameters | None
+    settings: dict
+
+    @property
+    def path(self):
+        """`Path` of the folder."""
+        return self.options.out or Path("runs") / f"{self.options.recipe}-tune"
+
+    @property
+    def folds(self):
+        """`kdl.tuning.CrossValidation`, or `None`."""
+        return CrossValidation(self.options.folds) if self.options.folds else None
+
+    def oracle(self):
+        """Returns a new oracle for the search."""
+        options = self.options
+        return make_oracle(
             options.oracle,
             objective=self.recipe.objective,
             max_trials=options.trials,
@@ -69,44 +69,103 @@ class Search:
             pruner=MedianStopping() if options.prune else None,
             max_total_epochs=options.total_epochs,
             max_seconds=60 * options.minutes if options.minutes else None,
-            hyperparameters=space,
+            hyperparameters=self.space,
         )
-        given = options.wandb is not None
-        self.loggers = [WandbLogger("kdl", mode=options.wandb)] if given else []
-        folds = CrossValidation(options.folds) if options.folds else None
-        path = options.out or Path("runs") / f"{options.recipe}-tune"
+
+    def defaults(self):
+        """Returns a name for the default values of the search, and their dict.
+
+        They are the recipe's, unless the space was narrowed to others.
+        """
+        own = recipes.hyperparameters(self.recipe, {}).values
+        if self.space is None or self.space.values == own:
+            return outcome.DEFAULTS, own
+        return outcome.NARROWED, self.space.values
+
+
+def plan(options):
+    """Returns the `SearchPlan` of `SearchOptions`. Loads and writes nothing.
+
+    Raises:
+        ValueError: If an option is invalid.
+    """
+    check_choice("--engine", options.engine, ("local", "ray"))
+    if options.workers > 1 and options.engine == "local":
+        raise ValueError("Several --workers need a cluster: --engine ray.")
+    if options.minutes is not None:
+        check_number("--minutes", options.minutes, "(0, 1e9]")
+    recipe = arguments.make(options.recipe, options.data)
+    settings = {
+        "kind": "search",
+        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
+        "trials": options.trials,
+        "oracle": options.oracle,
+        "prune": options.prune,
+        "folds": options.folds,
+    }
+    space = None
+    if options.set_ or options.range_ or options.choices:
+        given = Narrowing.parse(options.set_, options.range_, options.choices)
+        space, given = narrow(recipe, given)
+        settings |= given.settings()
+    found = SearchPlan(options, recipe, space, settings)
+    # Refuse an unknown oracle or mode of W&B.
+    found.oracle()
+    tracking.loggers(options.wandb)
+    return found
+
+
+class Search:
+    """A search, new or resumed, which `begin` prepares and `perform` runs.
+
+    Args:
+        plan: `SearchPlan`.
+    """
+
+    def __init__(self, plan):
+        self.plan = plan
+
+    def begin(self):
+        """Loads the data, then makes or takes over the folder and locks it.
+
+        Raises:
+            ValueError: If the data or the folder cannot be used. Nothing is written
+                then.
+        """
+        plan, path, folds = self.plan, self.plan.path, self.plan.folds
         resumed = writing.occupied(path)
-        before = writing.check_same(path, self.settings, identity) if resumed else None
-        self.data = arguments.load(self.recipe)
+        before = writing.check_same(path, plan.settings, identity) if resumed else None
+        self.data = arguments.load(plan.recipe)
         if folds:
-            # What cannot be split is refused here, before there is a folder.
+            # Refuses data that cannot be split before there is a folder.
             _, targets, *_ = pooled(**self.data)
             folds.split(tree.flatten(targets)[0])
-        self.folder = writing.Folder(path, self.settings, before)
+        self.folder = writing.Folder(path, plan.settings, before)
         if not resumed:
-            # Before the tuner makes files, which alone would be nobody's.
+            # Before the tuner writes files, which need settings beside them.
             self.folder.begin()
-        if given:
-            (logger,) = self.loggers
-            logger.group, logger.directory = path.name, path
-        if options.tensorboard:
+        tracking.silence()
+        self.loggers = tracking.loggers(
+            plan.options.wandb, group=path.name, directory=path
+        )
+        if plan.options.tensorboard:
             self.loggers.append(TensorBoardLogger(path / "tensorboard"))
         with contextlib.ExitStack() as held:
             held.enter_context(hold(path, "searching"))
-            # KerasTuner prints that it reloads; `perform` says more.
+            # KerasTuner prints that it reloads; `perform` prints more.
             with contextlib.redirect_stdout(io.StringIO()):
                 self.tuner = Tuner(
-                    oracle,
-                    self.recipe,
+                    plan.oracle(),
+                    plan.recipe,
                     folds=folds,
                     directory=path,
                     project_name="trials",
                 )
-            there = len(self.tuner.oracle.trials)
-            if options.trials < there:
+            trials, there = plan.settings["trials"], len(self.tuner.oracle.trials)
+            if trials < there:
                 raise ValueError(
                     f"{path} holds {there} trials, so that `--trials` must be {there} "
-                    f"or more. Received: {options.trials}"
+                    f"or more. Received: {trials}"
                 )
             if resumed:
                 self.folder.begin()
@@ -114,10 +173,11 @@ class Search:
 
     def perform(self, console):
         """Searches, tests the best model and writes the results."""
-        path, epochs = self.folder.path, self.settings["epochs"]
-        oracle, total = self.tuner.oracle, self.settings["trials"]
+        path, epochs = self.folder.path, self.plan.settings["epochs"]
+        oracle, total = self.tuner.oracle, self.plan.settings["trials"]
         if oracle.trials:
-            ended = sum(row["status"] != "running" for row in self.tuner.rows())
+            trials = tuning.read_search(self.tuner.project_dir).trials
+            ended = sum(trial.status != "running" for trial in trials)
             console.print(
                 f"Resuming the search in {path}. Trials: {ended} of {total} done."
             )
@@ -126,7 +186,7 @@ class Search:
                 f"Searching into {path}. "
                 f"Trials: {total}, of up to {epochs} epochs each."
             )
-        hint = "The same command goes on with it."
+        hint = "Run the same command to resume it."
         display = TrialsDisplay(
             console,
             total,
@@ -134,56 +194,102 @@ class Search:
             self.tuner.executions_per_trial,
             oracle.objective.name,
             oracle.objective.direction,
-            self.options.quiet,
+            self.plan.options.quiet,
         )
         with self.held, writing.ending(self.folder, console, hint):
+            watcher = Watcher(self.tuner.project_dir, display, self.folder)
             with display.shown():
                 self._search(
-                    display,
+                    watcher,
                     **self.data,
                     epochs=epochs,
-                    seed=self.settings["seed"],
+                    seed=self.plan.settings["seed"],
                     verbose=0,
                     callbacks=self.loggers,
                 )
             self.finish(console)
 
-    def _search(self, display, **data):
-        if self.options.engine == "local":
-            self.tuner.show(display, self.folder)
+    def _search(self, watcher, **data):
+        if self.plan.options.engine == "local":
+            self.tuner.watcher = watcher
             self.tuner.search(**data)
-            return
-
-        def ended(trial):
-            self.tuner.show(display, self.folder)
-            self.tuner.show_end(trial)
-
-        search_on_ray(self.tuner, self.options.workers, on_trial_end=ended, **data)
+        else:
+            workers = self.plan.options.workers
+            search_on_ray(self.tuner, workers, on_trial_end=watcher.end, **data)
 
     def finish(self, console):
-        """Writes what the trials say together."""
-        rows = self.tuner.rows()
-        self.folder.write_rows(reading.TRIALS, rows)
-        for part in report.trials(self.folder.path, self.settings):
+        """Tests the best model, and writes and prints the results."""
+        plan, path = self.plan, self.folder.path
+        search = tuning.read_search(self.tuner.project_dir)
+        self.folder.write_rows(reading.TRIALS, report.rows_of(search))
+        for part in report.trials(path, plan.settings):
             console.print(part)
-        scores = [row[self.settings["objective"]] for row in rows]
-        if all(score is None for score in scores):
+        if not search.ranked():
             console.print("No trial succeeded, so that there is no model.")
+            self._write_page(console, search, "failed")
             raise typer.Exit(1)
-        (best,) = self.tuner.get_best_hyperparameters()
-        self.folder.write_hyperparameters(self.settings["recipe"], best.values)
-        figure = figures.search(scores, self.recipe.objective)
-        self.folder.write_figure("search.png", figure)
-        (model,) = self.tuner.get_best_models()
-        test(self.recipe, model, self.folder, console)
+        best, *_ = search.ranked()
+        self.folder.write_hyperparameters(plan.settings["recipe"], best.values)
+        self.folder.write_figure("search.png", figures.search(search))
+        tested = test(plan.recipe, self._model(best), self.folder, console)
+        results = {"test": tested, **self._outcome(console, search, tested)}
+        write_json(path / reading.RESULTS, results)
+        for part in outcome.parts(results):
+            console.print(part)
+        self._write_page(console, search, "finished")
+        console.print(self.folder.listing())
+        for line in tracking.lines(plan.options.wandb, path):
+            console.print(line)
         console.print(
             "To train with the best hyperparameters: "
-            + command(*("run", self.settings["recipe"], "--hp", self.folder.path))
+            + command("run", plan.settings["recipe"], "--hp", path)
         )
+
+    def _outcome(self, console, search, tested):
+        """Scores of the best trial, and of that with the defaults, if there was one."""
+        best, *_ = search.ranked()
+        found = {outcome.BEST: outcome.scores(search, best, tested)}
+        name, values = self.plan.defaults()
+        trial = outcome.trial_with(search, values)
+        if trial is None:
+            return found
+        if trial.number == best.number:
+            return found | {name: found[outcome.BEST]}
+        scores = None
+        if trial.status == "completed":
+            try:
+                scores = evaluate(self.plan.recipe, self._model(trial))
+            except ValueError as error:  # The weights are gone or damaged.
+                console.print(str(error))
+        return found | {name: outcome.scores(search, trial, scores)}
+
+    def _model(self, trial):
+        """Returns the model of a `TrialRecord` with its best weights."""
+        (found,) = (
+            found
+            for trial_id, found in self.tuner.oracle.trials.items()
+            if number_of(trial_id) == trial.number
+        )
+        return self.tuner.load_model(found)
+
+    def _write_page(self, console, search, status):
+        # Imports Plotly.
+        from kdl_cli.page import page
+
+        try:
+            written = page.write(self.folder.path, search, self.folder.ended(status))
+        except WriteError:
+            raise
+        except Exception as error:  # The results are complete without it.
+            name = type(error).__name__
+            console.print(f"The page with charts cannot be written: {name}: {error}")
+        else:
+            console.print(f"As a page with charts: {written}")
 
 
 def identity(settings):
-    """Those of a search's settings without which it is another one."""
+    """Returns the settings in which a search that resumes another has to agree."""
     names = {name: settings.get(name) for name in IDENTITY}
-    values = settings.get("set") or {}
-    return names | {f"hyperparameter {name}": v for name, v in values.items()}
+    for values in (settings.get(name) or {} for name in ("set", "range", "choices")):
+        names |= {f"hyperparameter {name}": value for name, value in values.items()}
+    return names

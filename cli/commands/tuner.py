@@ -1,9 +1,10 @@
-"""The tuner of `kdl tune`, which shows its trials and keeps them as a table."""
+"""The oracle and the tuner of `kdl tune`, and what watches its trials."""
 
 import keras_tuner
 
 from kdl import tuning
 from kdl.tuning.engines.optuna_oracle import NEEDS, SAMPLERS
+from kdl.tuning.store.files import number_of
 from kdl.tuning.tuner import DurableTuner
 from kdl_cli.folder import reading, report
 
@@ -46,36 +47,62 @@ def _described(sampler):
 
 
 class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
-    """How `kdl tune` searches: this is the one place that says so."""
+    """The tuner of `kdl tune`.
 
-    _display = None  # Workers on a cluster show nothing.
+    Attributes:
+        watcher: Optional `Watcher`. Workers on a cluster have none.
+    """
 
-    def show(self, display, folder):
-        """Has the trials shown while they run, and kept as a table in `folder`."""
-        self._display, self._folder = display, folder
-
-    def rows(self):
-        """The trials as dicts, in their order."""
-        record = tuning.read_search(self.project_dir)
-        return report.rows_of(record)
+    watcher = None
 
     def on_trial_begin(self, trial):
         super().on_trial_begin(trial)
-        if self._display:
-            self._display.begin(int(trial.trial_id) + 1, self.rows())
+        if self.watcher:
+            self.watcher.begin(trial)
+
+    def on_epoch_begin(self, trial, model, epoch, logs=None):
+        super().on_epoch_begin(trial, model, epoch, logs)
+        if self.watcher:
+            self.watcher.display.begin_epoch(epoch, self._execution)
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         super().on_epoch_end(trial, model, epoch, logs)
-        if self._display:
-            self._display.update(epoch, logs, self._execution)
+        if self.watcher:
+            self.watcher.display.end_epoch(epoch, logs, self._execution)
 
     def on_trial_end(self, trial):
         super().on_trial_end(trial)
-        if self._display:
-            self.show_end(trial)
+        if self.watcher:
+            self.watcher.end(trial)
 
-    def show_end(self, trial):
-        """Shows a trial that has ended, and keeps it in the table."""
-        rows = self.rows()
+
+class Watcher:
+    """Shows the trials of a search, and keeps its table and its page up to date.
+
+    Args:
+        directory: String. Folder of the tuner.
+        display: `TrialsDisplay`.
+        folder: `Folder` of the search.
+    """
+
+    def __init__(self, directory, display, folder):
+        self.display, self._directory, self._folder = display, directory, folder
+        self._page = None
+
+    def begin(self, trial):
+        """Shows that a trial of KerasTuner begins."""
+        rows = report.rows_of(tuning.read_search(self._directory))
+        self.display.begin(number_of(trial.trial_id), rows)
+
+    def end(self, trial):
+        """Shows that a trial has ended, and updates table and page."""
+        search = tuning.read_search(self._directory)
+        rows = report.rows_of(search)
         self._folder.write_rows(reading.TRIALS, rows)
-        self._display.end(rows[int(trial.trial_id)])
+        self.display.end(rows[int(trial.trial_id)])
+        if self._page is None:
+            # Imports Plotly, which takes a second.
+            from kdl_cli.page.growing import GrowingPage
+
+            self._page = GrowingPage(self._folder)
+        self._page.update(search)

@@ -1,4 +1,4 @@
-"""The values of a hyperparameter that are compared, beside the same others."""
+"""The hyperparameters of each value that is compared."""
 
 from kdl import recipes
 from kdl_cli.commands import arguments, catalogue
@@ -6,21 +6,21 @@ from kdl_cli.terminal.text import written
 
 
 def varied(recipe, vary, given):
-    """Returns what to train with for each value of a hyperparameter.
+    """Returns the hyperparameters to train with for each value of one of them.
 
     Args:
         recipe: `keras_tuner.HyperModel`.
         vary: String. `NAME`, for all values of a choice, or `NAME=V1,V2`.
-        given: Dict of values of other hyperparameters. Where one has no effect beside
-            a value, as only one of several strategies has it, it is left out.
+        given: Dict of values of other hyperparameters. One that has no effect together
+            with a value, such as a setting of another strategy, is left out there.
 
     Returns:
         Tuple of the hyperparameter's name and a dict from values, as `--set` takes
         them, to `keras_tuner.HyperParameters`.
 
     Raises:
-        ValueError: If there are not two values or more, if the recipe does not have
-            one, or if one of `given` has no effect beside any.
+        ValueError: If there are less than two values, if the recipe does not have one,
+            or if one of `given` has no effect with any of them.
     """
     name, separator, text = vary.partition("=")
     if not name:
@@ -30,15 +30,14 @@ def varied(recipe, vary, given):
         )
     given = {other: value for other, value in given.items() if other != name}
     if separator:
-        texts = text.split(",")
-        values = [arguments.parse(f"{name}={part}")[1] for part in texts]
+        values = list(map(arguments.value, text.split(",")))
     else:
         values = _declared(recipe, name, given)
     chosen = [_effective(recipe, given | {name: value}) for value in values]
     idle = {k: v for k, v in given.items() if not any(k in some for some in chosen)}
     found = {}
     for value, some in zip(values, chosen, strict=True):
-        # Refuses the idle ones, and a value that there is not.
+        # Refuses idle ones, and values that the recipe does not have.
         hp = recipes.hyperparameters(recipe, some | idle | {name: value})
         # As the recipe has it, such as a float where an integer was given.
         found[written(hp.values[name])] = hp
@@ -51,13 +50,13 @@ def varied(recipe, vary, given):
 
 
 def _declared(recipe, name, given):
-    """The values of a hyperparameter that has some of its own."""
+    """Returns all values of a choice."""
     chosen = _effective(recipe, given)
     hp = recipes.hyperparameters(recipe, chosen)
     named = [parameter for parameter in hp.space if parameter.name == name]
     active = [parameter for parameter in named if hp.is_active(parameter)]
     if not active:
-        # Says why: there is none of this name, or it has no effect.
+        # Raises the error: an unknown name, or one that has no effect.
         default = named[0].default if named else None
         recipes.hyperparameters(recipe, chosen | {name: default})
     (parameter, *_) = active
@@ -71,7 +70,7 @@ def _declared(recipe, name, given):
 
 
 def _effective(recipe, values):
-    """Those of the values that have an effect beside the others."""
+    """Returns those values that have an effect together with the others."""
     chosen = {}
     # Parents come before children, in the order of the space.
     for parameter in recipes.hyperparameters(recipe, {}).space:

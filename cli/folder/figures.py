@@ -1,5 +1,6 @@
 """Pictures of runs, searches and comparisons."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from kdl_cli.folder import metrics, statistics
 
 
 def curves(history, objective):
-    """Draws what the logs hold by epoch, training beside validation.
+    """Draws the logs by epoch, training and validation in one panel.
 
     Args:
         history: Dict of lists, one value per epoch, as `History.history`. Of a metric
@@ -24,10 +25,10 @@ def curves(history, objective):
     figure = Figure(figsize=(4 * columns, 3.5 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for name, axes in zip(names, panels, strict=False):
-        # One epoch alone is no line.
+        # A single epoch would not be visible as a line.
         style = "o" if len(history[name]) == 1 else "-"
         _draw(axes, history[name], style, label="training", color="C0")
-        # Without a counterpart it is no metric, but a number in force.
+        # A name without validation is no metric but a number in force, such as a rate.
         if f"val_{name}" in history:
             validation = history[f"val_{name}"]
             _draw(axes, validation, style, label="validation", color="C1")
@@ -58,33 +59,45 @@ def _draw(axes, lines, style, label, color):
     first.set_label(label)
 
 
-def search(scores, objective):
-    """Draws the score of each trial, and the best so far.
+def search(record):
+    """Draws the score of each trial by status, and the best so far.
 
     Args:
-        scores: List of floats, `None` for a trial that failed.
-        objective: `keras_tuner.Objective`.
+        record: `kdl.tuning.SearchRecord` with a score at least.
     """
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
-    pick = min if objective.direction == "min" else max
-    done = [(n, score) for n, score in enumerate(scores, 1) if score is not None]
-    failed = [n for n, score in enumerate(scores, 1) if score is None]
-    best = [pick(score for _, score in done[: n + 1]) for n in range(len(done))]
-    numbers = [n for n, _ in done]
-    axes.plot(numbers, [s for _, s in done], "o", label="trial", color="C0")
-    axes.step(numbers, best, where="post", label="best so far", color="C1")
+    pick = min if record.direction == "min" else max
+    scored = [trial for trial in record.trials if trial.score is not None]
+    for status, style in _STYLES.items():
+        some = [trial for trial in scored if trial.status == status]
+        if some:
+            numbers, scores = zip(*((t.number, t.score) for t in some), strict=True)
+            axes.plot(numbers, scores, linestyle="", label=status, **style)
+    best = itertools.accumulate((trial.score for trial in scored), pick)
+    numbers = [trial.number for trial in scored]
+    axes.step(numbers, list(best), where="post", label="best so far", color="C2")
+    if all(trial.score > 0 for trial in scored) and record.direction == "min":
+        axes.set_yscale("log")
+    failed = [trial.number for trial in record.trials if trial.status == "failed"]
     if failed:
         (floor, _) = axes.get_ylim()
-        axes.plot(failed, [floor] * len(failed), "x", label="failed", color="C3")
-    if all(score > 0 for _, score in done) and objective.direction == "min":
-        axes.set_yscale("log")
+        style = {"linestyle": "", "marker": "x", "color": "C3"}
+        axes.plot(failed, [floor] * len(failed), label="failed", **style)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("trial")
-    axes.set_ylabel(objective.name.replace("_", " "))
+    axes.set_ylabel(record.objective.replace("_", " "))
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
+
+
+# Marks of trials with a score, as on the page: a pruned one has no more than the best
+# epoch before its end.
+_STYLES = {
+    "completed": {"marker": "o", "color": "C0"},
+    "pruned": {"marker": "^", "color": "C1", "markerfacecolor": "none"},
+}
 
 
 def comparison(runs, values, vary, directions):
@@ -112,13 +125,14 @@ def comparison(runs, values, vary, directions):
             style = {"color": "0.6", "linewidth": 0.8, "markersize": 4}
             axes.plot(places, line, "o-", label="runs of a seed", **style)
         for place, each in zip(places, found, strict=True):
-            mean, low, high = statistics.interval(list(each.values()))
+            bounds = metrics.bounds(metric)
+            mean, low, high = statistics.interval(list(each.values()), bounds)
             if low is not None:
                 style = {"color": "C0", "markersize": 6, "capsize": 4}
                 label = f"mean, {statistics.LEVEL:.0%} interval"
-                # Beside the runs, which it would hide.
-                place, half = place + 0.12, (high - low) / 2
-                axes.errorbar(place, mean, half, fmt="D", label=label, **style)
+                # To the right of the runs, which it would hide.
+                place, ends = place + 0.12, [[mean - low], [high - mean]]
+                axes.errorbar(place, mean, ends, fmt="D", label=label, **style)
         way = {"min": "\n(lower is better)", "max": "\n(higher is better)", None: ""}
         axes.set_ylabel(metric.replace("_", " ") + way[direction])
         axes.set_xlabel(vary)

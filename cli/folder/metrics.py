@@ -1,9 +1,22 @@
-"""Metrics on the test set, and which way each is better."""
+"""Metrics on the test set: which direction is better, and their bounds."""
 
-# Words in the names of metrics that say so.
+import math
+import re
+
+# Words in the names of metrics that say which direction is better.
 _WORDS = {
     "min": ("loss", "error", "entropy", "perplexity"),
     "max": ("accuracy", "match", "precision", "recall", "auc", "f1"),
+}
+# Words in the names of metrics that imply bounds. A `loss` has none: the negative
+# log-likelihood of a density may be negative.
+_BOUNDS = {
+    (0.0, 1.0): ("accuracy", "match", "precision", "recall", "auc", "f1", "iou"),
+    (0.0, math.inf): (
+        *("absolute_error", "squared_error", "logarithmic_error", "error_rate"),
+        *("rmse", "crossentropy", "bits"),
+    ),
+    (1.0, math.inf): ("perplexity",),
 }
 
 
@@ -24,7 +37,7 @@ def compared(text, objective):
     found = given or direction(name, objective)
     if found not in ("min", "max"):
         raise ValueError(
-            f"Say whether less or more of `{name}` is better: --metric {name}:min or "
+            f"Say whether lower or higher `{name}` is better: --metric {name}:min or "
             f"--metric {name}:max."
         )
     return name, found
@@ -38,3 +51,13 @@ def direction(name, objective):
         if any(word in name.lower() for word in words):
             return found
     return None
+
+
+def bounds(name):
+    """The least and the greatest value of a metric, by its name; maybe infinite."""
+    # Whole words: `previous` does not mean `iou`.
+    parts = f"_{re.sub('[^a-z0-9]+', '_', name.lower())}_"
+    for found, words in _BOUNDS.items():
+        if any(f"_{word}_" in parts for word in words):
+            return found
+    return -math.inf, math.inf

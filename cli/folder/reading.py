@@ -1,12 +1,11 @@
-"""Folders of runs, searches and so on, as they are read; this needs no Keras."""
+"""Reads the folders of runs, searches and so on, without Keras."""
 
 import csv
 import io
 import json
 import math
 
-import filelock
-
+from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
 KINDS = ("run", "search", "sweep", "comparison")
@@ -19,6 +18,8 @@ SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
 COMPARISON = "comparison.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
+# Trials that a search compares.
+COMPARED = (BEST, DEFAULTS, NARROWED)
 # Bytes of a file; the tables of long trainings are the largest.
 _MOST_JSON, _MOST_CSV = 2**24, 2**28
 
@@ -35,7 +36,9 @@ def tuner_folder(folder):
 
 
 def is_held(folder):
-    """Whether a process writes a folder; `None` where its lock does not tell."""
+    """Whether a process is writing to a folder; `None` if that is not known."""
+    import filelock  # Which takes a tenth of the time of `kdl --help`.
+
     path = folder / ".lock"  # That of `kdl.files.hold`, which needs Keras.
     try:
         if not path.exists():
@@ -49,7 +52,7 @@ def is_held(folder):
 
 
 def status(folder, settings):
-    """How it ended, or that it runs; a killed process cannot say so."""
+    """The status, which a killed process could not record itself."""
     if settings["status"] != "running":
         return settings["status"]
     states = {True: "still running", False: "killed"}
@@ -64,7 +67,7 @@ def read_settings(folder, kind=None):
         kind: Optional string. The one of `KINDS` that it has to be of.
 
     Raises:
-        ValueError: If the folder is of something else.
+        ValueError: If the folder holds something else.
     """
     kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
     foreign = f"{folder} is not the folder of a {kinds} of kdl"
@@ -106,7 +109,7 @@ def _is_optional(check):
     return lambda value: value is None or check(value)
 
 
-# What the settings of each kind have, and how they are recognized.
+# The settings that each kind has, and a check of each.
 _NEEDED = {
     "recipe": _is_text,
     "objective": _is_text,
@@ -122,7 +125,7 @@ _COMPARED = {
     "metric": _is_text,
     "metric_direction": _is_direction,
 }
-# What others may lack, since a run or a search of any age may be read.
+# Settings that may be missing, since older folders are read as well.
 _KNOWN = {
     "data": _is_optional(_is_text),
     "epochs": _is_optional(lambda value: _is_count(value) and value > 0),
@@ -132,6 +135,8 @@ _KNOWN = {
         lambda value: type(value) in (int, float) and 0 <= value < math.inf
     ),
     "set": _is_optional(lambda value: isinstance(value, dict)),
+    "range": _is_optional(lambda value: isinstance(value, dict)),
+    "choices": _is_optional(lambda value: isinstance(value, dict)),
 }
 
 
@@ -163,8 +168,13 @@ def read_results(path):
     content = read_json(path)
     if not (
         isinstance(content, dict)
-        and content.keys() <= TITLES.keys()
+        and content.keys() <= {*TITLES, *COMPARED}
         and all(isinstance(values, dict) for values in content.values())
+        and all(
+            {"trial", "status"} <= content[name].keys()
+            for name in COMPARED
+            if name in content
+        )
     ):
         raise ValueError(f"{path} is not a file of results.")
     return content
@@ -179,7 +189,7 @@ def read_json(path):
     text = read_text(path, _MOST_JSON)
     try:
         value = json.loads(text)
-        # Half a surrogate pair is no text, and cannot be printed.
+        # Half a surrogate pair cannot be printed.
         json.dumps(value, ensure_ascii=False).encode()
         return value
     except (ValueError, RecursionError):
@@ -194,7 +204,7 @@ def read_rows(path):
     """
     if not path.exists():
         return []
-    # Which splits lines itself, also in fields.
+    # The reader splits lines itself, since a field may hold line breaks.
     file = io.StringIO(read_text(path, _MOST_CSV), newline="")
     reader = csv.DictReader(file, strict=True)
     try:
@@ -218,8 +228,8 @@ def read_text(path, most):
         most: Integer. The most bytes that it may have.
 
     Raises:
-        ValueError: If there is none, if it is something else, as a pipe or a device
-            that may never end, or if it is too large for what it is to hold.
+        ValueError: If it does not exist, is not a file, such as a pipe or a device, or
+            is too large.
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):

@@ -1,4 +1,4 @@
-"""The history of a fit, as it is written."""
+"""Writes the history of a fit."""
 
 import keras
 

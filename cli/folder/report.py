@@ -1,5 +1,6 @@
-"""What a folder holds, as tables and lines to print; this needs no Keras."""
+"""The content of a folder as tables and lines to print, without Keras."""
 
+from kdl_cli.folder import outcome
 from kdl_cli.folder.reading import (
     HISTORY,
     HYPERPARAMETERS,
@@ -18,7 +19,7 @@ _SCORED = ("completed", "pruned")
 
 
 def parts(folder, search=None):
-    """What a folder holds, as tables and lines to print.
+    """The content of a folder as tables and lines to print.
 
     Args:
         folder: `Path`.
@@ -55,9 +56,11 @@ def parts(folder, search=None):
         _, values = read_hyperparameters(folder / HYPERPARAMETERS)
         yield values_table(values)
     if (folder / RESULTS).exists():
-        for name, values in read_results(folder / RESULTS).items():
+        results = read_results(folder / RESULTS)
+        for name in (name for name in TITLES if name in results):
             yield f"\n{TITLES[name]}:"
-            yield values_table(values)
+            yield values_table(results[name])
+        yield from outcome.parts(results)
 
 
 def trials(folder, settings):
@@ -112,7 +115,7 @@ def rows_of(search):
     names = dict.fromkeys(name for trial in search.trials for name in trial.values)
     return [
         {
-            "trial": trial.number + 1,
+            "trial": trial.number,
             "status": trial.status,
             search.objective: trial.score,
             **({"standard_error": trial.standard_error} if several else {}),

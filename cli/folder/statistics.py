@@ -1,4 +1,4 @@
-"""What runs of several values, each with the same seeds, say about the values.
+"""Statistics of runs of several values, each with the same seeds.
 
 A run is a dict of its `value`, `seed` and `status`, and a number for each metric that
 it has.
@@ -7,7 +7,9 @@ it has.
 import numpy as np
 from scipy import stats
 
-# Of intervals; a test is as sure when its p is below 1 - LEVEL.
+from kdl_cli.folder import metrics
+
+# Confidence level of intervals; the level of tests is 1 - LEVEL.
 LEVEL = 0.95
 
 
@@ -18,15 +20,20 @@ def scores(runs, value, metric):
         for run in runs
         if run["value"] == value
         and run["status"] == "completed"
-        # Another value may make a model with other metrics.
+        # A model with another value may have other metrics.
         and run.get(metric) is not None
     }
 
 
-def interval(numbers):
+def interval(numbers, bounds=(-np.inf, np.inf)):
     """Returns mean, and ends of Student's t interval for it.
 
-    The ends are `None` for fewer than two numbers, and so is the mean of none.
+    The ends are `None` for fewer than two numbers, and so is the mean of none. The
+    interval is cut at the bounds, which leaves its coverage as it is.
+
+    Args:
+        numbers: List of floats.
+        bounds: Tuple of the least and the greatest number there can be.
     """
     if len(numbers) == 0:
         return None, None, None
@@ -35,11 +42,16 @@ def interval(numbers):
         return mean, None, None
     error = np.std(numbers, ddof=1) / np.sqrt(len(numbers))
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(numbers) - 1) * error)
-    return mean, mean - half, mean + half
+    return mean, max(mean - half, bounds[0]), min(mean + half, bounds[1])
 
 
-def paired(first, second):
+def paired(first, second, bounds=(-np.inf, np.inf)):
     """Compares two dicts of scores by seed, in the seeds that both have.
+
+    Args:
+        first: Dict of floats by seed.
+        second: Dict of floats by seed.
+        bounds: Tuple of the least and the greatest score there can be.
 
     Returns:
         Dict of `pairs`, their number; `difference`, the mean of `second - first`, and
@@ -49,9 +61,10 @@ def paired(first, second):
     """
     seeds = sorted(first.keys() & second.keys())
     a, b = (np.array([each[seed] for seed in seeds]) for each in (first, second))
-    mean, low, high = interval(b - a)
+    most = bounds[1] - bounds[0]
+    mean, low, high = interval(b - a, (-most, most))
     p = None
-    # Metrics are float32: what differs by their rounding does not vary.
+    # Metrics are float32: a spread within their rounding counts as none.
     if len(seeds) > 1 and np.ptp(b - a) > 1e-6 * np.abs([a, b]).max():
         p = float(stats.ttest_rel(b, a).pvalue)
     return {
@@ -64,7 +77,7 @@ def paired(first, second):
 
 
 def holm(ps):
-    """Corrects p values for their number, as Holm has it; `None` stays `None`."""
+    """Corrects p values for their number by Holm's method; `None` stays `None`."""
     corrected, least = [None] * len(ps), 0.0
     tested = sorted((p, place) for place, p in enumerate(ps) if p is not None)
     for rank, (p, place) in enumerate(tested):
@@ -73,26 +86,28 @@ def holm(ps):
     return corrected
 
 
-def summary(runs, values, metrics):
+def summary(runs, values, names):
     """Returns a dict for each value: its means, and how it differs from the first.
 
     Args:
         runs: List of runs.
         values: List of the values.
-        metrics: List of metrics. The first one is tested.
+        names: List of names of metrics. The first one is tested.
     """
-    tested = [scores(runs, value, metrics[0]) for value in values]
-    tests = [paired(tested[0], each) for each in tested[1:]]
+    tested = [scores(runs, value, names[0]) for value in values]
+    bounds = metrics.bounds(names[0])
+    tests = [paired(tested[0], each, bounds) for each in tested[1:]]
     corrected = holm([test["p"] for test in tests])
     rows = []
     for value in values:
         statuses = [run["status"] for run in runs if run["value"] == value]
         rows.append({"value": value, "runs": len(statuses)})
         rows[-1]["failed"] = statuses.count("failed")
-        for metric in metrics:
-            numbers = list(scores(runs, value, metric).values())
-            names = metric, f"{metric}_low", f"{metric}_high"
-            rows[-1] |= dict(zip(names, interval(numbers), strict=True))
+        for name in names:
+            numbers = list(scores(runs, value, name).values())
+            columns = name, f"{name}_low", f"{name}_high"
+            ends = interval(numbers, metrics.bounds(name))
+            rows[-1] |= dict(zip(columns, ends, strict=True))
     for row, test, p in zip(rows[1:], tests, corrected, strict=False):
         row |= {**test, "p_holm": p}
     return rows

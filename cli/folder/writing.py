@@ -1,4 +1,4 @@
-"""Folders of runs, searches and so on, as they are written."""
+"""Writes the folders of runs, searches and so on."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ class Folder:
 
     Args:
         path: `Path`.
-        settings: Dict of plain values. What was asked for, with the key `kind`.
+        settings: Dict of plain values, with the key `kind`.
         before: Dict. Settings that the folder holds, if it is resumed. Their
             `started` stays, and their `seconds` are added to.
     """
@@ -40,21 +40,25 @@ class Folder:
         self._start = time.monotonic() - self.settings["seconds"]
 
     def begin(self):
-        """Makes the folder, if it is not there, and notes what was asked for."""
+        """Makes the folder, if needed, and writes the settings."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / SETTINGS, self.settings)
 
-    def end(self, status):
-        """Notes how it ended: `finished`, `interrupted` or `failed`."""
+    def ended(self, status):
+        """Returns the settings of a command that ends now with this status."""
         seconds = round(time.monotonic() - self._start, 1)
-        self.settings |= {"status": status, "seconds": seconds}
+        return self.settings | {"status": status, "seconds": seconds}
+
+    def end(self, status):
+        """Records the status: `finished`, `interrupted` or `failed`."""
+        self.settings = self.ended(status)
         write_json(self.path / SETTINGS, self.settings)
 
     def write_hyperparameters(self, recipe, values):
         write_json(self.path / HYPERPARAMETERS, {"recipe": recipe, "values": values})
 
     def write_rows(self, name, rows):
-        """Writes dicts as CSV, with a column for each key that one of them has."""
+        """Writes dicts as CSV, with a column for each key of any of them."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         with (
             atomic(self.path / name) as draft,
@@ -73,24 +77,25 @@ class Folder:
 
     def listing(self):
         """A line that names its files."""
-        # Not what is hidden, such as the lock of a search.
+        # Without hidden files, such as the lock.
         files = sorted(file.name for file in self.path.glob("[!.]*") if file.is_file())
         return f"In {self.path}: {', '.join(files)}"
 
 
 @contextlib.contextmanager
 def ending(folder, console, hint):
-    """Notes in its folder how the block ended, and stops on signals with exit code 130.
+    """Records how the block ends, and exits with code 130 on signals.
 
-    These are Ctrl-C, SIGTERM and SIGHUP.
+    The signals are Ctrl-C, SIGTERM and SIGHUP.
 
     Args:
         folder: `Folder`.
         console: `rich.console.Console`.
-        hint: String. What to do after an interruption.
+        hint: String. What the user can do after an interruption.
 
     Yields:
-        `kdl.tuning.stop_signals.StopSignals`, for what may lose a `KeyboardInterrupt`.
+        `kdl.tuning.stop_signals.StopSignals`, for code that may swallow a
+        `KeyboardInterrupt`.
     """
     signals = StopSignals()
     with signals.watched():
@@ -98,14 +103,14 @@ def ending(folder, console, hint):
             try:
                 yield signals
             except Exception:
-                # Code that takes an interruption for a failure raises another error.
+                # Code that catches the interruption may raise another error.
                 signals.check()
                 raise
         except KeyboardInterrupt:
-            # What stops already need not be told again.
+            # Further signals change nothing now.
             ignore_signals()
             folder.end("interrupted")
-            # After SIGHUP there may be nothing to print to.
+            # After SIGHUP the terminal may be gone.
             with contextlib.suppress(OSError):
                 console.print(f"Interrupted. {hint}")
             raise typer.Exit(130) from None
@@ -117,15 +122,15 @@ def ending(folder, console, hint):
 
 
 def check_same(path, settings, identity):
-    """Returns the settings in a folder, if what began there can go on with these.
+    """Returns the settings in a folder, provided that these can resume it.
 
     Args:
         path: `Path` of the folder.
         settings: Dict of the settings now.
-        identity: Function from settings to a dict of what has to be the same.
+        identity: Function from settings to a dict of those that have to agree.
 
     Raises:
-        ValueError: If the folder is of something else.
+        ValueError: If the folder holds something else.
     """
     kind = settings["kind"]
     before = read_settings(path, kind)
@@ -138,17 +143,16 @@ def check_same(path, settings, identity):
         )
         raise ValueError(
             f"{path} holds another {kind}: {there}, not {here}. "
-            "Give --out a new name, or ask for the same."
+            "Give --out a new name, or use the same options."
         )
     return before
 
 
 def check_free(out):
-    """Raises a `ValueError` if there is something at `out`, which may be `None`."""
+    """Raises a `ValueError` if `out`, which may be `None`, is not free."""
     if out is not None and occupied(out):
         raise ValueError(
-            f"{out} is there already, and nothing is overwritten. "
-            "Give --out a new name."
+            f"{out} already exists, and nothing is overwritten. Give --out a new name."
         )
 
 
@@ -172,7 +176,7 @@ def create(out, default):
 
 
 def occupied(path):
-    """Whether there is something at `path` other than an empty folder."""
+    """Whether `path` exists and is not an empty folder."""
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 

@@ -22,7 +22,7 @@ BEST = ("star", "#009988")
 LINE = "#888888"
 # Characters that fit beside each other on a phone.
 WIDTH = 36
-# Lines of a box that fit into the least high chart with boxes of all values.
+# Lines of a box that fit into the lowest chart with boxes of all values.
 LINES = 16
 
 
@@ -56,7 +56,7 @@ def layout(**changes):
 
 
 def score_scale(search, scores):
-    """A loss that spans much is drawn on a logarithmic axis."""
+    """Returns the scale of scores: logarithmic for a loss of a wide range."""
     if search.direction == "max" or not scores or min(scores) <= 0:
         return "linear"
     return "log" if max(scores) > 5 * min(scores) else "linear"
@@ -92,12 +92,12 @@ def text(value, most=WIDTH):
     value = str(value)
     if len(value) > most:
         value = f"{value[: most // 2]}…{value[len(value) + 1 - most // 2 :]}"
-    # Plotly does not know the entities of quotes.
+    # Plotly does not decode the entities of quotes.
     return html.escape(value, quote=False)
 
 
 def labels(ticks):
-    """Lists the text of each tick, and whether it is to stand a line lower.
+    """Lists the text of each tick, and whether to draw it one line lower.
 
     Every other one is, where they are too long for one line.
     """
@@ -108,14 +108,14 @@ def labels(ticks):
 
 
 def box(search, trial, names=None):
-    """What is known of a trial, in a few short lines.
+    """Describes a trial in a few short lines.
 
     Args:
         search: `kdl.tuning.SearchRecord`.
         trial: `kdl.tuning.TrialRecord`.
-        names: List of the hyperparameters to tell. Defaults to `None`, all.
+        names: List of the hyperparameters to show. Defaults to `None`, all.
     """
-    lines = [f"<b>trial {trial.number + 1}</b>, {trial.status}"]
+    lines = [f"<b>trial {trial.number}</b>, {trial.status}"]
     if trial.score is not None:
         error = trial.standard_error
         spread = "" if error is None else f" ± {short(error)}"
@@ -138,7 +138,7 @@ def draw_lines(figure, lines, size, **options):
         figure: `plotly.graph_objects.Figure`.
         lines: List of lists of points: x, y, and what the box beside it says.
         size: Number. Diameter of a point, by which a line of one point is seen.
-        **options: What else Plotly is to know of it.
+        **options: Further arguments of Plotly.
     """
     gap = (None, None, None)
     points = [point for line in lines for point in (*line, gap)]

@@ -22,11 +22,11 @@ from kdl_cli.terminal.text import short
 
 def history(search):
     """Draws the score by trial, and the best so far."""
-    figure = _scores(search, lambda trial: trial.number + 1)
+    figure = _scores(search, lambda trial: trial.number)
     scored = [trial for trial in search.trials if trial.score is not None]
     pick = min if search.direction == "min" else max
     figure.add_scatter(
-        x=[trial.number + 1 for trial in scored],
+        x=[trial.number for trial in scored],
         y=list(itertools.accumulate((trial.score for trial in scored), pick)),
         mode="lines",
         line={"shape": "hv", "color": BEST[1]},
@@ -96,7 +96,7 @@ def _scores(search, place, names=None):
     Args:
         search: `kdl.tuning.SearchRecord`.
         place: Function from a trial to where it stands from left to right, or `None`.
-        names: List of the hyperparameters to tell of a trial. Defaults to all.
+        names: List of the hyperparameters to show of a trial. Defaults to all.
     """
     figure = go.Figure(layout=layout())
 
@@ -112,7 +112,7 @@ def _scores(search, place, names=None):
                 "color": colour,
                 "size": size,
                 "opacity": 0.8,
-                # Of open symbols, the outline is all that is seen.
+                # Open symbols consist of their outline.
                 "line": {"color": colour, "width": 1.5},
             },
             name=name,

@@ -56,7 +56,7 @@ def dimensions(search):
     """
     declared = {}
     for entry in search.space:
-        # Under several conditions there may be several of a name.
+        # A name may be declared several times, under different conditions.
         declared.setdefault(entry["config"]["name"], []).append(entry)
     found = []
     for name, entries in declared.items():

@@ -1,10 +1,10 @@
-"""The frame of a page: what it looks like, and how its tables are sorted."""
+"""The frame of a page: its style, and the script that sorts its tables."""
 
 from plotly.offline import get_plotlyjs
 
 from kdl_cli.page.markup import Html, element
 
-# The page may load nothing, so that it tells nobody that it is read.
+# The page loads nothing, so that nobody learns that it is read.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; --text: #222; --page: #fff; --line: #bbb;
@@ -33,12 +33,17 @@ table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: break-word;
 caption { text-align: left; padding: 0.2rem 0; }
 th, td { padding: 0.3rem 0.8rem 0.3rem 0.3rem; text-align: left;
   border-bottom: 1px solid var(--line); vertical-align: top; }
+.wide { width: 100%; }
 .sortable td, .sortable th { white-space: nowrap; }
 thead th { position: sticky; top: 0; background: var(--shade); }
 th button { all: unset; cursor: pointer; padding: 0.3rem 0; }
 th button:focus-visible { outline: 3px solid var(--link); }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
+/* Fades at the edge, which shows that there is more. */
+.cut { overflow: hidden; max-height: var(--cut);
+  mask-image: linear-gradient(black calc(100% - 2rem), transparent); }
+.all:has(:checked) + .cut { max-height: none; mask-image: none; }
 .grid { display: grid; gap: 0 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
 .grid > * { min-width: 0; }

@@ -19,7 +19,7 @@ TREES = 100
 
 @dataclasses.dataclass
 class Importances:
-    """Permutation importances, and what they rest on.
+    """Permutation importances, and the model that they are of.
 
     Attributes:
         means: Dict of floats by hyperparameter, the greatest first. How much `r2` of
@@ -39,8 +39,8 @@ def importances(search, dimensions):
     """Fits a random forest to the ranks of the trials, and shuffles it.
 
     Ranks, since one diverged trial would outweigh all others. Where a hyperparameter
-    does not apply it takes its median, or most frequent, value, which tells as little
-    as any.
+    does not apply it takes its median, or most frequent, value, which carries no
+    information.
 
     Args:
         search: `kdl.tuning.SearchRecord`.
@@ -63,7 +63,7 @@ def importances(search, dimensions):
     # The columns are shuffled before they are encoded, so that the columns of one
     # hyperparameter stay together.
     categories = [n for n, d in enumerate(dimensions) if d.scale == "category"]
-    # What applies in none of these trials keeps its column.
+    # A hyperparameter that applies in none of these trials keeps its column.
     impute = functools.partial(SimpleImputer, keep_empty_features=True)
     encode = make_column_transformer(
         (make_pipeline(impute(strategy="most_frequent"), OneHotEncoder()), categories),

@@ -39,7 +39,7 @@ def learning_curves(search):
         line = {"color": colour, "width": 1.2}
         if of_status:
             _draw(figure, of_status, status, line, 0.6)
-        # What ended before its time has a mark where it did.
+        # A mark shows where a trial ended early.
         if of_status and status != "completed":
             figure.data[-1].showlegend = False
             figure.add_scatter(
@@ -64,7 +64,7 @@ def _draw(figure, runs, name, line, opacity):
     curves = []
     for trial, number, curve in runs:
         execution = f", execution {number}" if len(trial.curves) > 1 else ""
-        title = f"<b>trial {trial.number + 1}</b>{execution}, {trial.status}"
+        title = f"<b>trial {trial.number}</b>{execution}, {trial.status}"
         curves.append(
             [
                 (epoch, value, f"{title}<br>epoch {epoch}<br>{short(value)}")

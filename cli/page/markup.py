@@ -1,4 +1,4 @@
-"""HTML that is escaped unless it says that it is HTML."""
+"""Makes HTML, and escapes all text in it."""
 
 import html
 
@@ -36,7 +36,7 @@ def joined(*parts):
 
 
 def code(text):
-    """A block of code, of which a click selects all."""
+    """A block of code that a click selects."""
     return element("pre", element("code", text))
 
 
@@ -45,11 +45,11 @@ def details(summary, *content, **attributes):
 
 
 def chart(name, label, figure):
-    """A figure of Plotly, which is as wide as there is room.
+    """A figure of Plotly as wide as the page.
 
     Args:
         name: String. The element's id.
-        label: String. What it shows, for those who do not see it.
+        label: String. What it shows, for screen readers.
         figure: `plotly.graph_objects.Figure`.
     """
     config = {"responsive": True, "displayModeBar": False}
@@ -57,14 +57,15 @@ def chart(name, label, figure):
     return element("div", Html(drawn), class_="chart", role="img", aria_label=label)
 
 
-def table(caption, columns, rows, sortable=False):
-    """A table in a box of its own, which scrolls where the page does not.
+def table(caption, columns, rows, sortable=False, wide=False):
+    """A table in a box that scrolls by itself.
 
     Args:
         caption: String.
         columns: List of strings.
         rows: List of lists of values. `None` is an empty cell.
         sortable: Boolean. Whether the columns' names are buttons that sort by them.
+        wide: Boolean. Whether it fills the width of the page.
     """
     heads = [
         element(
@@ -75,6 +76,7 @@ def table(caption, columns, rows, sortable=False):
         for name in columns
     ]
     body = [element("tr", *map(_cell, row)) for row in rows]
+    kinds = ["sortable"] * sortable + ["wide"] * wide
     return element(
         "div",
         element(
@@ -82,7 +84,7 @@ def table(caption, columns, rows, sortable=False):
             element("caption", caption),
             element("thead", element("tr", *heads)),
             element("tbody", *body),
-            **({"class_": "sortable"} if sortable else {}),
+            **({"class_": " ".join(kinds)} if kinds else {}),
         ),
         class_="scroll",
         role="group",

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 from kdl.files import atomic
-from kdl_cli.folder import reading
+from kdl_cli.folder import outcome, reading
 from kdl_cli.page import learning_curves, page_charts, page_tables
 from kdl_cli.page.dimensions import dimensions
 from kdl_cli.page.document import document
 from kdl_cli.page.importances import importances
-from kdl_cli.page.markup import code, element, joined, table
+from kdl_cli.page.markup import code, element, joined
 from kdl_cli.terminal.text import command, written
 
 PAGE = "report.html"
@@ -25,65 +25,82 @@ hypermodel.fit(hp, model, x, y, epochs=epochs, validation_data=validation_data)
 """
 
 
-def write(folder, search):
+def write(folder, search, settings=None):
     """Writes the page of a search.
 
     Args:
         folder: `Path` of the search's folder, to write into.
         search: `kdl.tuning.SearchRecord`.
+        settings: Optional dict. Settings of the search, for its own process. Defaults
+            to `None`, those in the folder.
 
     Returns:
         `Path` of the page.
     """
-    # Only `kdl tune` notes any, and has a folder around that of its tuner.
-    settings = {} if search.directory == folder else reading.read_settings(folder)
+    # Only the folder of `kdl tune`, around that of its tuner, has settings.
+    if settings is None and search.directory != folder:
+        settings = reading.read_settings(folder)
+        settings |= {"status": reading.status(folder, settings)}
+    settings = settings or {}
     name = settings.get("recipe") or folder.resolve().name
-    content = sections(folder, search, settings)
-    text = document(f"Search of {name}", summary(folder, search, settings), content)
+    content, failed = sections(folder, search, settings)
+    text = document(f"Search of {name}", summary(search, settings, failed), content)
     with atomic(folder / PAGE) as draft:
         draft.write_text(text, encoding="utf-8")
     return folder / PAGE
 
 
 def sections(folder, search, settings):
-    """Returns a dict of `Html` by title."""
+    """Returns a dict of `Html` by title, and one of errors.
+
+    A section that has nothing to show yet, or raises an error, is left out.
+    """
     axes = dimensions(search)
     result = importances(search, axes)
     if result:
-        # What matters most comes first.
+        # The most important first.
         axes.sort(key=lambda axis: -result.means[axis.name])
-    parts = {"Best trial": best(folder, search, settings)}
-    if search.ranked():
-        parts["Optimization history"] = page_charts.history(search)
-        if axes:
-            parts["Parallel coordinates"] = page_charts.parallel(search, axes)
-            parts["Slices"] = page_charts.slices(search, axes)
-        parts["Importances"] = page_charts.importance(search, result)
-    if learning_curves.curves(search):
-        parts["Learning curves"] = page_charts.curves(search)
-    parts["Trials"] = page_tables.trials(search)
-    if failed := [trial for trial in search.trials if trial.error]:
-        parts["Failures"] = page_tables.failures(failed)
-    parts["Budget"] = page_tables.budget(search, settings)
-    parts["Environment"] = page_tables.environment(settings)
-    return parts
+    scored, failures = search.ranked(), [t for t in search.trials if t.error]
+    made = {
+        "Best trial": lambda: best(folder, search, settings),
+        "Optimization history": lambda: scored and page_charts.history(search),
+        "Parallel coordinates": lambda: (
+            scored and axes and page_charts.parallel(search, axes, result)
+        ),
+        "Slices": lambda: scored and axes and page_charts.slices(search, axes),
+        "Importances": lambda: scored and page_charts.importance(search, result),
+        "Learning curves": lambda: (
+            learning_curves.curves(search) and page_charts.curves(search)
+        ),
+        "Trials": lambda: page_tables.trials(search),
+        "Failures": lambda: failures and page_tables.failures(failures),
+        "Budget": lambda: page_tables.budget(search, settings),
+        "Environment": lambda: page_tables.environment(settings),
+    }
+    found, failed = {}, {}
+    for title, make in made.items():
+        try:
+            content = make()
+        except Exception as error:  # The other sections do not depend on it.
+            failed[title] = f"{type(error).__name__}: {error}"
+        else:
+            found |= {title: content} if content else {}
+    return found, failed
 
 
-def summary(folder, search, settings):
-    """How the search stands, in a few sentences."""
+def summary(search, settings, failed):
+    """The state of the search, in a few sentences."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     running = any(trial.status == "running" for trial in search.trials)
     status = "still running, or was killed" if running else ""
-    if settings:
-        status = reading.status(folder, settings)
+    status = settings.get("status", status)
     return element(
         "p",
         f"A search for the {search.direction}imum of {search.objective}. "
         f"Trials: {len(search.trials)}. ",
-        f"It is {status}. " if status else "",
-        "Written by ",
-        element("code", "kdl report"),
-        f" on {now} UTC.",
+        f"Status: {status}. " if status else "",
+        f"Written on {now} UTC.",
+        *(f" Left out: {title} ({error})." for title, error in failed.items()),
     )
 
 
@@ -91,27 +108,30 @@ def best(folder, search, settings):
     if not search.ranked():
         return element("p", "No trial has a score yet.")
     trial = search.ranked()[0]
-    rows = [(search.objective, trial.score)]
-    if trial.standard_error is not None:
-        rows.append(("standard error", trial.standard_error))
-    if trial.best_epoch is not None:
-        rows.append(("best epoch", trial.best_epoch + 1))
-    rows += trial.values.items()
     return joined(
-        table(f"Trial {trial.number + 1}", ["name", "value"], rows),
+        page_tables.best(search, trial, _results(folder, trial, settings)),
         element("h3", "How to run it again"),
         rerun(folder, trial, settings),
     )
 
 
+def _results(folder, trial, settings):
+    """The results in a folder, provided they are those of the best trial."""
+    path = folder / reading.RESULTS
+    results = reading.read_results(path) if settings and path.exists() else {}
+    # Before the search was resumed, another trial may have been the best.
+    known = results.get(outcome.BEST, {}).get("trial") == trial.number
+    return results if known else {}
+
+
 def rerun(folder, trial, settings):
-    """What trains with its values: a command, or lines for a search from Python."""
+    """A command, or lines of Python, that train with the values of a trial."""
     if not settings:
         lines = (f"    {name!r}: {value!r}," for name, value in trial.values.items())
         return code(SNIPPET.format(values="\n".join(lines)))
     words = ["run", settings["recipe"]]
     path = folder / reading.HYPERPARAMETERS
-    # Which is that of the best trial once a search has ended, not on its way.
+    # Until the search has ended, it may be that of an earlier best trial.
     if path.exists() and reading.read_hyperparameters(path)[1] == trial.values:
         words += ["--hp", str(folder)]
     else:

@@ -1,9 +1,9 @@
-"""The charts of a search's page, each with what is to be said of it."""
+"""The charts of a search's page, with text and tables."""
 
 from kdl_cli.page import charts, learning_curves
 from kdl_cli.page.importances import LEAST_TRIALS, REPEATS, TREES
-from kdl_cli.page.markup import chart, details, element, joined, table
-from kdl_cli.page.parallel_coordinates import parallel_coordinates
+from kdl_cli.page.markup import Html, chart, details, element, joined, table
+from kdl_cli.page.parallel_coordinates import SHOWN, height, parallel_coordinates
 
 
 def history(search):
@@ -11,18 +11,36 @@ def history(search):
     return chart("chart-history", f"{search.objective} by trial", drawn)
 
 
-def parallel(search, axes):
+def parallel(search, axes, result):
+    """The parallel coordinates, cut off after some axes until all are requested.
+
+    Args:
+        search: `kdl.tuning.SearchRecord`.
+        axes: List of `Dimension`, those to see at first before the others.
+        result: `Importances` that the axes are sorted by, or `None`.
+    """
+    about = element(
+        "p",
+        "Each line is a trial, and passes through its score and its values. Where a "
+        "hyperparameter does not apply, the line passes to the left of its axis.",
+    )
+    drawn = chart(
+        "chart-parallel",
+        "Each trial as a line through its score and its hyperparameters",
+        parallel_coordinates(search, axes),
+    )
+    if len(axes) <= SHOWN:
+        return joined(about, drawn)
+    which = "most important" if result else "first"
     return joined(
+        about,
         element(
-            "p",
-            "Each line is a trial, and passes through its score and its values. On "
-            "the left of an axis are the trials where it does not apply.",
+            "label",
+            Html('<input type="checkbox">'),
+            f" Show all {len(axes)} hyperparameters, not only the {SHOWN} {which}",
+            class_="all",
         ),
-        chart(
-            "chart-parallel",
-            "Each trial as a line through its score and its hyperparameters",
-            parallel_coordinates(search, axes),
-        ),
+        element("div", drawn, class_="cut", style=f"--cut: {height(SHOWN + 1)}px"),
     )
 
 
@@ -43,7 +61,7 @@ def slices(search, axes):
 
 
 def importance(search, result):
-    """The importances, or what they lack.
+    """The importances, or why there are none.
 
     Args:
         search: `kdl.tuning.SearchRecord`.
@@ -52,7 +70,7 @@ def importance(search, result):
     if result is None:
         return element(
             "p",
-            f"They take {LEAST_TRIALS} trials with a score, not all the same, and "
+            f"They need {LEAST_TRIALS} trials with a score, not all the same, and "
             "hyperparameters that differ. Trials with a score: "
             f"{len(search.ranked())}.",
         )
@@ -84,7 +102,7 @@ def curves(search):
     longest = max(len(curve) for *_, curve in runs)
     columns = ["trial", "execution", *range(1, longest + 1)]
     rows = [
-        [trial.number + 1, number, *curve, *[None] * (longest - len(curve))]
+        [trial.number, number, *curve, *[None] * (longest - len(curve))]
         for trial, number, curve in runs
     ]
     return joined(

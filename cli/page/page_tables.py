@@ -1,13 +1,49 @@
-"""The tables of a search's page: what was tried, what it took, and with what."""
+"""The tables of a search's page."""
 
 from datetime import UTC, datetime
 
 import keras
 
-from kdl_cli.folder import writing
+from kdl_cli.folder import outcome, writing
 from kdl_cli.page.chart_style import MARKERS
 from kdl_cli.page.markup import code, details, element, joined, table
 from kdl_cli.terminal.text import duration
+
+
+def best(search, trial, results):
+    """Scores and values of the best trial, beside those of the defaults.
+
+    Args:
+        search: `kdl.tuning.SearchRecord`.
+        trial: `kdl.tuning.TrialRecord` of the best.
+        results: Dict of results, as `outcome.scores` makes them by name; may be empty.
+    """
+    columns = {f"best, trial {trial.number}": (trial, results.get(outcome.BEST, {}))}
+    for name in (outcome.DEFAULTS, outcome.NARROWED):
+        number = results.get(name, {}).get("trial", trial.number)
+        other = [t for t in search.trials if t.number == number != trial.number]
+        if other:
+            columns[f"{name}, trial {number}"] = (other[0], results[name])
+    rows = {}
+    for heading, (some, scores) in columns.items():
+        tested = {k: v for k, v in scores.items() if k.startswith("test_")}
+        known = {
+            "status": None if some.status == "completed" else some.status,
+            search.objective: some.score,
+            "standard error": some.standard_error,
+            **tested,
+            "best epoch": None if some.best_epoch is None else some.best_epoch + 1,
+            **some.values,
+        }
+        for name, value in known.items():
+            rows.setdefault(name, {})[heading] = value
+    cells = [[name, *map(row.get, columns)] for name, row in rows.items()]
+    return table(
+        "Scores on validation and test set, and hyperparameters",
+        ["name", *columns],
+        [row for row in cells if set(row[1:]) != {None}],
+        wide=True,
+    )
 
 
 def trials(search):
@@ -15,7 +51,7 @@ def trials(search):
     columns = ["trial", "status", search.objective, "standard error", "best epoch"]
     rows = [
         [
-            trial.number + 1,
+            trial.number,
             status(trial),
             trial.score,
             trial.standard_error,
@@ -35,16 +71,16 @@ def trials(search):
 def status(trial):
     if not trial.error:
         return trial.status
-    return element("a", trial.status, href=f"#failure-{trial.number + 1}")
+    return element("a", trial.status, href=f"#failure-{trial.number}")
 
 
 def failures(failed):
     return joined(
         *(
             details(
-                f"Trial {trial.number + 1}: {trial.error}",
+                f"Trial {trial.number}: {trial.error}",
                 code(trial.traceback or trial.error),
-                id=f"failure-{trial.number + 1}",
+                id=f"failure-{trial.number}",
             )
             for trial in failed
         )
@@ -70,7 +106,7 @@ def budget(search, settings):
         begun = datetime.fromtimestamp(min(began), UTC).isoformat(timespec="seconds")
     columns = ["status", "trials", "epochs trained", "time", "time per trial"]
     return joined(
-        element("p", f"Begun on {begun}." if begun else ""),
+        element("p", f"Started on {begun}." if begun else ""),
         table("What the trials took", columns, rows),
     )
 
@@ -81,7 +117,7 @@ def environment(settings):
     caption = "Versions"
     if not versions:
         versions = writing.versions(keras.backend.backend())
-        caption = "The search kept no versions. Those of now:"
+        caption = "Versions installed now; the search recorded none"
     return joined(
         table("Settings", ["name", "value"], kept.items()) if kept else "",
         table(caption, ["name", "version"], versions.items()),

@@ -1,5 +1,7 @@
 """Parallel coordinates of a search."""
 
+import re
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -23,17 +25,23 @@ FIFTHS = (
     ("#CC9966", 0.5),
     ("#EE7733", 0.5),
 )
-# Pixels between axes.
-SPACE = 70
-# Where a line passes an axis, which is from 0 to 1, that does not apply.
-ABSENT = -0.08
+# Pixels between axes, above the first, and on the left of all, where their names are.
+SPACE, TOP, LEFT = 70, 70, 124
+# Where a line passes an axis, which is from 0 to 1, that does not apply; and where the
+# chart begins if there is such a line.
+ABSENT, FIRST = -0.2, -0.34
+# Characters of a line of a name.
+NAME = 17
+# Axes that are seen at first, besides that of the score.
+SHOWN = 8
 
 
 def parallel_coordinates(search, dimensions):
     """Draws each trial as a line through its score and its hyperparameters.
 
     Plotly's own kind cannot be hovered, and has no place for conditional
-    hyperparameters nor for long names: here the axes lie below each other.
+    hyperparameters nor for long names. Here the axes lie below each other, and their
+    names on the left, where no line passes.
 
     Args:
         search: `kdl.tuning.SearchRecord`.
@@ -44,14 +52,19 @@ def parallel_coordinates(search, dimensions):
     scale = score_scale(search, scores)
     score = Dimension(search.objective, scale, [min(scores), max(scores)])
     axes = [score, *dimensions]
-    figure = go.Figure(layout=layout(height=SPACE * len(axes) + 60))
+    figure = go.Figure(layout=layout(height=height(len(axes))))
     figure.update_layout(
-        margin={"l": 4, "r": 4, "t": 60, "b": 0}, legend={"traceorder": "reversed"}
+        margin={"l": LEFT, "r": 16, "t": TOP, "b": 0},
+        legend={"traceorder": "reversed", "xref": "container", "x": 0},
     )
-    figure.update_xaxes(visible=False, range=[ABSENT - 0.04, 1.04])
-    figure.update_yaxes(visible=False, range=[0.5 - len(axes), 0.5])
+    absent = [
+        any(row and axis.name not in trial.values for trial in ranked)
+        for row, axis in enumerate(axes)
+    ]
+    figure.update_xaxes(visible=False, range=[FIRST if any(absent) else -0.02, 1.02])
+    figure.update_yaxes(visible=False, range=[0.4 - len(axes), 0.2])
     for row, axis in enumerate(axes):
-        _draw_axis(figure, -row, axis)
+        _draw_axis(figure, -row, axis, absent[row])
     # The best trial above all.
     fifths = np.array_split(np.arange(1, len(ranked)), len(FIFTHS))
     for numbers, (colour, opacity) in reversed([*zip(fifths, FIFTHS, strict=True)]):
@@ -66,14 +79,31 @@ def parallel_coordinates(search, dimensions):
     return figure
 
 
-def _draw_axis(figure, y, axis):
-    """Draws an axis from 0 to 1 at height `y`, its name above, its labels below."""
+def height(axes):
+    """Pixels of a chart of so many axes."""
+    return TOP + round(SPACE * (axes - 0.2))
+
+
+def _draw_axis(figure, y, axis, is_absent):
+    """Draws an axis from 0 to 1 at height `y`, its name beside, its labels below."""
     figure.add_shape(
         type="line", x0=0, x1=1, y0=y, y1=y, line={"color": LINE}, layer="below"
     )
     note = {"showarrow": False, "bgcolor": "rgba(255, 255, 255, 0.8)", "borderpad": 1}
-    name = f"<b>{text(axis.name)}</b>"
-    figure.add_annotation(x=0, y=y, yshift=16, text=name, xanchor="left", **note)
+    figure.add_annotation(
+        xref="paper",
+        x=0,
+        y=y,
+        text=f"<b>{'<br>'.join(map(text, _lines(axis.name)))}</b>",
+        xanchor="right",
+        align="right",
+        showarrow=False,
+    )
+    if is_absent:
+        words = "does not<br>apply"
+        figure.add_annotation(
+            x=ABSENT, y=y, yshift=-22, text=words, font={"size": 11}, **note
+        )
     ticks = axis.ticks()
     for tick, (label, low) in zip(ticks, labels(ticks), strict=True):
         place = axis.position(tick)
@@ -86,6 +116,17 @@ def _draw_axis(figure, y, axis):
             font={"size": 11},
             **note,
         )
+
+
+def _lines(name):
+    """Breaks a name into three lines at most, after what joins its words."""
+    lines = [""]
+    for word in re.findall(r"[^/_ ]*[/_ ]?", name):
+        if lines[-1] and len(lines[-1]) + len(word) > NAME:
+            lines.append("")
+        lines[-1] += word
+    lines = [line if len(line) <= NAME else f"{line[: NAME - 1]}…" for line in lines]
+    return lines if len(lines) <= 3 else [*lines[:2], "…"]
 
 
 def _draw_trials(figure, search, axes, trials, name, line, opacity):

@@ -1,1 +1,1 @@
-"""What is seen in a terminal."""
+"""Output on a terminal."""

@@ -1,4 +1,4 @@
-"""What is seen of a search while it runs."""
+"""The progress of a search on a terminal."""
 
 import contextlib
 import time
@@ -16,16 +16,16 @@ _ROWS = 8
 
 
 class TrialsDisplay:
-    """A live table of the trials on a terminal; elsewhere, or if quiet, lines.
+    """Shows trials in a live table on a terminal; elsewhere, or if quiet, in lines.
 
     Args:
         console: `rich.console.Console`.
-        trials: Optional integer. Number of trials; `None` if nobody knows.
+        trials: Optional integer. Number of trials; `None` if it is not known.
         epochs: Integer. Most epochs of a trial.
         executions: Integer. Number of times that each is trained.
         metric: String. The objective.
         direction: `"min"` or `"max"`.
-        quiet: Boolean. Whether there are only lines.
+        quiet: Boolean. Whether to print lines only.
     """
 
     def __init__(self, console, trials, epochs, executions, metric, direction, quiet):
@@ -36,13 +36,15 @@ class TrialsDisplay:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("epoch {task.completed}/{task.total}  {task.fields[metric]}"),
+            TextColumn("{task.fields[place]}  {task.fields[metric]}"),
         )
-        self._epochs = epochs
-        self._task = self._bar.add_task("", total=epochs * executions, metric="")
+        self._epochs, self._executions = epochs, executions
+        self._task = self._bar.add_task(
+            "", total=epochs * executions, place="", metric=""
+        )
         self._live = None
         if console.is_terminal and not quiet:
-            # Drawn anew when there is news: what is trained needs the processor.
+            # Redrawn on changes only, which leaves the processor to the training.
             self._live = Live(console=console, auto_refresh=False, transient=True)
 
     @contextlib.contextmanager
@@ -52,23 +54,36 @@ class TrialsDisplay:
             yield
 
     def begin(self, number, rows):
-        """Tells that a trial begins, and of the trials as dicts, it among them."""
+        """Shows that a trial begins; `rows` are all trials as dicts, including it."""
         self._running = number
         self._rows = [row for row in rows if row["trial"] != number]
-        self._bar.update(self._task, description=self._title(number), completed=0)
+        self._bar.update(
+            self._task,
+            description=self._title(number),
+            completed=0,
+            place=self._place(0, 0),
+            metric="",
+        )
         self._draw()
 
-    def update(self, epoch, logs, execution):
-        """Tells that an epoch of the trial, counted from 0, has ended."""
+    def begin_epoch(self, epoch, execution):
+        """Shows that an epoch of the trial, counted from 0, begins."""
+        place = self._place(epoch, execution)
+        self._bar.update(self._task, place=place)
+        self._draw()
+
+    def end_epoch(self, epoch, logs, execution):
+        """Shows that an epoch of the trial, counted from 0, has ended."""
         value = (
             f"{self.metric} {short(logs[self.metric])}" if self.metric in logs else ""
         )
         done = execution * self._epochs + epoch + 1
-        self._bar.update(self._task, completed=done, metric=value)
+        place = self._place(epoch, execution)
+        self._bar.update(self._task, completed=done, place=place, metric=value)
         self._draw()
 
     def end(self, row):
-        """Tells that a trial has ended, as the dict `row`."""
+        """Shows that a trial has ended, given as the dict `row`."""
         self._running = None
         self._ended += 1
         self._rows.append(row)
@@ -78,6 +93,12 @@ class TrialsDisplay:
 
     def _title(self, number):
         return f"trial {number}" + (f"/{self.trials}" if self.trials else "")
+
+    def _place(self, epoch, execution):
+        place = f"epoch {epoch + 1}/{self._epochs}"
+        if self._executions > 1:
+            place += f" of execution {execution + 1}/{self._executions}"
+        return place
 
     def _outcome(self, row):
         if row["error"]:

@@ -1,4 +1,4 @@
-"""What is seen of a training while it runs."""
+"""The progress of a training on a terminal."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ from kdl.callbacks.log_values import Scalars
 
 
 class EpochProgress:
-    """Shows how far a training is: a bar on a terminal, some lines elsewhere.
+    """Shows the progress of a training: a bar on a terminal, elsewhere some lines.
 
     Args:
         console: `rich.console.Console`.
@@ -20,7 +20,7 @@ class EpochProgress:
     def __init__(self, console, epochs, metric):
         self.console, self.epochs, self.metric = console, epochs, metric
         self._bar = Progress(
-            # A name may hold brackets of any kind.
+            # Without markup, since a name may hold brackets.
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn(
@@ -48,7 +48,7 @@ class EpochProgress:
             self._bar.remove_task(self._task)
 
     def update(self, epoch, logs):
-        """Tells that `epoch`, counted from 0, has ended with these logs."""
+        """Shows that `epoch`, counted from 0, has ended with these logs."""
         logs = self._scalars(logs)
         metric = f"{self.metric} {logs[self.metric]:.4g}" if self.metric in logs else ""
         if self.console.is_terminal:
@@ -58,7 +58,7 @@ class EpochProgress:
 
 
 class Stop(keras.callbacks.Callback):
-    """Stops a fit on a signal whose `KeyboardInterrupt` got lost.
+    """Stops a fit after a signal whose `KeyboardInterrupt` was swallowed.
 
     Args:
         signals: `kdl.tuning.stop_signals.StopSignals`.

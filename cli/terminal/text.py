@@ -14,7 +14,7 @@ def values_table(values):
 def rows_table(rows):
     """A table of names, each followed by a list of values."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    # A name is to be copied.
+    # One may want to copy a name, so that it is not wrapped.
     table.add_column(no_wrap=True)
     for name, values in rows.items():
         table.add_row(name, *map(short, values))
@@ -43,12 +43,12 @@ def written(value):
 
 
 def command(*words):
-    """A command line of kdl that a shell takes as it is meant."""
+    """A command line of kdl, quoted for a shell."""
     return shlex.join(["kdl", *map(str, words)])
 
 
 def duration(seconds):
-    """Seconds as a person says them."""
+    """Seconds in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -57,6 +57,6 @@ def duration(seconds):
 
 
 def short_json(value):
-    """A value of a file in a sentence, as far as that can be long."""
+    """A value of a file for a sentence, cut after 60 characters."""
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -13,7 +13,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from kdl import recipes
-from kdl_cli.commands.compare import Comparison
+from kdl_cli.commands.compare import Comparison, plan
 from kdl_cli.folder import figures
 from kdl_cli.folder.comparison import read_runs, tables, verdict
 from kdl_cli.folder.writing import Folder
@@ -214,7 +214,7 @@ class TestComparison:
     def test_goes_on_after_ctrl_c_and_repeats_nothing(self, folder, monkeypatch):
         monkeypatch.setattr(Scores, "stop_at", 1)
         output = compare("rate=0,0.5", "--seeds", 3, code=130)
-        assert output.endswith("Interrupted. The same command goes on with it.")
+        assert output.endswith("Interrupted. Run the same command to resume it.")
         shown = words(kdl("report", "c").output)
         assert "interrupted" in shown and "2 of 6 runs are done." in shown
         assert "One pair of runs with the same seed is too little for an" in shown
@@ -234,7 +234,7 @@ class TestComparison:
     def test_refuses_another_one_in_its_folder(self, folder):
         compare("rate=0,0.5", "--seeds", 2)
         before = {path: path.read_bytes() for path in (folder / "c").glob("*.*")}
-        end = "Give --out a new name, or ask for the same."
+        end = "Give --out a new name, or use the same options."
         assert refusal("rate=0,0.4", "--set", "units=9", "--seed", 1) == (
             "c holds another comparison: seed 0, values 0.0,0.5, hyperparameter "
             "units 8, not seed 1, values 0.0,0.4, hyperparameter units 9. " + end
@@ -290,7 +290,7 @@ class TestComparison:
         shown = words(kdl("report", "c").output)
         assert "Best by test_bleu, of which higher is better: rate=0.0" in shown
         assert refusal("rate=0,0.5", "--metric", "bleu") == (
-            "Say whether less or more of `bleu` is better: --metric bleu:min or "
+            "Say whether lower or higher `bleu` is better: --metric bleu:min or "
             "--metric bleu:max."
         )
         assert refusal("rate=0,0.5", "--metric", "accuracy") == (
@@ -306,7 +306,9 @@ class TestComparison:
     def test_shows_a_bar_on_a_terminal_unless_quiet(self, quiet):
         console = Console(file=io.StringIO(), force_terminal=True, markup=False)
         options = {"epochs": 2, "quiet": quiet, "seeds": 2}
-        Comparison(CompareOptions("scores", "bias", **options)).perform(console)
+        compared = Comparison(plan(CompareOptions("scores", "bias", **options)))
+        compared.begin()
+        compared.perform(console)
         # Without the codes of a terminal.
         text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
         assert ("epoch 1/2" in text) != quiet
@@ -494,6 +496,17 @@ class TestVerdict:
         assert "rate=0.2, with 9.04. The next, 0.1, is worse by 2 ± 0.068" in verdict(
             self.runs + worse, more
         )
+
+    def test_keeps_a_difference_within_the_bounds_of_the_metric(self):
+        scores = {"0.1": [0.9, 0.2], "0.2": [0.3, 0.1]}
+        runs = [
+            {**run(value, seed, None), "test_accuracy": score}
+            for value, found in scores.items()
+            for seed, score in enumerate(found)
+        ]
+        asked = settings(metric="accuracy", metric_direction="max", seeds=2)
+        sentence = "The next, 0.2, is worse by 0.35 [-1, 1] in 2 pairs of runs"
+        assert sentence in verdict(runs, asked)
 
     def test_says_when_nothing_tells_them_apart(self):
         same = [run("0.2", n, 1 + n**2) for n in range(5)]

@@ -1,5 +1,9 @@
 import csv
 import json
+import os
+import subprocess
+import sys
+from importlib import metadata
 
 import filelock
 import keras
@@ -53,6 +57,25 @@ def is_png(path):
 
 
 @pytest.mark.one_backend
+class TestVersion:
+    def test_is_that_of_the_package(self):
+        assert kdl("--version").output == f"kdl {metadata.version('kdl')}\n"
+
+    @pytest.mark.parametrize("option", ["--version", "--help"])
+    def test_needs_no_keras(self, option):
+        code = (
+            f"import sys; sys.argv = ['kdl', {option!r}]\n"
+            "from kdl_cli.main import main\n"
+            "try: main()\n"
+            "finally: print(*{'keras', 'kdl', 'numpy'} & set(sys.modules), file="
+            "sys.stderr)"
+        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout and done.stderr.strip() == ""
+
+
+@pytest.mark.one_backend
 class TestList:
     def test_names_recipes_with_a_line_each(self):
         output = kdl("list").output
@@ -87,9 +110,11 @@ class TestDescribe:
 
     def test_shows_spaces(self):
         output = kdl("describe", "schedule").output
-        lines = [line.split() for line in output.split("\n")]
-        assert " ".join(lines[1]) == "schedule one_cycle one_cycle, cosine, constant"
-        assert lines[4][:5] == ["schedule/pct_start", "0.3", "0.1", "to", "0.5"]
+        assert output.startswith("schedule  ")
+        text = words(output)
+        assert "schedule one_cycle, of one_cycle, cosine, constant schedule/" in text
+        condition = "only if schedule is one_cycle"
+        assert f"schedule/pct_start 0.3, of 0.1 to 0.5 {condition}" in text
 
 
 class TestRun:
@@ -219,12 +244,12 @@ class TestRun:
             ),
             (
                 ["images", "--out", "full"],
-                "full is there already, and nothing is overwritten. Give --out a new "
+                "full already exists, and nothing is overwritten. Give --out a new "
                 "name.",
             ),
             (
                 ["images", "--out", "list.json"],
-                "list.json is there already, and nothing is overwritten. Give --out a "
+                "list.json already exists, and nothing is overwritten. Give --out a "
                 "new name.",
             ),
             (
@@ -335,7 +360,7 @@ class TestTune:
         before = (search / "settings.json").read_bytes()
         assert refusal("tune", *self.options, "--seed", 1) == (
             "search holds another search: seed 0, not seed 1. "
-            "Give --out a new name, or ask for the same."
+            "Give --out a new name, or use the same options."
         )
         assert refusal("tune", *self.options, "--trials", 2) == (
             "search holds 3 trials, so that `--trials` must be 3 or more. Received: 2"
@@ -364,8 +389,9 @@ class TestTune:
             "prune": False,
             "folds": 2,
         }
-        logs = (search / "tensorboard").glob("*/execution?/validation/events.*")
-        assert len(list(logs)) == 2
+        logs = (search / "tensorboard").glob("*/*/validation/events.*")
+        names = sorted(str(log.parents[1].relative_to(search)) for log in logs)
+        assert names == [f"tensorboard/trial1/execution{n}" for n in (1, 2)]
         assert refusal("tune", *self.options) == (
             "search holds another search: oracle random, prune False, folds 2, not "
             "oracle bayesian, prune True, folds None. Give --out a new name, or ask "
@@ -379,10 +405,32 @@ class TestTune:
             "Received: --oracle='best'"
         )
 
+    @pytest.mark.one_backend
+    def test_logs_to_wandb_without_a_line_of_it(self, folder):
+        code = "from kdl_cli.main import main; main()"
+        told = ("tune", *self.options, "--trials", 2, "--wandb", "offline")
+        environment = {
+            name: value for name, value in os.environ.items() if "WANDB" not in name
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, told)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        assert "wandb:" not in done.stdout + done.stderr
+        lines = done.stdout.split("\n")
+        (first,) = (n for n, line in enumerate(lines) if line.startswith("trial 1/2 "))
+        assert lines[first + 1].startswith("trial 2/2  val_crossentropy ")
+        assert len(list((folder / "search" / "wandb").glob("offline-run-*"))) == 2
+        hint = "To upload what W&B has logged: wandb sync search/wandb/offline-run-*"
+        assert hint in lines
+
     def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)
         output = kdl("tune", *self.options, code=130).output
-        assert "Interrupted. The same command goes on with it." in output
+        assert "Interrupted. Run the same command to resume it." in output
         assert read(folder / "search" / "settings.json")["status"] == "interrupted"
 
     def test_says_when_no_trial_succeeded(self, folder, monkeypatch):

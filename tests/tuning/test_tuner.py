@@ -119,7 +119,7 @@ class TestLock:
         early.search()
         assert (other.ran, early.ran) == ([0, 1, 2], [3, 4])
         numbers = [trial.number for trial in read_search(tmp_path / "search").trials]
-        assert numbers == [0, 1, 2, 3, 4]
+        assert numbers == [1, 2, 3, 4, 5]
 
     def test_what_was_enqueued_by_one_is_tried_by_the_next(self, tmp_path):
         def grow(tuner):
@@ -282,7 +282,7 @@ class TestDisk:
         with pytest.raises(WriteError) as error:
             make(tmp_path, odd=(1, full)).search()
         assert str(error.value) == (
-            "Trial 1 cannot go on for lack of space or of file descriptors "
+            "Trial 2 cannot go on for lack of space or of file descriptors "
             "(RuntimeError: no data). It has not failed: the same lines, run again, go "
             "on with it."
         )
@@ -422,6 +422,14 @@ class TestReload:
             tuner = make(tmp_path, max_trials=6)
             tuner.search()
         assert tuner.ran == [5]
+
+    def test_the_best_model_is_loaded_without_a_warning(self, tmp_path):
+        tuner = fitted(tmp_path)
+        tuner.search(**DATA)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            tuner.get_best_models()
+        assert [w for w in said if w.category is UserWarning] == []
 
     def test_sweeps_what_killed_processes_have_left(self, tmp_path):
         """Of a file that is not written again, too."""

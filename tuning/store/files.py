@@ -19,6 +19,11 @@ ENDED = (trials.TrialStatus.COMPLETED, trials.TrialStatus.FAILED)
 _STATES = (*ENDED, trials.TrialStatus.RUNNING, trials.TrialStatus.INVALID)
 
 
+def number_of(trial_id):
+    """Number of a trial as people count, from 1, where KerasTuner counts from 0."""
+    return int(trial_id) + 1
+
+
 class DamagedFileError(ValueError):
     """A file of a search is gone, or does not hold what it should."""
 
@@ -119,7 +124,7 @@ def read_trials(folder, journal, space, known=()):
             problem = problems.get(number, f"{trial_folder / TRIAL} is gone")
             warn(f"{problem}; {remedy}.")
     lost = [
-        str(number)
+        str(number_of(number))
         for number, state in sorted(states.items())
         if state["status"] in ENDED and number not in journal.entries
     ]

@@ -14,7 +14,7 @@ class TrialRecord:
     """What is known of a trial.
 
     Attributes:
-        number: Integer in `[0, inf)`.
+        number: Integer in `[1, inf)`, as all messages, tables and charts count.
         values: Dict of the active hyperparameters.
         status: `"completed"`, `"pruned"`, `"failed"` or `"running"`. One that was
             killed is `"running"` until the search goes on.
@@ -28,6 +28,8 @@ class TrialRecord:
         traceback: String. Where it failed, or empty.
         began: Float, or `None`. Seconds since 1970, of the last attempt.
         seconds: Float. Time that it took, over all attempts, as far as it is known.
+        folder: String. Name of its folder in that of the search. KerasTuner counts
+            from 0: that of trial 1 is `"trial_0"`.
     """
 
     number: int
@@ -41,6 +43,7 @@ class TrialRecord:
     traceback: str = ""
     began: float | None = None
     seconds: float = 0.0
+    folder: str = ""
 
     @property
     def epochs(self):
@@ -137,15 +140,15 @@ def read_search(directory):
 
 
 def _trial(state, journal, objective):
-    number = int(state["trial_id"])
-    entry = journal.entry(number)
+    trial_id = state["trial_id"]
+    entry = journal.entry(trial_id)
     status = _STATUS[state["status"]]
     if status == "completed" and entry.pruned is not None:
         status = "pruned"
     scored = status in ("completed", "pruned")
     error, _, traceback = (state["message"] or "").partition("\n")
     return TrialRecord(
-        number=number,
+        number=files.number_of(trial_id),
         values=state["hyperparameters"]["values"],
         status=status,
         score=state["score"] if scored else None,
@@ -156,6 +159,7 @@ def _trial(state, journal, objective):
         traceback=traceback.strip(),
         began=entry.began,
         seconds=entry.seconds,
+        folder=f"trial_{trial_id}",
     )
 
 

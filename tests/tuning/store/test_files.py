@@ -230,7 +230,7 @@ class TestDamage:
                 after = read_search(folder / "search").trials
             assert outcomes(before)[: len(ended)] == ended, name
             assert outcomes(after)[: len(ended)] == ended, name
-            assert [trial.number for trial in after] == list(range(TRIALS + 1)), name
+            assert [trial.number for trial in after] == list(range(1, TRIALS + 2)), name
             assert tuner.ran == list(range(len(ended), TRIALS + 1)), name
             said = [warning for warning in said if warning.category is UserWarning]
             messages = [str(warning.message) for warning in said]
@@ -256,8 +256,8 @@ class TestDamage:
             trials = read_search(folder).trials
         assert tuner.ran == [4, 5, 6]
         assert (trials[1].status, trials[1].values) == ("failed", {})
-        rest = [trial for trial in known if trial[0] != 1]
-        assert [t for t in outcomes(trials) if t[0] in (0, 2, 3)] == rest
+        rest = [trial for trial in known if trial[0] != 2]
+        assert [t for t in outcomes(trials) if t[0] in (1, 3, 4)] == rest
 
     def test_of_all_that_says_the_objective_is_one_sentence(self, searched, tmp_path):
         shutil.copytree(searched / "ended", tmp_path / "damaged")
@@ -328,5 +328,5 @@ class TestDamage:
         with pytest.raises(ValueError) as error:
             tuner.get_best_models()
         assert str(error.value).startswith(
-            f"The best weights of trial 0 cannot be read from {path}: "
+            f"The best weights of trial 1 cannot be read from {path}: "
         )

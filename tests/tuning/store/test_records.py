@@ -37,7 +37,6 @@ class TestRecords:
         record = searched(tmp_path)
         assert (record.objective, record.direction) == ("score", "min")
         assert [parameter["config"]["name"] for parameter in record.space] == ["a"]
-        assert [trial.number for trial in record.trials] == [0, 1, 2]
         statuses = [trial.status for trial in record.trials]
         assert statuses == ["completed", "failed", "completed"]
         assert [trial.score for trial in record.trials] == [0.0, None, 2.0]
@@ -46,7 +45,15 @@ class TestRecords:
         assert failed.traceback.startswith("Traceback")
         assert all(trial.seconds >= 0 < trial.began for trial in record.trials)
 
-    @pytest.mark.parametrize(("direction", "best"), [("min", 0), ("max", 2)])
+    def test_counts_from_one_and_names_the_folder_of_each_trial(self, tmp_path):
+        record = searched(tmp_path)
+        assert [trial.number for trial in record.trials] == [1, 2, 3]
+        folders = [trial.folder for trial in record.trials]
+        assert folders == ["trial_0", "trial_1", "trial_2"]
+        text = (record.directory / folders[1] / "error.txt").read_text("utf-8")
+        assert text.startswith(record.trials[1].error)
+
+    @pytest.mark.parametrize(("direction", "best"), [("min", 1), ("max", 3)])
     def test_ranks_by_the_direction(self, tmp_path, direction, best):
         first, *_ = searched(tmp_path, direction).ranked()
         assert first.number == best
