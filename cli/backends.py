@@ -37,7 +37,8 @@ def choose(requested=None):
     if not installed:
         raise ImportError(
             "Keras needs a backend, and none is installed. Install one of them with: "
-            "pip install 'kdl[jax]', 'kdl[torch]' or 'kdl[tensorflow]'"
+            "pip install 'keras-kdl[jax]', 'keras-kdl[torch]' or "
+            "'keras-kdl[tensorflow]'"
         )
     configured = _keras_json()
     if requested is not None:
@@ -61,7 +62,7 @@ def choose(requested=None):
     if backend not in installed:
         raise ImportError(
             f"{origin} asks for {backend}, which is not installed. Install it with: "
-            f"pip install 'kdl[{backend}]'. Installed: {', '.join(installed)}"
+            f"pip install 'keras-kdl[{backend}]'. Installed: {', '.join(installed)}"
         )
     os.environ["KERAS_BACKEND"] = backend
     # Otherwise TensorFlow prints about threads and instructions when imported.

@@ -38,7 +38,7 @@ def version(asked):
     if asked:
         from importlib import metadata
 
-        console.print(f"kdl {metadata.version('kdl')}")
+        console.print(f"kdl {metadata.version('keras-kdl')}")
         raise typer.Exit
 
 

@@ -135,7 +135,7 @@ class WandbLogger(keras.callbacks.Callback):
         spec = importlib.util.find_spec("wandb")
         # W&B's folder of runs, ./wandb, passes for a package, but one without origin.
         if spec is None or spec.origin is None:
-            raise ImportError("WandbLogger needs W&B: pip install 'kdl[wandb]'")
+            raise ImportError("WandbLogger needs W&B: pip install 'keras-kdl[wandb]'")
         self.project = check_string("project", project)
         self.name = check_optional(check_string, "name", name)
         self.group = check_optional(check_string, "group", group)

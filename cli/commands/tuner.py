@@ -32,7 +32,7 @@ def make_oracle(name, **options):
     if name not in _ORACLES:
         raise ValueError(
             f"`--oracle` must be one of {', '.join(map(repr, _ORACLES))}, or, with "
-            "Optuna (pip install 'kdl[optuna]'), one of "
+            "Optuna (pip install 'keras-kdl[optuna]'), one of "
             f"{', '.join(map(_described, SAMPLERS))}. Received: --oracle={name!r}"
         )
     return _ORACLES[name](**options)
@@ -43,7 +43,7 @@ def _described(sampler):
     if sampler not in NEEDS:
         return name
     _, what, extra = NEEDS[sampler]
-    return f"{name} (needs {what}: pip install 'kdl[{extra}]')"
+    return f"{name} (needs {what}: pip install 'keras-kdl[{extra}]')"
 
 
 class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):

@@ -181,8 +181,9 @@ def occupied(path):
 
 
 def versions(backend):
-    packages = ["kdl", "keras", "keras-tuner", "numpy", "scikit-learn", "scipy"]
+    packages = ["keras", "keras-tuner", "numpy", "scikit-learn", "scipy"]
     known = {name: importlib.metadata.version(name) for name in packages}
+    known["kdl"] = importlib.metadata.version("keras-kdl")
     # By module: TensorFlow's package may be called tensorflow-cpu.
     known[backend] = __import__(backend).__version__
     return {"python": platform.python_version(), **known}

@@ -399,9 +399,9 @@ class TestTune:
         )
         assert refusal("tune", *self.options, "--oracle", "best") == (
             "`--oracle` must be one of 'bayesian', 'grid', 'random', or, with Optuna "
-            "(pip install 'kdl[optuna]'), one of 'optuna:tpe', 'optuna:gp' (needs "
-            "PyTorch: pip install 'kdl[torch]'), 'optuna:cmaes' (needs cmaes: pip "
-            "install 'kdl[optuna]'), 'optuna:random', 'optuna:qmc'. "
+            "(pip install 'keras-kdl[optuna]'), one of 'optuna:tpe', 'optuna:gp' "
+            "(needs PyTorch: pip install 'keras-kdl[torch]'), 'optuna:cmaes' (needs "
+            "cmaes: pip install 'keras-kdl[optuna]'), 'optuna:random', 'optuna:qmc'. "
             "Received: --oracle='best'"
         )
 

@@ -113,5 +113,5 @@ def test_lists_all_oracles_with_what_they_need():
     text = refusal("tune", "--oracle", "tpe")
     for name in ("bayesian", "grid", "random", *(f"optuna:{s}" for s in SAMPLERS)):
         assert repr(name) in text
-    assert "'optuna:gp' (needs PyTorch: pip install 'kdl[torch]')" in text
+    assert "'optuna:gp' (needs PyTorch: pip install 'keras-kdl[torch]')" in text
     assert "must be one of" in refusal("tune", "--oracle", "optuna:")

@@ -12,7 +12,7 @@ from kdl.tuning.tuner import label
 def check_installed(who, package="optuna", what="Optuna", extra="optuna"):
     """Raises an `ImportError` that says what to install, unless a package is there."""
     if importlib.util.find_spec(package) is None:
-        raise ImportError(f"{who} needs {what}: pip install 'kdl[{extra}]'")
+        raise ImportError(f"{who} needs {what}: pip install 'keras-kdl[{extra}]'")
 
 
 def named(space):

@@ -58,7 +58,7 @@ def search_on_ray(
     ...     kdl.tuning.search_on_ray(tuner, 2, **recipe.data(), epochs=1)
     """
     if importlib.util.find_spec("ray") is None:
-        raise ImportError("search_on_ray needs Ray: pip install 'kdl[ray]'")
+        raise ImportError("search_on_ray needs Ray: pip install 'keras-kdl[ray]'")
     check_integer("workers", workers, "[1, inf)")
     if not isinstance(worker_options, dict | None):
         raise ValueError(

@@ -93,7 +93,7 @@ def _builder(name, data_dir, **options):
     if missing:
         raise ImportError(
             "TensorFlow Datasets needs packages that are not installed: "
-            f"{', '.join(missing)}. Install them with: pip install 'kdl[tfds]'"
+            f"{', '.join(missing)}. Install them with: pip install 'keras-kdl[tfds]'"
         )
     import tensorflow_datasets
 

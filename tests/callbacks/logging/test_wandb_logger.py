@@ -543,7 +543,8 @@ class TestWandbLogger(CallbackContract):
         monkeypatch.setitem(sys.modules, "wandb", None)
         with pytest.raises(ImportError) as error:
             self.make()
-        assert str(error.value) == "WandbLogger needs W&B: pip install 'kdl[wandb]'"
+        message = "WandbLogger needs W&B: pip install 'keras-kdl[wandb]'"
+        assert str(error.value) == message
 
     def test_does_without_the_keras_integration_of_wandb(self):
         self.fit(self.log(mode="disabled"))

@@ -83,7 +83,7 @@ class TestTfds:
             tfds("mnist")
         assert str(error.value) == (
             "TensorFlow Datasets needs packages that are not installed: array_record. "
-            "Install them with: pip install 'kdl[tfds]'"
+            "Install them with: pip install 'keras-kdl[tfds]'"
         )
 
 

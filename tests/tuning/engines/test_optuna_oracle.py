@@ -367,12 +367,20 @@ class TestOptunaOracle:
     @pytest.mark.parametrize(
         ("missing", "name", "message"),
         [
-            ("optuna", "tpe", "OptunaOracle needs Optuna: pip install 'kdl[optuna]'"),
-            ("torch", "gp", "The sampler 'gp' needs PyTorch: pip install 'kdl[torch]'"),
+            (
+                "optuna",
+                "tpe",
+                "OptunaOracle needs Optuna: pip install 'keras-kdl[optuna]'",
+            ),
+            (
+                "torch",
+                "gp",
+                "The sampler 'gp' needs PyTorch: pip install 'keras-kdl[torch]'",
+            ),
             (
                 "cmaes",
                 "cmaes",
-                "The sampler 'cmaes' needs cmaes: pip install 'kdl[optuna]'",
+                "The sampler 'cmaes' needs cmaes: pip install 'keras-kdl[optuna]'",
             ),
         ],
     )

@@ -178,5 +178,5 @@ class TestToOptuna:
         monkeypatch.setitem(sys.modules, "optuna", None)
         with pytest.raises(ImportError) as error:
             to_optuna(search())
-        message = "to_optuna needs Optuna: pip install 'kdl[optuna]'"
+        message = "to_optuna needs Optuna: pip install 'keras-kdl[optuna]'"
         assert str(error.value) == message

@@ -136,5 +136,5 @@ class TestSearchOnRay:
         monkeypatch.setitem(sys.modules, "ray", None)
         with pytest.raises(ImportError) as error:
             search_on_ray(make(tmp_path), 2)
-        message = "search_on_ray needs Ray: pip install 'kdl[ray]'"
+        message = "search_on_ray needs Ray: pip install 'keras-kdl[ray]'"
         assert str(error.value) == message
