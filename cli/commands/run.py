@@ -121,12 +121,16 @@ class Training:
 def test(recipe, model, folder, console):
     """Evaluates a model on the test set, and writes results, model and pictures.
 
+    Beside the model stands what the recipe needs to predict with it.
+
     Returns:
         Dict of loss and metrics on the test set.
     """
     scores = evaluate(recipe, model)
     write_json(folder.path / reading.RESULTS, {"test": scores})
     folder.write_model(model)
+    if hasattr(recipe, "get_state"):
+        write_json(folder.path / reading.STATE, recipe.get_state())
     for name, part in recipe.examine(model).items():
         write = folder.write_rows if name.endswith(".csv") else folder.write_figure
         write(name, part)

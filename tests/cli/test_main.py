@@ -143,6 +143,10 @@ class TestRun:
         assert is_png(run / "curves.png") and is_png(run / "confusion_matrix.png")
 
         model = keras.saving.load_model(run / "model.keras")
+        elsewhere = Images("tfds:not_here")
+        elsewhere.set_state(read(run / "recipe.json"))
+        images = Images().splits.test[0][:2]
+        assert elsewhere.predict(model, images) == Images().predict(model, images)
         scores = model.evaluate(**Images().test_data(), verbose=0, return_dict=True)
         results = read(run / "results.json")["test"]
         assert scores.keys() == results.keys()
