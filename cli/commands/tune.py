@@ -5,6 +5,7 @@ import dataclasses
 import io
 from pathlib import Path
 
+import keras
 import keras_tuner
 import typer
 from keras import tree
@@ -186,6 +187,9 @@ class Search:
                 f"Searching into {path}. "
                 f"Trials: {total}, of up to {epochs} epochs each."
             )
+        # Each trial has a seed of its own. Keras imports TensorFlow at the first seed,
+        # if it is installed: what that prints comes before the table.
+        keras.utils.set_random_seed(self.plan.settings["seed"])
         hint = "Run the same command to resume it."
         display = TrialsDisplay(
             console,

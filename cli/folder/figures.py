@@ -88,7 +88,8 @@ def search(record):
     axes.set_xlabel("trial")
     axes.set_ylabel(record.objective.replace("_", " "))
     axes.grid(alpha=0.3)
-    axes.legend()
+    # Outside, where it hides no trial.
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
 
 

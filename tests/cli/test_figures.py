@@ -36,7 +36,8 @@ class TestCurves:
 class TestSearch:
     def test_tells_statuses_by_shape_and_names_them(self):
         record = search()
-        (axes,) = figures.search(record).axes
+        figure = figures.search(record)
+        (axes,) = figure.axes
         lines = {line.get_label(): line for line in axes.lines}
         assert list(lines) == ["completed", "pruned", "best so far", "failed"]
         markers = {line.get_marker() for line in lines.values()}
@@ -44,8 +45,8 @@ class TestSearch:
         for status in ("completed", "pruned", "failed"):
             numbers = [t.number for t in record.trials if t.status == status]
             assert list(lines[status].get_xdata()) == numbers
-        legend = [text.get_text() for text in axes.get_legend().get_texts()]
-        assert legend == list(lines)
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == list(lines)
 
     @pytest.mark.parametrize(("direction", "pick"), [("min", min), ("max", max)])
     def test_draws_the_best_so_far(self, direction, pick):

@@ -1,4 +1,5 @@
 import csv
+import gc
 import json
 import os
 import subprocess
@@ -84,6 +85,11 @@ class TestList:
         assert (
             "images Convolutional network that classifies small images, such as"
         ) in lines
+
+    def test_leaves_the_garbage_collector_as_it_was(self):
+        assert gc.isenabled()
+        kdl("list")
+        assert gc.isenabled()
 
     def test_names_spaces_with_a_line_each(self):
         lines = kdl("list").output.partition("Spaces")[2].strip().split("\n")[1:]
