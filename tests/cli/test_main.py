@@ -404,8 +404,8 @@ class TestTune:
         assert names == [f"tensorboard/trial1/execution{n}" for n in (1, 2)]
         assert refusal("tune", *self.options) == (
             "search holds another search: oracle random, prune False, folds 2, not "
-            "oracle bayesian, prune True, folds None. Give --out a new name, or ask "
-            "for the same."
+            "oracle bayesian, prune True, folds None. Give --out a new name, or use "
+            "the same options."
         )
         assert refusal("tune", *self.options, "--oracle", "best") == (
             "`--oracle` must be one of 'bayesian', 'grid', 'random', or, with Optuna "

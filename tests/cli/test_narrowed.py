@@ -263,10 +263,10 @@ class TestSearch:
             "Error: search holds another search: hyperparameter batch_size None, "
             "hyperparameter learning_rate [0.02, 0.05], not hyperparameter batch_size "
             "[16, 32], hyperparameter learning_rate None. Give --out a new name, or "
-            "ask for the same."
+            "use the same options."
         )
         shown = " ".join(kdl("report", "search").output.split())
-        assert "range {'learning_rate': [0.02, 0.05], 'units': [5, 6]}" in shown
+        assert "range {'units': [5, 6], 'learning_rate': [0.02, 0.05]}" in shown
 
     def test_fixes_a_hyperparameter(self, folder):
         told = ["tune", "tiny", "--trials", "3", "--epochs", "1", "--out", "search"]
@@ -285,8 +285,8 @@ class TestSearch:
         assert other.stderr.strip() == (
             "Error: search holds another search: hyperparameter batch_size None, "
             "hyperparameter learning_rate 0.05, not hyperparameter batch_size 16, "
-            "hyperparameter learning_rate None. Give --out a new name, or ask for the "
-            "same."
+            "hyperparameter learning_rate None. Give --out a new name, or use the "
+            "same options."
         )
 
     @pytest.mark.parametrize(
