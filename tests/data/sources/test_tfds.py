@@ -57,7 +57,7 @@ class TestTfds:
 
         monkeypatch.setattr(requests, "head", unreachable)
         # The module of the function, which has its name.
-        monkeypatch.setattr(sys.modules["kdl.data.tfds"], "PATIENCE", 0.1)
+        monkeypatch.setattr(sys.modules["kdl.data.sources.tfds"], "PATIENCE", 0.1)
         with pytest.raises(ConnectionError) as error:
             tfds("mnist", tmp_path)
         folder = tmp_path / "mnist" / "3.0.1"
