@@ -55,7 +55,7 @@ def parallel_coordinates(search, dimensions):
     figure = go.Figure(layout=layout(height=height(len(axes))))
     figure.update_layout(
         margin={"l": LEFT, "r": 16, "t": TOP, "b": 0},
-        legend={"traceorder": "reversed", "xref": "container", "x": 0},
+        legend={"traceorder": "reversed", "title": "rank", "font": {"size": 11}},
     )
     absent = [
         any(row and axis.name not in trial.values for trial in ranked)
@@ -70,7 +70,7 @@ def parallel_coordinates(search, dimensions):
     for numbers, (colour, opacity) in reversed([*zip(fifths, FIFTHS, strict=True)]):
         if numbers.size:
             first, last = numbers[0] + 1, numbers[-1] + 1
-            name = f"rank {first}" + (f" to {last}" if last > first else "")
+            name = f"{first}" + (f" to {last}" if last > first else "")
             trials = [ranked[number] for number in numbers]
             line = {"color": colour, "width": 1.2}
             _draw_trials(figure, search, axes, trials, name, line, opacity)
