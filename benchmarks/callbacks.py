@@ -7,6 +7,8 @@ microseconds an epoch beyond what a callback is asked to compute or write, such 
 checkpoint, and 50 a batch, except for what JAX takes to wait for a batch or to bring
 its state into the variables.
 
+The figures are in docs/benchmarks/callbacks.md.
+
 KERAS_BACKEND=jax python benchmarks/callbacks.py [--pairs 9] [--epochs 200] [--only …]
 """
 

@@ -5,6 +5,8 @@ eight of the strengths follow a schedule by it, then a callback sets one of them
 each batch instead. Targets: a number on a schedule adds at most 20 microseconds on JAX
 and TensorFlow and 100 on PyTorch, clock included, to a model of 35 or 300 variables.
 
+The figures are in docs/benchmarks/changing-numbers.md.
+
 KERAS_BACKEND=jax python benchmarks/clock.py [--pairs 15] [--steps 200]
 """
 

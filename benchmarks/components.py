@@ -5,6 +5,8 @@ component and with Keras's in its place. Target: 1.05 times, or what the base ta
 beside itself. What has no counterpart in Keras stands beside what does the most similar
 work.
 
+The figures are in docs/benchmarks/components.md.
+
 KERAS_BACKEND=jax python benchmarks/components.py [--pairs 15] [--steps 60] [--only ...]
 """
 

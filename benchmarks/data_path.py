@@ -2,6 +2,8 @@
 
 Target: no longer than `model.fit` on arrays. The recipe's path also augments.
 
+The figures are in docs/benchmarks/recipes.md.
+
 KERAS_BACKEND=jax python benchmarks/data_path.py
 """
 
@@ -11,11 +13,11 @@ import keras
 from paired import report
 
 from kdl.data import Batches, RandomAffine
-from kdl.recipes import Digits, hyperparameters
+from kdl.recipes import Images, hyperparameters
 
 
 def main():
-    recipe = Digits()
+    recipe = Images()
     hp = hyperparameters(recipe, {})
     p = recipe.space(hp)
     x, y = recipe.splits.train

@@ -1,5 +1,7 @@
 """What `import kdl` costs beyond `import keras`. Target: 1.05 times as long.
 
+The figures are in docs/benchmarks/recipes.md.
+
 python benchmarks/import_time.py
 """
 

@@ -13,6 +13,8 @@ with a probability of 0.9 and 0. Target: 0.4 times.
 A table of memory: what `EmbeddingBag` and `Embedding` with a reduction take at most,
 forward and backward, beyond what the process had. Target: a quarter, but for "max".
 
+The figures are in docs/benchmarks/layers.md.
+
 KERAS_BACKEND=jax python benchmarks/layers.py [--pairs 15] [--only ...] [--keras]
 """
 
@@ -87,8 +89,8 @@ def of_kdl():
         "Bilinear": (lambda: kdl.Bilinear(64), (2048, 64), (2048, 64)),
         "BottleneckBlock": (lambda: kdl.BottleneckBlock(16), IMAGES),
         "ConvBlock": (lambda: kdl.ConvBlock(64), IMAGES),
-        "DecoderBlock": (
-            lambda: kdl.DecoderBlock(32),
+        "UNetUpBlock": (
+            lambda: kdl.UNetUpBlock(32),
             (32, 8, 8, 64),
             (32, 16, 16, 32),
         ),
@@ -118,7 +120,7 @@ def of_kdl():
             )
             for combiner in ("sum", "mean", "max")
         },
-        "EncoderBlock": (lambda: kdl.EncoderBlock(64), SMALL),
+        "UNetDownBlock": (lambda: kdl.UNetDownBlock(64), SMALL),
         "FractionalMaxPooling2D": (
             lambda: kdl.FractionalMaxPooling2D(math.sqrt(2)),
             IMAGES,
@@ -303,7 +305,7 @@ def in_keras():
             of(residual(chain(conv(16, 1), conv(16), conv(64, 1, None))), IMAGES),
         ),
         "ConvBlock": ("of Keras", of(conv(64), IMAGES)),
-        "DecoderBlock": ("of Keras", of(decode, (32, 8, 8, 64), (32, 16, 16, 32))),
+        "UNetUpBlock": ("of Keras", of(decode, (32, 8, 8, 64), (32, 16, 16, 32))),
         "DropBlock2D": ("`Dropout`, which does less", lambda: nn.Dropout(0.1)),
         "DropConnectConv2D": (
             "`SpatialDropout2D`, `Conv2D`",
@@ -333,7 +335,7 @@ def in_keras():
             )
             for combiner in ("sum", "mean", "max")
         },
-        "EncoderBlock": ("of Keras", of(encode, SMALL)),
+        "UNetDownBlock": ("of Keras", of(encode, SMALL)),
         "FractionalMaxPooling2D": (
             "`MaxPooling2D`, which does less",
             lambda: nn.MaxPooling2D(2),
@@ -563,7 +565,7 @@ def in_torch():
             ),
         ),
         "ConvBlock": (by_hand, convs((64, 64))),
-        "DecoderBlock": (
+        "UNetUpBlock": (
             by_hand,
             of(
                 lambda self, x, skip: self.convs(torch.cat([skip, self.up(x)], 1)),
@@ -611,7 +613,7 @@ def in_torch():
             )
             for mode in ("sum", "mean", "max")
         },
-        "EncoderBlock": (
+        "UNetDownBlock": (
             by_hand,
             of(
                 lambda self, x: (F.max_pool2d(skip := self.convs(x), 2), skip),

@@ -1,5 +1,7 @@
 """Regret and overhead of searches: kdl's, KerasTuner's and Optuna's.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
     python benchmarks/search.py [--seeds 16] [--trials 50] [--workers 1] [--jobs 2] \\
     [--keep FILE] [--problems NAME ...] [--beside NAME ...]

@@ -1,10 +1,12 @@
 """What a user feels: searches of the recipe for digits, within as much time.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/search_digits.py \\
     [--seeds 5] [--seconds 60] [--epochs 10] [--keep FILE] [--plot FILE]
 
 KerasTuner's Bayesian optimization and kdl's, with pruning and without, search the
-whole space of `kdl.recipes.Digits`, one after the other, each in a process of its own,
+whole space of `kdl.recipes.Images`, one after the other, each in a process of its own,
 on 400 of the images, so that a minute has some twenty trials. Time is that of the
 processor, on one thread, so that what else the machine does has little part in it. Each
 search ends after the first epoch beyond its time.
@@ -40,7 +42,7 @@ def search(optimizer, seed, seconds, epochs):
     from kdl import data, recipes, tuning
 
     (x, y), *rest = data.digits()
-    recipe = recipes.Digits(data.Splits((x[:IMAGES], y[:IMAGES]), *rest))
+    recipe = recipes.Images(data.Splits((x[:IMAGES], y[:IMAGES]), *rest))
     seen = []
 
     class Over(Exception):

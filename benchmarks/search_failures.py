@@ -1,5 +1,7 @@
 """How often searches propose what fails: kdl's and KerasTuner's.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
     python benchmarks/search_failures.py [--seeds 16] [--jobs 2] [--keep FILE]
 

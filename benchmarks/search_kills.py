@@ -1,5 +1,7 @@
 """Kills a search at random moments, and looks at what is left of it.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=jax python benchmarks/search_kills.py [--kills 20] [--beside 4]
 
 A search of some trials of some epochs runs in a process of its own. The process is

@@ -1,5 +1,7 @@
 """CPU time that a search takes for a suggestion, after some number of trials.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 python benchmarks/search_overhead.py [--repeats 3]
 """
 

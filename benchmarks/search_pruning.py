@@ -1,5 +1,7 @@
 """What pruning finds within as many epochs, of real training on digits.
 
+The figures are in docs/benchmarks/search.md.
+
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
     python benchmarks/search_pruning.py [--pool 200] [--orders 60] [--keep FILE]
 

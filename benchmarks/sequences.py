@@ -1,5 +1,7 @@
 """What decoders cost, beside Keras's layers and beside decoding without a cache.
 
+The figures are in docs/benchmarks/sequences.md.
+
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 python benchmarks/sequences.py [--pairs 15]
 
 Training: seconds of CPU for an epoch of 20 batches of 64 sequences of 20 tokens of 28,
@@ -15,7 +17,7 @@ from keras import ops
 from paired import report
 
 from kdl.layers import Clock
-from kdl.models import ProfessorForcing, RecurrentDecoder, TransformerDecoder
+from kdl.models import Feeding, ProfessorForcing, RecurrentDecoder, TransformerDecoder
 from kdl.schedules import InverseSigmoidDecay
 
 BATCH, LENGTH, SIZE, BATCHES = 64, 20, 28, 20
@@ -60,13 +62,12 @@ def stock():
 
 def recurrent(epsilon, **options):
     cell = keras.layers.GRUCell(UNITS)
-    return RecurrentDecoder(cell, SIZE, EMBEDDING, epsilon, **options)
+    return RecurrentDecoder(cell, SIZE, EMBEDDING, Feeding(epsilon, **options))
 
 
 def transformer(epsilon, size=SIZE, width=64, layers=2):
-    return TransformerDecoder(
-        size, width, layers, 4, 4 * width, dropout=0.0, epsilon=epsilon
-    )
+    shape = size, width, layers, 4, 4 * width
+    return TransformerDecoder(*shape, dropout=0.0, feeding=Feeding(epsilon))
 
 
 def train(pairs):

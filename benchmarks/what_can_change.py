@@ -18,6 +18,8 @@ written the obvious way. A cell holds for all backends but those that it names.
 
 On PyTorch, `jit_compile=True` traces the step, but leaves out the compiler.
 
+The figures are in docs/benchmarks/changing-numbers.md.
+
 python benchmarks/what_can_change.py [--out tables.md] [--log cells.json]
 """
 

@@ -1,4 +1,4 @@
-"""The backend that the command line runs on.
+"""The Keras backend of the command line.
 
 Keras fixes its backend when it is imported, and `import kdl` imports Keras. The command
 line therefore lives in a package of its own, which chooses the backend first.
@@ -15,12 +15,12 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def choose(requested=None):
-    """Chooses the backend and tells Keras, by the environment variable KERAS_BACKEND.
+    """Chooses the backend and sets the environment variable KERAS_BACKEND.
 
-    What counts is, in this order: `requested`, the environment variable KERAS_BACKEND,
+    It is, in this order: `requested`, the environment variable KERAS_BACKEND,
     `keras.json`, and else the first of `BACKENDS` that is installed. Keras itself
-    writes "tensorflow" into `keras.json` on its first import; where TensorFlow is not
-    installed, that is not taken for a choice.
+    writes "tensorflow" into `keras.json` on its first import; that is ignored where
+    TensorFlow is not installed.
 
     Args:
         requested: Optional string. Name of a backend.
@@ -37,7 +37,8 @@ def choose(requested=None):
     if not installed:
         raise ImportError(
             "Keras needs a backend, and none is installed. Install one of them with: "
-            "pip install 'kdl[jax]', 'kdl[torch]' or 'kdl[tensorflow]'"
+            "pip install 'keras-kdl[jax]', 'keras-kdl[torch]' or "
+            "'keras-kdl[tensorflow]'"
         )
     configured = _keras_json()
     if requested is not None:
@@ -61,10 +62,10 @@ def choose(requested=None):
     if backend not in installed:
         raise ImportError(
             f"{origin} asks for {backend}, which is not installed. Install it with: "
-            f"pip install 'kdl[{backend}]'. Installed: {', '.join(installed)}"
+            f"pip install 'keras-kdl[{backend}]'. Installed: {', '.join(installed)}"
         )
     os.environ["KERAS_BACKEND"] = backend
-    # TensorFlow tells of its threads and instructions when it is imported.
+    # Otherwise TensorFlow prints about threads and instructions when imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return backend, reason
 

@@ -1,7 +1,9 @@
-"""The commands of `kdl`: what they take, and the order in which things happen."""
+"""The commands of `kdl`."""
 
 import contextlib
 import errno
+import gc
+import importlib
 import io
 import signal
 import sys
@@ -11,7 +13,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kdl_cli import backends, reports
+from kdl_cli import backends
+from kdl_cli.folder import reading
 from kdl_cli.options import (
     Backend,
     CompareOptions,
@@ -27,18 +30,40 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train recipes with Keras 3, and search their hyperparameters.",
 )
-# Without markup: what is printed may hold brackets of any kind.
+# Without markup, since printed values may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
+def version(asked):
+    """Prints the version and exits, before anything of Keras is imported."""
+    if asked:
+        from importlib import metadata
+
+        console.print(f"kdl {metadata.version('keras-kdl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+):
+    pass
+
+
 @app.command("list")
 def list_(backend: Backend = None):
-    """Names the recipes, and the spaces for recipes of your own."""
+    """Lists the recipes, and the spaces for your own recipes."""
     with refusals():
-        start(backend)
-        from kdl_cli import catalogue
-
+        catalogue = start(backend, "catalogue")
         console.print("Recipes, for `kdl run` and `kdl tune`", style="bold")
         console.print(catalogue.recipes_table())
         console.print("\nSpaces, which recipes are made of: `kdl.spaces`", style="bold")
@@ -52,15 +77,13 @@ def describe(
     ],
     backend: Backend = None,
 ):
-    """Shows what a recipe, or a space of `kdl.spaces`, can vary.
+    """Shows the hyperparameters of a recipe, or of a space of `kdl.spaces`.
 
-    Ranges, defaults and conditions of the hyperparameters.
+    Their defaults, ranges and conditions.
     """
     with refusals():
-        start(backend)
-        from kdl_cli import catalogue
-
-        console.print(catalogue.space_table(catalogue.declared(name)))
+        catalogue = start(backend, "catalogue")
+        console.print(catalogue.space_table(*catalogue.declared(name)))
 
 
 @app.command()
@@ -68,10 +91,9 @@ def describe(
 def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
     with refusals():
-        start(options.backend)
-        from kdl_cli.training import Training
-
-        training = Training(options)
+        module = start(options.backend, "run")
+        training = module.Training(module.plan(options))
+        training.begin()
     with failures():
         training.perform(console)
 
@@ -79,15 +101,14 @@ def run(options):
 @app.command()
 @takes(SweepOptions)
 def lr(options):
-    """Tries learning rates on a recipe, and advises one.
+    """Tries learning rates on a recipe, and recommends one.
 
     The rate grows from batch to batch until the loss explodes.
     """
     with refusals():
-        start(options.backend)
-        from kdl_cli.sweep import Sweep
-
-        sweep = Sweep(options)
+        module = start(options.backend, "lr")
+        sweep = module.Sweep(module.plan(options))
+        sweep.begin()
     with failures():
         sweep.perform(console)
     with refusals():
@@ -97,15 +118,14 @@ def lr(options):
 @app.command()
 @takes(SearchOptions)
 def tune(options):
-    """Searches a recipe's hyperparameters, by Bayesian optimization unless told else.
+    """Searches a recipe's hyperparameters, by Bayesian optimization by default.
 
-    The same command goes on with a search that was interrupted.
+    Run the same command to resume an interrupted search.
     """
     with refusals():
-        start(options.backend)
-        from kdl_cli.search import Search
-
-        search = Search(options)
+        module = start(options.backend, "tune")
+        search = module.Search(module.plan(options))
+        search.begin()
     with failures():
         search.perform(console)
 
@@ -115,14 +135,13 @@ def tune(options):
 def compare(options):
     """Says which value of a hyperparameter is better, and how sure that is.
 
-    Trains a recipe with each value and the same seeds. The same command goes on with
-    a comparison that was interrupted.
+    Trains a recipe with each value and the same seeds. Run the same command to
+    resume an interrupted comparison.
     """
     with refusals():
-        start(options.backend)
-        from kdl_cli.compare import Comparison
-
-        comparison = Comparison(options)
+        module = start(options.backend, "compare")
+        comparison = module.Comparison(module.plan(options))
+        comparison.begin()
     with failures():
         comparison.perform(console)
 
@@ -137,32 +156,52 @@ def report(
 
     Of a search it also writes a page with charts into the folder.
     """
+    from kdl_cli.folder.report import parts
+
     with refusals():
         search = None
-        if place := reports.tuner_folder(folder):
-            # What reads a search imports Keras, on any backend that is installed.
+        if place := reading.tuner_folder(folder):
+            # Reading a search imports Keras; any backend will do.
             backends.choose()
-            from kdl.tuning import read_search
+            with without_collection():
+                from kdl.tuning import read_search
 
             search = read_search(place)
-        for part in reports.parts(folder, search):
+        for part in parts(folder, search):
             console.print(part)
         if search:
-            from kdl_cli import page
+            from kdl_cli.page import page
 
             console.print(f"\nAs a page with charts: {page.write(folder, search)}")
 
 
-def start(requested):
-    """Chooses the backend, and says which where the user did not."""
-    name, reason = backends.choose(requested)
+def start(requested, name):
+    """Chooses the backend, and returns the module of a command, which imports Keras.
+
+    Prints the backend if the user did not choose one.
+    """
+    backend, reason = backends.choose(requested)
     if reason:
-        console.print(f"Backend: {name} ({reason}; --backend chooses)", style="dim")
+        console.print(f"Backend: {backend} ({reason}; --backend chooses)", style="dim")
+    with without_collection():
+        return importlib.import_module(f"kdl_cli.commands.{name}")
+
+
+@contextlib.contextmanager
+def without_collection():
+    """Imports faster: the garbage collector takes a sixth of the time of Keras."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager
 def refusals():
-    """Turns errors about what the user gave into one sentence and exit code 2."""
+    """Turns errors about the user's options into a message and exit code 2."""
     try:
         yield
     except (ValueError, ImportError, OSError) as error:
@@ -174,7 +213,7 @@ def refusals():
 
 @contextlib.contextmanager
 def failures():
-    """Turns the failure to write a file into one sentence and exit code 1."""
+    """Turns a file that cannot be written into a message and exit code 1."""
     from kdl.files import WriteError
 
     try:
@@ -184,13 +223,13 @@ def failures():
 
 
 def is_full(error):
-    """Whether a disk has no room, of which no option is to blame."""
+    """Whether the disk is full, which is not the fault of an option."""
     found = {getattr(part, "errno", None) for part in (error, error.__cause__)}
     return not found.isdisjoint({errno.ENOSPC, errno.EDQUOT})
 
 
 def end(error, code):
-    # What is no text, such as a byte of a file's name, cannot be printed.
+    # A file's name may hold bytes that are not text and cannot be printed.
     text = str(error).encode(errors="backslashreplace").decode()
     errors.print(f"Error: {text}", style="red")
     raise typer.Exit(code) from None
@@ -199,14 +238,14 @@ def end(error, code):
 def main():
     """Entry point of the console script."""
     for stream in (sys.stdout, sys.stderr):
-        # A name of a folder may be no text, and a terminal may lack a character.
+        # A folder's name may not be text, and a terminal may lack a character.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as stopped:
         if stopped.code == 130:
-            # Once more Ctrl-C, and what ends in the background would print an error.
+            # At a second Ctrl-C, background threads would print errors as they end.
             for name in ("SIGINT", "SIGTERM", "SIGHUP"):
                 if hasattr(signal, name):
                     signal.signal(getattr(signal, name), signal.SIG_IGN)

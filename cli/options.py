@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-# Of epochs, trials and so on. A number beyond is a slip, and few things bear it.
+# The largest number of epochs, trials and so on; a larger one is a typing error.
 _MOST = 1_000_000
 
 Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
@@ -19,9 +19,8 @@ Backend = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="What to learn, as `kdl.data.load` takes it: digits, gallery (other "
-        "writers in the test set), tfds:NAME and so on. Defaults to the recipe's own "
-        "data."
+        help="Data set, as `kdl.data.load` takes it: digits, gallery (other writers "
+        "in the test set), tfds:NAME and so on. Defaults to that of the recipe."
     ),
 ]
 Set = Annotated[
@@ -29,22 +28,27 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A hyperparameter, as `kdl describe` names it. Repeatable.",
+        help="Set a hyperparameter; `kdl describe` lists them. Repeatable.",
     ),
 ]
 Hp = Annotated[
     Path | None,
     typer.Option(
         help="hyperparameters.json of a run or a search, or its folder, from which "
-        "data and epochs are taken too, unless they are given. --set overrides it."
+        "data and epochs are taken as well unless given. --set overrides it."
     ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option(min=1, max=_MOST, help="Defaults to the recipe's own number."),
+    typer.Option(
+        min=1, max=_MOST, help="Number of epochs. Defaults to that of the recipe."
+    ),
 ]
 Seed = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same training.")
+    int,
+    typer.Option(
+        min=0, max=2**32 - 1, help="Random seed. The same seed gives the same training."
+    ),
 ]
 Wandb = Annotated[
     str | None,
@@ -55,9 +59,9 @@ Wandb = Annotated[
 
 
 def takes(options):
-    """Has a command take what the fields of a dataclass say, and hands it over as one.
+    """Makes a command of a function of an instance of a dataclass.
 
-    An option is then declared once, in the dataclass, with its help.
+    The fields of the dataclass are the options, each declared there with its help.
     """
 
     def decorate(command):
@@ -65,7 +69,7 @@ def takes(options):
         def wrapper(**given):
             return command(options(**given))
 
-        # Where typer looks for what a command takes.
+        # From which typer takes the options.
         wrapper.__signature__ = inspect.signature(options)
         return wrapper
 
@@ -100,7 +104,7 @@ class SweepOptions:
     steps: Annotated[
         int,
         typer.Option(
-            min=20, max=_MOST, help="Number of training batches to try them in."
+            min=20, max=_MOST, help="Number of training batches, one for each rate."
         ),
     ] = 100
     data: Data = None
@@ -120,7 +124,7 @@ class SearchOptions:
     trials: Annotated[
         int,
         typer.Option(
-            min=1, max=_MOST, help="Number of trials, those of a resumed search too."
+            min=1, max=_MOST, help="Number of trials in all, also of a resumed search."
         ),
     ] = 20
     data: Data = None
@@ -129,14 +133,14 @@ class SearchOptions:
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the search. A search that is there goes on. Defaults to "
+            help="Folder of the search. A search in it is resumed. Defaults to "
             "runs/RECIPE-tune."
         ),
     ] = None
     oracle: Annotated[
         str,
         typer.Option(
-            help="What decides what to try: bayesian, random, grid, or a sampler of "
+            help="What proposes the trials: bayesian, random, grid, or a sampler of "
             "Optuna, such as optuna:tpe."
         ),
     ] = "bayesian"
@@ -145,15 +149,30 @@ class SearchOptions:
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A hyperparameter that is fixed, so that this value alone is tried. "
-            "Repeatable.",
+            help="Fix a hyperparameter: only this value is tried. Repeatable.",
+        ),
+    ] = None
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="NAME=LOW,HIGH",
+            help="Narrow the range of a numeric hyperparameter. Repeatable.",
+        ),
+    ] = None
+    choices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--choices",
+            metavar="NAME=A,B",
+            help="Narrow a choice to some of its values. Repeatable.",
         ),
     ] = None
     prune: Annotated[
         bool,
         typer.Option(
             "--prune/--no-prune",
-            help="End trials early that are worse than the median.",
+            help="End a trial early whose best epoch is worse than the median.",
         ),
     ] = True
     folds: Annotated[
@@ -161,17 +180,19 @@ class SearchOptions:
         typer.Option(
             min=2,
             max=_MOST,
-            help="Score each trial by cross-validation in so many parts.",
+            help="Score each trial by cross-validation with this number of folds.",
         ),
     ] = None
     total_epochs: Annotated[
         int | None,
         typer.Option(
-            min=1, max=_MOST**2, help="End after so many epochs of all trials."
+            min=1,
+            max=_MOST**2,
+            help="End the search after this number of epochs in all.",
         ),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option(help="End after so many minutes, more than 0.")
+        float | None, typer.Option(help="End the search after this number of minutes.")
     ] = None
     wandb: Wandb = None
     tensorboard: Annotated[
@@ -183,12 +204,14 @@ class SearchOptions:
     workers: Annotated[
         int,
         typer.Option(
-            min=1, max=_MOST, help="Number of trials side by side on a cluster."
+            min=1, max=_MOST, help="Number of trials that run in parallel on a cluster."
         ),
     ] = 1
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", help="Print a line a trial instead of a live table."),
+        typer.Option(
+            "--quiet", help="Print one line per trial instead of a live table."
+        ),
     ] = False
     backend: Backend = None
 
@@ -202,8 +225,8 @@ class CompareOptions:
         str,
         typer.Option(
             metavar="NAME[=V1,V2,…]",
-            help="The hyperparameter, and the values to compare. Those of a choice "
-            "are all of them, if none are given.",
+            help="The hyperparameter and the values to compare. Without values, all "
+            "those of a choice are compared.",
         ),
     ]
     seeds: Annotated[
@@ -218,23 +241,24 @@ class CompareOptions:
         str | None,
         typer.Option(
             metavar="NAME[:min|max]",
-            help="Metric on the test set to test differences by. Defaults to that "
-            "of the recipe's objective.",
+            help="Metric on the test set to compare values by. Defaults to that of "
+            "the recipe's objective.",
         ),
     ] = None
     data: Data = None
     epochs: Epochs = None
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="The first of the seeds.")
+        int, typer.Option(min=0, max=2**32 - 1, help="First of the seeds.")
     ] = 0
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the comparison. A comparison that is there goes on. "
+            help="Folder of the comparison. A comparison in it is resumed. "
             "Defaults to runs/RECIPE-compare-NAME."
         ),
     ] = None
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print a line a run, and no bar.")
+        bool,
+        typer.Option("--quiet", help="Print one line per run, without a progress bar."),
     ] = False
     backend: Backend = None

@@ -8,8 +8,8 @@ except ModuleNotFoundError as error:
     if error.name in ("tensorflow", "jax", "torch"):
         raise ModuleNotFoundError(
             f"Keras is to run on {error.name}, which is not installed. Install it "
-            f"with `pip install 'kdl[{error.name}]'`, or name another backend in the "
-            "environment variable KERAS_BACKEND before Keras is imported: "
+            f"with `pip install 'keras-kdl[{error.name}]'`, or name another backend in "
+            "the environment variable KERAS_BACKEND before Keras is imported: "
             "tensorflow, jax or torch.",
             name=error.name,
         ) from None

@@ -1,19 +1,21 @@
 """Training recipes: KerasTuner hypermodels whose defaults are good as they are."""
 
 from kdl.recipes.arithmetic import Arithmetic
-from kdl.recipes.dates import Dates
-from kdl.recipes.digits import Digits
 from kdl.recipes.forecast import Forecast
 from kdl.recipes.hyperparameters import hyperparameters
+from kdl.recipes.images import Images
 from kdl.recipes.language_model import LanguageModel
+from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
+from kdl.recipes.seq2seq import Seq2Seq
 
 __all__ = [
     "Arithmetic",
-    "Dates",
-    "Digits",
     "Forecast",
+    "Images",
     "LanguageModel",
+    "Recipe",
+    "Seq2Seq",
     "hyperparameters",
     "run",
 ]

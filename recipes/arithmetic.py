@@ -2,20 +2,19 @@
 
 import keras_tuner
 
-from kdl.checks import check_integer
-from kdl.data.load import check_source
-from kdl.recipes.dates import Dates
+from kdl.recipes.seq2seq import Seq2Seq
 
 
-class Arithmetic(Dates):
+class Arithmetic(Seq2Seq):
     """Encoder and decoder with attention that add long numbers, digit by digit.
 
-    It is the recipe `Dates` on `kdl.data.arithmetic`: a sum is a text that is
+    It is the recipe `Seq2Seq` on `kdl.data.arithmetic`: a sum is a text that is
     rewritten. An early mistake does not lead to others, so that it helps little to feed
     the decoder its own digits, and more to begin with short sums.
 
     Args:
-        source: What to learn, as of `Dates`. Defaults to `"arithmetic"`.
+        source: What to learn, as of `Seq2Seq`. Defaults to `None`, which is
+            `"arithmetic"`.
         seed: Integer in `[0, 2**32)`. Draws the source. Defaults to `0`.
 
     Example:
@@ -26,11 +25,7 @@ class Arithmetic(Dates):
     >>> model, history = kdl.recipes.run(recipe, x=x, y=data["y"][:64], epochs=1)
     """
 
+    default_source = "arithmetic"
     # Of long sums, none is right for many epochs, which tells a search nothing.
     objective = keras_tuner.Objective("val_token_error_rate", "min")
     strategy = "curriculum"
-
-    def __init__(self, source="arithmetic", seed=0):
-        keras_tuner.HyperModel.__init__(self, name="arithmetic")
-        self.source = check_source(source)
-        self.seed = check_integer("seed", seed, "[0, 4294967296)")

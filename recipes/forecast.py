@@ -7,15 +7,12 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
-from kdl.checks import check_integer
-from kdl.data import load
-from kdl.data.load import check_source
 from kdl.layers import Clock
 from kdl.models import RecurrentForecaster
 from kdl.recipes import sequences
 
 
-class Forecast(keras_tuner.HyperModel):
+class Forecast(sequences.SequenceRecipe):
     """Encoder and forecaster that predict a series many steps ahead, one by one.
 
     The encoder reads the steps that are known. The forecaster is trained by one of the
@@ -28,7 +25,8 @@ class Forecast(keras_tuner.HyperModel):
         source: What to learn, as `kdl.data.load` takes it: `"mackey_glass"`, or a
             `kdl.data.Splits` of float arrays of shapes `(windows, history, features)`
             and `(windows, horizon, features)`, scaled to about mean 0 and variance 1.
-            Loaded when it is first needed. Defaults to `"mackey_glass"`.
+            Loaded when it is first needed. Defaults to `None`, which is
+            `"mackey_glass"`.
         seed: Integer in `[0, 2**32)`. Draws the source. Defaults to `0`.
 
     Example:
@@ -39,18 +37,12 @@ class Forecast(keras_tuner.HyperModel):
     >>> model, history = kdl.recipes.run(recipe, x=x, y=data["y"][:64], epochs=1)
     """
 
+    default_source = "mackey_glass"
     objective = keras_tuner.Objective("val_rmse", "min")
-    epochs = 20
+    kept = ("horizon",)
+    meanings = {"units": "units of the encoder, and of the forecaster"}
 
-    def __init__(self, source="mackey_glass", seed=0):
-        super().__init__(name="forecast")
-        self.source = check_source(source)
-        self.seed = check_integer("seed", seed, "[0, 4294967296)")
-
-    @functools.cached_property
-    def splits(self):
-        """`kdl.data.Splits` of the source."""
-        splits = load(self.source, self.seed)
+    def check(self, splits):
         for part in splits:
             x, y = map(np.asarray, part)
             if not (x.ndim == y.ndim == 3 and x.shape[::2] == y.shape[::2]):
@@ -61,23 +53,24 @@ class Forecast(keras_tuner.HyperModel):
                 )
         return splits
 
-    def data(self):
-        """Keyword arguments of `model.fit`: the training and the validation set."""
-        x, y = self._inputs(self.splits.train)
-        return {"x": x, "y": y, "validation_data": self._inputs(self.splits.validation)}
+    @functools.cached_property
+    def horizon(self):
+        """Number of steps to forecast."""
+        return np.shape(self.splits.train[1])[1]
 
-    def test_data(self):
-        """Keyword arguments of `model.evaluate`: the test set."""
-        x, y = self._inputs(self.splits.test)
-        return {"x": x, "y": y}
+    def inputs(self, raw):
+        past = np.asarray(raw, "float32")
+        # Free-running, it needs to know only how far to go.
+        future = np.zeros((len(past), self.horizon, past.shape[-1]), "float32")
+        return {"past": past, "future": future}
 
-    def _inputs(self, part):
-        past, future = (np.asarray(array, "float32") for array in part)
-        return {"past": past, "future": future}, future
+    def encode(self, part):
+        x, y = part
+        future = np.asarray(y, "float32")
+        return {**self.inputs(x), "future": future}, future
 
     def space(self, hp):
-        """The whole search space. Its defaults are the recipe."""
-        p = sequences.strategy_space(hp, "scheduled_sampling")
+        p = self.strategies(hp)
         p.units = hp.Int("units", 16, 128, step=2, sampling="log", default=64)
         p.batch_size = hp.Choice("batch_size", [32, 64, 128], default=64)
         p.learning_rate = hp.Float(
@@ -96,7 +89,10 @@ class Forecast(keras_tuner.HyperModel):
         x = Clock(name="clock")(inputs)
         state = layers.GRU(p.units)(x["past"])
         forecaster = RecurrentForecaster(
-            layers.GRUCell(p.units), features, name="decoder", **sequences.feeding(p)
+            layers.GRUCell(p.units),
+            features,
+            sequences.feeding(p, "free_running"),
+            name="decoder",
         )
         outputs = forecaster(x["future"], first=x["past"][:, -1], initial_state=state)
         model = keras.Model(inputs, outputs)
@@ -110,19 +106,20 @@ class Forecast(keras_tuner.HyperModel):
         )
         return model
 
-    def fit(self, hp, model, x, y, *, epochs=epochs, seed=0, **options):
-        """Fits a model by its strategy, in one cycle from `initial_epoch` to `epochs`.
-
-        The arguments are those of `model.fit`, and `seed`, which draws the order. The
-        batch size is a hyperparameter.
-        """
-        options |= {"objective": self.objective, "difficulty": "loss"}
-        p = self.space(hp)
-        return sequences.fit(p, model, x, y, epochs=epochs, seed=seed, **options)
+    def rows(self, raw, outputs):
+        """The forecast of each window, step by step."""
+        return [
+            {
+                "window": window,
+                "step": step,
+                **{f"feature_{n}": float(value) for n, value in enumerate(values)},
+            }
+            for window, steps in enumerate(outputs)
+            for step, values in enumerate(steps, 1)
+        ]
 
     def examine(self, model):
-        """What a model makes of the test set, as pictures and tables by file name."""
-        x, y = self._inputs(self.splits.test)
+        x, y = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):
             outputs = sequences.predictions(model, evaluation, x)

@@ -24,7 +24,7 @@ def hyperparameters(recipe, values):
 
     Example:
 
-    >>> hp = kdl.recipes.hyperparameters(kdl.recipes.Digits(), {"batch_size": 64})
+    >>> hp = kdl.recipes.hyperparameters(kdl.recipes.Images(), {"batch_size": 64})
     """
     hp = keras_tuner.HyperParameters()
     getattr(recipe, "space", recipe.build)(hp)

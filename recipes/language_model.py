@@ -9,16 +9,14 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
-from kdl.checks import check_integer
-from kdl.data import Characters, load
-from kdl.data.load import check_source
+from kdl.data import Characters
 from kdl.layers import Clock
 from kdl.metrics import BitsPerToken
-from kdl.models import RecurrentDecoder, TransformerDecoder
+from kdl.models import RecurrentDecoder, Sampling, TransformerDecoder
 from kdl.recipes import sequences
 
 
-class LanguageModel(keras_tuner.HyperModel):
+class LanguageModel(sequences.SequenceRecipe):
     """Recurrent network or Transformer that predicts text, character by character.
 
     It is measured in bits per character, with the true characters before each. What it
@@ -29,7 +27,7 @@ class LanguageModel(keras_tuner.HyperModel):
         source: What to learn, as `kdl.data.load` takes it: `"topics"`, `"text:PATH"`,
             the text in a file, or a `kdl.data.Splits` of arrays of texts of one length,
             as inputs and targets alike. Loaded when it is first needed. Defaults to
-            `"topics"`.
+            `None`, which is `"topics"`.
         seed: Integer in `[0, 2**32)`. Draws the source, where it leaves something to
             chance. Defaults to `0`.
 
@@ -40,41 +38,43 @@ class LanguageModel(keras_tuner.HyperModel):
     >>> model, history = kdl.recipes.run(recipe, x=x, y=x, epochs=1)
     """
 
+    default_source = "topics"
     objective = keras_tuner.Objective("val_bits_per_character", "min")
-    epochs = 20
+    strategy = "teacher_forcing"
+    kept = ("alphabet", "length")
+    meanings = {
+        "network": "recurrent network (GRU) or Transformer",
+        "units": "units of the recurrent network, or twice the width of a Transformer",
+        "layers": "layers of the Transformer",
+        "dropout": "probability that a feature is dropped",
+    }
 
-    def __init__(self, source="topics", seed=0):
-        super().__init__(name="language_model")
-        self.source = check_source(source)
-        self.seed = check_integer("seed", seed, "[0, 4294967296)")
+    check = staticmethod(sequences.texts)
 
     @functools.cached_property
-    def splits(self):
-        """`kdl.data.Splits` of the source, of texts."""
-        return sequences.texts(load(self.source, self.seed))
+    def alphabet(self):
+        """The characters of all texts."""
+        return Characters(itertools.chain(*(x for x, _ in self.splits))).alphabet
 
     @functools.cached_property
+    def length(self):
+        """Length of the longest text."""
+        return max(len(text) for x, _ in self.splits for text in x)
+
+    @property
     def characters(self):
         """`kdl.data.Characters` of all texts."""
-        return Characters(itertools.chain(*(x for x, _ in self.splits)))
+        return Characters(self.alphabet)
 
-    def data(self):
-        """Keyword arguments of `model.fit`: the training and the validation set."""
-        x, validation = map(self._encoded, self.splits[:2])
-        return {"x": x, "y": x, "validation_data": (validation, validation)}
+    def inputs(self, raw):
+        return self.characters.encode(raw, self.length)
 
-    def test_data(self):
-        """Keyword arguments of `model.evaluate`: the test set."""
-        x = self._encoded(self.splits.test)
-        return {"x": x, "y": x}
-
-    def _encoded(self, part):
-        longest = max(len(text) for x, _ in self.splits for text in x)
-        return self.characters.encode(part[0], longest)
+    def encode(self, part):
+        x = self.inputs(part[0])
+        return x, x
 
     def space(self, hp):
-        """The whole search space. Its defaults are the recipe."""
-        p = sequences.strategy_space(hp, "teacher_forcing")
+        p = self.strategies(hp)
         p.network = hp.Choice("network", ["recurrent", "transformer"])
         p.units = hp.Int("units", 64, 512, step=2, sampling="log", default=256)
         with hp.conditional_scope("network", ["transformer"]):
@@ -90,7 +90,8 @@ class LanguageModel(keras_tuner.HyperModel):
     def build(self, hp):
         p = self.space(hp)
         tokens = keras.Input((None,), dtype="int32")
-        options = {"mask_zero": True, "name": "decoder", **sequences.feeding(p)}
+        options = {"mask_zero": True, "name": "decoder"}
+        options["feeding"] = sequences.feeding(p, "teacher_forcing")
         size = self.characters.size
         if p.network == "transformer":
             # Heads of 32 features; a network as wide as the recurrent one has units.
@@ -112,20 +113,33 @@ class LanguageModel(keras_tuner.HyperModel):
         )
         return model
 
-    def fit(self, hp, model, x, y, *, epochs=epochs, seed=0, **options):
-        """Fits a model by its strategy, in one cycle from `initial_epoch` to `epochs`.
+    def predict(self, model, raw, temperature=0.7, seed=0):
+        """Goes on with texts, as far as the texts go that were learned.
 
-        The arguments are those of `model.fit`, and `seed`, which draws the order. The
-        batch size is a hyperparameter.
+        Args:
+            model: `keras.Model` of this recipe.
+            raw: List of texts, of characters of the alphabet.
+            temperature: Float in `[0, inf)`. What logits are divided by before a
+                character is drawn; with 0 it is the likeliest. Defaults to `0.7`.
+            seed: Integer in `[0, inf)`. Draws them. Defaults to `0`.
+
+        Returns:
+            List of dicts of `"text"`, as given, and `"written"`, how it goes on.
         """
-        # All texts have one length.
-        options |= {"objective": self.objective, "difficulty": "loss"}
-        p = self.space(hp)
-        return sequences.fit(p, model, x, y, epochs=epochs, seed=seed, **options)
+        prompt = self.characters.encode(raw)
+        length = max(self.length, prompt.shape[1])
+        by = Sampling(temperature) if temperature else None
+        tokens, _, _ = model.get_layer("decoder").generate(
+            length, prompt=prompt, by=by, seed=seed
+        )
+        written = self.characters.decode(tokens)
+        return [
+            {"text": str(text), "written": whole[len(text) :]}
+            for text, whole in zip(raw, written, strict=True)
+        ]
 
     def examine(self, model):
-        """What a model makes of the test set, as pictures and tables by file name."""
-        x = self._encoded(self.splits.test)
+        x, _ = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):
             right = sequences.predictions(model, evaluation, x).argmax(-1) == x
@@ -135,33 +149,27 @@ class LanguageModel(keras_tuner.HyperModel):
         )
         return {"errors.png": figure, "continued.csv": self.continued(model)}
 
-    def continued(self, model, temperature=0.7, count=32):
-        """Texts of the test set that a model goes on with, with the share of words.
+    def continued(self, model, count=32):
+        """Texts of the test set that a model goes on with, from their middle on.
 
         Args:
             model: `keras.Model` of this recipe.
-            temperature: Float in `(0, inf)`.
             count: Integer in `[1, inf)`. Number of texts.
 
         Returns:
-            List of dicts of `"text"`, the beginning that is given, `"true"`, how it
-            goes on, `"written"`, how the model goes on with it, and `"words"`, the
-            share of the written words that the training set has.
+            List of dicts of `"text"`, the beginning that is given, `"written"`, how the
+            model goes on with it, `"true"`, how the text does, and `"words"`, the share
+            of the written words that the training set has.
         """
         texts = self.splits.test[0][:count]
-        half = len(texts[0]) // 2
-        prompt = self._encoded(self.splits.test)[:count, :half]
-        tokens, _, _ = model.get_layer("decoder").generate(
-            len(texts[0]), prompt=prompt, temperature=temperature
-        )
+        half = self.length // 2
+        rows = self.predict(model, [text[:half] for text in texts])
         known = {word for text in self.splits.train[0] for word in _words(text)}
-        rows = []
-        for text, written in zip(texts, self.characters.decode(tokens), strict=True):
+        for row, text in zip(rows, texts, strict=True):
             # Not the word that is given in part, nor the one that is cut off.
-            words = _words(written[half:])[1:-1]
+            words = _words(row["written"])[1:-1]
             share = np.mean([word in known for word in words]) if words else None
-            row = {"text": text[:half], "true": text[half:], "written": written[half:]}
-            rows.append({**row, "words": share})
+            row |= {"true": str(text[half:]), "words": share}
         return rows
 
 

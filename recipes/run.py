@@ -23,7 +23,7 @@ def run(recipe, *args, hp=None, **kwargs):
 
     Example:
 
-    >>> recipe = kdl.recipes.Digits()
+    >>> recipe = kdl.recipes.Images()
     >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
     """
     if hp is None or isinstance(hp, dict):

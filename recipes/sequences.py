@@ -1,4 +1,4 @@
-"""What the recipes of sequences share: how what they decode by is trained."""
+"""What the recipes of sequences share: strategies to train a decoder by."""
 
 from types import SimpleNamespace
 
@@ -6,11 +6,11 @@ import numpy as np
 from keras.optimizers import schedules
 from scipy.special import lambertw
 
-from kdl.callbacks import Curriculum, EarlyStopping, Resume, ScheduledSampling
-from kdl.data import Batches, BucketedBatches
-from kdl.models import ProfessorForcing
-from kdl.recipes.training_data import check_training_data
-from kdl.schedules import Adjustable, InverseSigmoidDecay, OneCycle
+from kdl.callbacks import Curriculum, ScheduledSampling
+from kdl.data import BucketedBatches
+from kdl.models import Feeding, ProfessorForcing
+from kdl.recipes.recipe import Recipe
+from kdl.schedules import Adjustable, InverseSigmoidDecay
 
 STRATEGIES = [
     "teacher_forcing",
@@ -22,133 +22,72 @@ STRATEGIES = [
 _DECAYS = ["linear", "exponential", "inverse_sigmoid"]
 
 
-def strategy_space(hp, default):
-    """Declares the strategies, and what belongs to each.
+class SequenceRecipe(Recipe):
+    """A recipe of a decoder, named `"decoder"`, and of strategies to train it by.
 
-    Args:
-        hp: `keras_tuner.HyperParameters`.
-        default: One of `STRATEGIES`.
-
-    Returns:
-        `types.SimpleNamespace` of values.
+    Attributes:
+        strategy: One of `STRATEGIES`, the default.
+        difficulty: What a curriculum goes by: `"length"` of the targets, or `"loss"`.
     """
-    p = SimpleNamespace(strategy=hp.Choice("strategy", STRATEGIES, default=default))
-    with hp.conditional_scope("strategy", ["scheduled_sampling"]):
-        p.decay = hp.Choice("decay", _DECAYS, default="exponential")
-        with hp.conditional_scope("decay", ["linear", "exponential"]):
-            p.final_epsilon = hp.Float("final_epsilon", 0.01, 0.9, default=0.1)
-    with hp.conditional_scope("strategy", ["professor_forcing"]):
-        p.professor_weight = hp.Float(
-            "professor_weight", 0.01, 1.0, sampling="log", default=0.1
-        )
-    with hp.conditional_scope("strategy", ["curriculum"]):
-        # Share of the examples to begin with, and of the epochs until all are used.
-        p.first_share = hp.Float("first_share", 0.1, 0.9, default=0.3)
-        p.pace = hp.Float("pace", 0.1, 0.9, default=0.5)
-    return p
+
+    strategy = "scheduled_sampling"
+    difficulty = "loss"
+    meanings = {
+        "strategy": "what the decoder is fed in training, or in which order it learns",
+        "decay": "how the probability of feeding true tokens falls, epoch by epoch",
+        "final_epsilon": "that probability in the last epoch",
+        "professor_weight": "weight of the loss of professor forcing",
+        "first_share": "share of the examples, the easiest, to begin with",
+        "pace": "share of the epochs after which all examples are used",
+    }
+
+    def strategies(self, hp):
+        """Declares the strategies, and what belongs to each.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+
+        Returns:
+            `types.SimpleNamespace` of values.
+        """
+        strategy = hp.Choice("strategy", STRATEGIES, default=self.strategy)
+        p = SimpleNamespace(strategy=strategy)
+        with hp.conditional_scope("strategy", ["scheduled_sampling"]):
+            p.decay = hp.Choice("decay", _DECAYS, default="exponential")
+            with hp.conditional_scope("decay", ["linear", "exponential"]):
+                p.final_epsilon = hp.Float("final_epsilon", 0.01, 0.9, default=0.1)
+        with hp.conditional_scope("strategy", ["professor_forcing"]):
+            p.professor_weight = hp.Float(
+                "professor_weight", 0.01, 1.0, sampling="log", default=0.1
+            )
+        with hp.conditional_scope("strategy", ["curriculum"]):
+            p.first_share = hp.Float("first_share", 0.1, 0.9, default=0.3)
+            p.pace = hp.Float("pace", 0.1, 0.9, default=0.5)
+        return p
+
+    def batches(self, p, x, y, **options):
+        if p.strategy == "curriculum" and self.difficulty == "length":
+            return BucketedBatches(x, y, p.batch_size, **options)
+        return super().batches(p, x, y, **options)
+
+    def callbacks(self, p, batches, epochs):
+        if p.strategy == "scheduled_sampling":
+            yield ScheduledSampling(decay(p, epochs))
+        if p.strategy == "curriculum":
+            grown = max(1, round(p.pace * epochs))
+            share = schedules.PolynomialDecay(p.first_share, grown, 1.0)
+            by_length = self.difficulty == "length"
+            yield Curriculum(batches, batches.lengths if by_length else "loss", share)
 
 
-def feeding(p):
-    """Returns the arguments of a decoder that say what it is fed in training."""
+def feeding(p, evaluation):
+    """Returns what a decoder is fed, as a `kdl.models.Feeding`."""
     epsilon = {"always_own": 0.0, "scheduled_sampling": Adjustable(1.0)}
     professor = None
     if p.strategy == "professor_forcing":
         professor = ProfessorForcing(weight=p.professor_weight)
-    return {"epsilon": epsilon.get(p.strategy, 1.0), "professor": professor}
-
-
-def fit(
-    p,
-    model,
-    x,
-    y,
-    *,
-    objective,
-    difficulty,
-    epochs,
-    seed,
-    sample_weight=None,
-    validation_data=None,
-    initial_epoch=0,
-    callbacks=None,
-    **kwargs,
-):
-    """Fits a model by the strategy of `p`, in one cycle of the learning rate.
-
-    Args:
-        p: Namespace of `strategy_space`, with `batch_size`, `learning_rate` and
-            `patience` besides.
-        model: Compiled `keras.Model`.
-        x: Inputs, arrays or structures of arrays.
-        y: Targets.
-        objective: `keras_tuner.Objective`, for early stopping.
-        difficulty: Of a `Curriculum`: `"length"`, or `"loss"`.
-        epochs: Integer.
-        seed: Integer. Draws the order of the examples.
-        sample_weight: Optional array of weights of the examples.
-        validation_data: Optional tuple, as of `fit`.
-        initial_epoch: Integer.
-        callbacks: Optional list.
-        **kwargs: Other arguments of `model.fit`.
-
-    Returns:
-        What `model.fit` does.
-
-    Raises:
-        ValueError: If an argument of `model.fit` is given that this one decides, or
-            if the data are as `check_training_data` refuses them.
-    """
-    for name in ("batch_size", "shuffle", "validation_split"):
-        if name in kwargs:
-            raise ValueError(f"A recipe of sequences takes no `{name}` in `fit`")
-    check_training_data(model, x, y, validation_data)
-    options = {
-        "drop_remainder": True,
-        "epoch": initial_epoch,
-        "sample_weight": sample_weight,
-    }
-    if p.strategy == "curriculum" and difficulty == "length":
-        batches = BucketedBatches(x, y, p.batch_size, seed, **options)
-        difficulty = batches.lengths
-    else:
-        batches = Batches(x, y, p.batch_size, seed, **options)
-    # Only now is the length of the cycle known, which has two steps at least.
-    steps = max(2, (epochs - initial_epoch) * len(batches))
-    model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
-    # A model that has been fitted begins another cycle.
-    model.optimizer.iterations.assign(0)
-    ours = []
-    if p.strategy == "scheduled_sampling":
-        ours.append(ScheduledSampling(decay(p, epochs)))
-    if p.strategy == "curriculum":
-        grown = max(1, round(p.pace * epochs))
-        share = schedules.PolynomialDecay(p.first_share, grown, 1.0)
-        ours.append(Curriculum(batches, difficulty, share))
-    if validation_data is not None:
-        ours.append(
-            EarlyStopping(
-                objective.name,
-                mode=objective.direction,
-                patience=p.patience,
-                restore_best_weights=True,
-                verbose=0,
-            )
-        )
-    callbacks = callbacks or []
-    # What sets epsilon by the epoch alone remembers nothing.
-    remembered = [callback for callback in ours if hasattr(callback, "get_state")]
-    for callback in callbacks:
-        if isinstance(callback, Resume):
-            callback.cover(batches, remembered)
-    return model.fit(
-        batches,
-        shuffle=False,
-        validation_data=validation_data,
-        initial_epoch=initial_epoch,
-        epochs=epochs,
-        # Ours come first, so that a checkpoint sees what they changed.
-        callbacks=[*ours, *callbacks],
-        **kwargs,
+    return Feeding(
+        epsilon.get(p.strategy, 1.0), evaluation=evaluation, professor=professor
     )
 
 
@@ -196,15 +135,11 @@ def predictions(model, evaluation, x):
         evaluation: `"teacher_forcing"` or `"free_running"`.
         x: Inputs.
     """
-    decoder = model.get_layer("decoder")
-    usual, decoder.evaluation = decoder.evaluation, evaluation
-    try:
+    with model.get_layer("decoder").evaluated(evaluation):
         # Another model of the same layers, which Keras compiles anew.
         again = type(model)(model.inputs, model.outputs)
         inputs = [x] if not isinstance(x, dict) else [x[i.name] for i in model.inputs]
         return again.predict(inputs, verbose=0)
-    finally:
-        decoder.evaluation = usual
 
 
 def errors_figure(errors, what, step):

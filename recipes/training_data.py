@@ -14,17 +14,26 @@ def check_training_data(model, x, y, validation_data=None):
         validation_data: Optional tuple of inputs, targets and maybe weights.
 
     Raises:
-        ValueError: If a set is empty, if a number is NaN or infinite, or if an integer
-            target is no class of the outputs.
+        ValueError: If a set is empty, if a number is NaN or infinite, if the inputs do
+            not have the shapes that the model takes, if there are more or fewer inputs
+            than targets, if an integer target is no class of the outputs, or if all
+            targets of the training are of one class.
     """
     sets = {"training": (x, y)}
     if isinstance(validation_data, (list, tuple)):
         sets["validation"] = validation_data[:2]
     for name, (inputs, targets) in sets.items():
-        _check_set(f"The {name} set", inputs, targets, model.output_shape)
+        _check_set(f"The {name} set", inputs, targets, model)
+    labels = _labels(y, model.output_shape)
+    if labels is not None and len(np.unique(labels)) == 1:
+        raise ValueError(
+            "The training set must have examples of two classes at least. Received: "
+            f"{len(labels)} examples of class {labels.flat[0]}"
+        )
 
 
-def _check_set(name, x, y, output_shape):
+def _check_set(name, x, y, model):
+    counts = {}
     for what, data in (("inputs", x), ("targets", y)):
         for part in map(np.asarray, tree.flatten(data)):
             if not part.size:
@@ -39,14 +48,14 @@ def _check_set(name, x, y, output_shape):
                     f"fill them in. Received: {part[tuple(bad)]} in the {what} of "
                     f"example {bad[0]}"
                 )
-    is_single = not isinstance(y, (dict, tuple)) and isinstance(output_shape, tuple)
-    labels = np.asarray(y) if is_single else None
-    if labels is None or labels.dtype.kind not in "iu":
-        return
-    if labels.ndim == len(output_shape) and labels.shape[-1] == 1:
-        labels = labels[..., 0]
-    classes = output_shape[-1]
-    if labels.ndim == len(output_shape) - 1 and classes > 1:
+            counts.setdefault(len(part), what)
+    if len(counts) > 1:
+        found = " and ".join(f"{count} {what}" for count, what in counts.items())
+        raise ValueError(f"{name} must have a target for each input. Received: {found}")
+    _check_shapes(name, x, model.input_shape)
+    labels = _labels(y, model.output_shape)
+    if labels is not None:
+        classes = model.output_shape[-1]
         outside = np.argwhere((labels < 0) | (labels >= classes))
         if len(outside):
             raise ValueError(
@@ -54,3 +63,38 @@ def _check_set(name, x, y, output_shape):
                 f"{classes} classes. Received: {labels[tuple(outside[0])]} in example "
                 f"{outside[0][0]}"
             )
+
+
+def _check_shapes(name, x, shapes):
+    """Refuses inputs of another shape, in models of one input or of named ones."""
+    if isinstance(x, dict) != isinstance(shapes, dict):
+        return
+    for key in shapes if isinstance(x, dict) else [None]:
+        shape, part = (shapes, x) if key is None else (shapes[key], x.get(key))
+        if part is None or not isinstance(shape, tuple):
+            continue
+        found = np.shape(part)
+        fits = len(found) == len(shape) and all(
+            side in (None, there)
+            for side, there in zip(shape[1:], found[1:], strict=True)
+        )
+        if not fits:
+            sizes = ["any" if side is None else str(side) for side in shape[1:]]
+            wanted = ", ".join(["examples", *sizes])
+            raise ValueError(
+                f"{name} must have inputs of shape ({wanted}), as the model takes. "
+                f"Received: {found}"
+            )
+
+
+def _labels(y, output_shape):
+    """Returns targets that are classes, as integers; `None` if they are not."""
+    if isinstance(y, (dict, tuple)) or not isinstance(output_shape, tuple):
+        return None
+    labels = np.asarray(y)
+    if labels.dtype.kind not in "iu":
+        return None
+    if labels.ndim == len(output_shape) and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    is_classes = labels.ndim == len(output_shape) - 1 and output_shape[-1] > 1
+    return labels if is_classes else None

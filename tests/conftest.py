@@ -5,9 +5,13 @@ import os
 import signal
 from pathlib import Path
 
-# Without fusion emitters, JAX compiles the small programs of the tests in two thirds of
-# the time. It reads the flag when it is imported, here and in processes of the tests.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# Without fusion emitters and in one piece, JAX compiles the small programs of the tests
+# in less than two thirds of the time. It reads the flags when it is imported, here and
+# in processes of the tests.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+)
 
 import keras
 import pytest

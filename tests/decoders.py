@@ -7,9 +7,38 @@ import numpy as np
 import pytest
 from contracts import LayerContract, array, assert_close, normal
 
+from kdl.models import BeamSearch, Feeding, ProfessorForcing, Sampling
+
 SIZE = 7
 # Two sequences, the second of which ends with padding.
 TOKENS = np.array([[3, 1, 6, 2, 5], [4, 4, 1, 0, 0]], "int32")
+
+
+def fed(arguments):
+    """Arguments of a decoder, with those that are of its `Feeding` put into one."""
+    names = ("epsilon", "temperature", "evaluation", "professor")
+    feeding = {name: arguments[name] for name in names if name in arguments}
+    others = {k: v for k, v in arguments.items() if k not in feeding}
+    return {**others, "feeding": Feeding(**feeding)} if feeding else others
+
+
+def feeding():
+    """Half of the true steps and a professor in training, and its own otherwise."""
+    professor = ProfessorForcing(8, discriminator_gate=1.0, generator_gate=0.0)
+    return Feeding(0.5, 0.5, "free_running", professor)
+
+
+def anew(arguments, dtype=None):
+    """The cell and the feeding among arguments, with weights of their own."""
+    found = {}
+    for name in {"cell", "feeding"} & arguments.keys():
+        part = arguments[name]
+        config = part.get_config()
+        if dtype is not None:
+            owner = config["professor"]["config"] if name == "feeding" else config
+            owner["dtype"] = dtype
+        found[name] = type(part).from_config(config)
+    return found
 
 
 def log_softmax(logits):
@@ -20,7 +49,8 @@ def log_softmax(logits):
 class DecoderContract(LayerContract):
     """Promises of a `TokenDecoder`, which `plain` makes from few arguments.
 
-    Its `arguments` have mask_zero=True and evaluation="free_running".
+    Its `arguments` have mask_zero=True and a `feeding` with a `professor` and
+    evaluation="free_running". `plain` takes the arguments of a `Feeding` too.
 
     Attributes:
         context: List of strings. What it depends on besides the tokens, sorted.
@@ -94,7 +124,8 @@ class DecoderContract(LayerContract):
                 score = gains[:length].sum() / ((5 + length) / 6) ** penalty
                 if score > best_score:
                     best, best_score = (tokens[:length], length), score
-            found = decoder.generate(4, end_token=end, beams=81, length_penalty=penalty)
+            search = BeamSearch(81, penalty)
+            found = decoder.generate(4, end_token=end, by=search)
             tokens, length = best
             assert found.lengths == [length]
             assert (found.tokens[0, :length] == tokens).all()
@@ -106,35 +137,34 @@ class DecoderContract(LayerContract):
         everything = np.array(list(itertools.product(range(3), repeat=3)))
         scores = self.log_probability(decoder, everything).sum(1)
         order = np.argsort(-scores)
-        found = decoder.generate(3, count=2, beams=30, return_all_beams=True)
+        found = decoder.generate(3, count=2, by=BeamSearch(30, return_all=True))
         assert found.tokens.shape == (2, 30, 3) and found.lengths.shape == (2, 30)
         for tokens, logs in zip(found.tokens, found.scores, strict=True):
             assert (tokens[:27] == everything[order]).all()
             np.testing.assert_allclose(logs[:27], scores[order], rtol=1e-4)
             # There are no more sequences than these.
             assert (logs[27:] == -np.inf).all()
-        best = decoder.generate(3, count=2, beams=30)
+        best = decoder.generate(3, count=2, by=BeamSearch(30))
         assert (best.tokens == found.tokens[:, 0]).all()
-        assert decoder.generate(3, return_all_beams=True).tokens.shape == (1, 1, 3)
+        alone = decoder.generate(3, by=BeamSearch(1, return_all=True))
+        assert alone.tokens.shape == (1, 1, 3)
 
     def test_compiles_one_generator_for_all_numbers_and_keeps_a_few(self):
         decoder = self.built()
         kept = decoder.generators._made
         for temperature in (0.5, 1.0, 2.0):
             for top_p in (0.5, 0.9):
-                decoder.generate(3, temperature=temperature, top_p=top_p)
+                decoder.generate(3, by=Sampling(temperature, top_p=top_p))
         assert len(kept) == 1
         (generator,) = kept.values()
         for length in range(4, 16):
-            decoder.generators.get(
-                decoder, np.zeros((1, length)), None, {"top_k": 1}, 1
-            )
+            decoder.generators.get(decoder, np.zeros((1, length)), None, {}, 1, 1)
         assert len(kept) == 8 and generator not in kept.values()
 
     def test_beam_search_finds_what_greed_misses(self):
         decoder = self.built(size=6)
         greedy, *few = (
-            decoder.generate(7, count=2, beams=n).scores for n in (1, 2, 16)
+            decoder.generate(7, count=2, by=BeamSearch(n)).scores for n in (1, 2, 16)
         )
         for scores in few:
             assert (scores >= greedy - 1e-5).all()
@@ -143,7 +173,7 @@ class DecoderContract(LayerContract):
         decoder = self.built(size=4)
         count, temperature = 4000, 1.5
         found = decoder.generate(
-            1, count=count, temperature=temperature, batch_size=count
+            1, count=count, by=Sampling(temperature), batch_size=count
         )
         shares = np.bincount(found.tokens[:, 0], minlength=4) / count
         logits = array(decoder(np.zeros((1, 1), "int32")))[0, 0] / temperature
@@ -173,15 +203,13 @@ class DecoderContract(LayerContract):
         order = np.argsort(-logits)
         shares = np.exp(log_softmax(logits))[order]
         most = options.get("top_k") or 1 + (shares.cumsum() < 0.5).sum()
-        found = decoder.generate(
-            1, count=500, temperature=1.0, batch_size=500, **options
-        )
+        found = decoder.generate(1, count=500, by=Sampling(**options), batch_size=500)
         assert set(found.tokens[:, 0]) == set(order[:most])
 
     def test_seed_draws_the_same_again(self):
         decoder = self.built()
         first, again, other = (
-            decoder.generate(8, count=4, temperature=1.0, seed=seed).tokens
+            decoder.generate(8, count=4, by=Sampling(), seed=seed).tokens
             for seed in (0, 0, 1)
         )
         assert (first == again).all()
@@ -198,13 +226,13 @@ class DecoderContract(LayerContract):
         steps = self.log_probability(decoder, both.tokens)
         desired = [steps[0, 1:].sum(), steps[1, 3:].sum()]
         np.testing.assert_allclose(both.scores, desired, rtol=1e-4)
-        beams = decoder.generate(6, prompt=prompt, beams=3)
+        beams = decoder.generate(6, prompt=prompt, by=BeamSearch(3))
         assert beams.tokens[1, :3].tolist() == [1, 2, 6]
         assert (beams.scores >= both.scores - 1e-5).all()
 
     def test_writes_nothing_after_the_end(self):
         decoder = self.built(size=4)
-        found = decoder.generate(12, count=50, temperature=5.0, end_token=2)
+        found = decoder.generate(12, count=50, by=Sampling(5.0), end_token=2)
         for tokens, length in zip(found.tokens, found.lengths, strict=True):
             assert (tokens[: length - 1] != 2).all()
             assert (tokens[length:] == 0).all()
@@ -213,7 +241,7 @@ class DecoderContract(LayerContract):
 
     def test_never_predicts_padding(self):
         decoder = self.built(mask_zero=True)
-        found = decoder.generate(6, count=200, temperature=3.0, batch_size=200)
+        found = decoder.generate(6, count=200, by=Sampling(3.0), batch_size=200)
         assert (found.tokens > 0).all()
         # That of a prompt is left to write.
         found = decoder.generate(6, prompt=TOKENS)
@@ -305,14 +333,13 @@ class DecoderContract(LayerContract):
                 "`end_token` must be an integer in [0, 6]. Received: end_token=7",
             ),
             (
-                {"top_k": 3},
-                "`top_k` and `top_p` choose among tokens to draw, which takes a "
-                "`temperature` above 0, such as 1.0. Received: temperature=0.0",
+                {"by": Sampling(top_k=8)},
+                "`top_k` must be an integer in [1, 7]. Received: top_k=8",
             ),
             (
-                {"beams": 2, "temperature": 1.0},
-                "A beam search draws nothing: give `generate` `beams` or "
-                "`temperature`. Received: beams=2, temperature=1.0",
+                {"by": "beams"},
+                "`by` must be a kdl.models.Sampling, a kdl.models.BeamSearch, or None. "
+                "Received: by='beams'",
             ),
             (
                 {"prompt": np.ones((1, 9), int)},

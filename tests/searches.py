@@ -8,7 +8,7 @@ import keras_tuner
 import numpy as np
 import scipy.spatial
 
-from kdl.tuning.records import SearchRecord, TrialRecord
+from kdl.tuning.store.records import SearchRecord, TrialRecord
 
 # What must be escaped wherever it stands.
 EVIL = "<script>alert('x')</script>\"&<b>"
@@ -45,7 +45,7 @@ SPACE = [
 def search(size=24, direction="min", directory=Path("search")):
     """A search whose score depends on `rate` most, with trials of every kind."""
     random = np.random.default_rng(0)
-    trials = [trial(number, random, direction) for number in range(size)]
+    trials = [trial(number, random, direction) for number in range(1, size + 1)]
     return SearchRecord(directory, "val_loss", direction, SPACE, trials)
 
 
@@ -62,7 +62,7 @@ def trial(number, random, direction):
         values[LONG] = float(random.random())
     loss = 0.1 + (math.log10(values["rate"]) + 3) ** 2
     sign = 1 if direction == "min" else -1
-    status = ("completed", "pruned", "completed", "failed")[number % 4]
+    status = ("completed", "pruned", "completed", "failed")[(number - 1) % 4]
     epochs = {"completed": 5, "pruned": 2, "failed": 1}[status]
     executions = 2 if status == "completed" else 1
     curves = [
@@ -74,7 +74,7 @@ def trial(number, random, direction):
         for n in range(executions)
     ]
     record = TrialRecord(
-        number, values, status, curves=curves, began=1.7e9 + number, seconds=10.0
+        number, values, status, curves=curves, began=1.7e9 + number - 1, seconds=10.0
     )
     if status == "failed":
         record.error, record.traceback = f"ValueError: {EVIL}", f"line 1\n{EVIL}"

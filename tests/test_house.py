@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import graphlib
 import importlib
 import inspect
 import re
@@ -17,15 +18,16 @@ import kdl
 
 ROOT = Path(__file__).parent.parent
 
-SIMPLE = {"checks", "schedules"}
+SIMPLE = {"checks", "private", "schedules"}
 KINDS = {"initializers", "losses", "metrics", "optimizers", "regularizers"}
 COMPONENTS = SIMPLE | KINDS | {"layers"}
 # Whom each room may import, besides itself. Components know nothing above them.
 MAY_IMPORT = {
     "checks": set(),
+    "private": set(),
     "seeds": set(),
     "files": set(),
-    "schedules": {"checks", "files"},
+    "schedules": {"checks", "files", "private"},
     "initializers": SIMPLE,
     "regularizers": SIMPLE,
     "losses": SIMPLE,
@@ -37,7 +39,7 @@ MAY_IMPORT = {
     "spaces": COMPONENTS,
     "data": {"checks", "seeds"},
     "recipes": COMPONENTS | {"callbacks", "data", "models", "spaces"},
-    "tuning": {"callbacks", "checks", "data", "files", "seeds"},
+    "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "cli": {"callbacks", "checks", "data", "files", "recipes", "spaces", "tuning"},
 }
 # Packages that only these rooms may import.
@@ -62,9 +64,14 @@ CONTRACTS = {
     "spaces": "SpaceContract",
     "recipes": "RecipeContract",
 }
-PUBLIC = [
-    room for room in MAY_IMPORT if room not in ("checks", "files", "seeds", "cli")
-]
+MOST_FILES = 15  # Of a folder.
+FILES = {"checks", "files", "private", "seeds"}
+FOLDERS = [room for room in MAY_IMPORT if room not in FILES]
+# Private names of others than Keras and KerasTuner.
+KNOWN_PRIVATE = {"_asdict", "_foreach_copy_", "_foreach_norm", "_foreach_sub_"} | {
+    "_getframe"
+}
+PUBLIC = [room for room in FOLDERS if room != "cli"]
 SECTIONS = [
     "Args",
     "Call arguments",
@@ -90,6 +97,22 @@ def test_imports_point_downwards(room):
             # What is heavy, optional or a backend is imported where it is used.
             if package in ("wandb", "jax", "tensorflow", "torch"):
                 assert nested, f"{path} imports {name} at its top"
+
+
+@pytest.mark.one_backend
+def test_private_names_of_keras_stand_in_one_file():
+    used, defined = {}, set()
+    for path in (path for room in MAY_IMPORT for path in sources(room)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node, "attr", getattr(node, "name", None)) or ""
+            if not name.startswith("_") or name.endswith("__"):
+                continue
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                used.setdefault(name, set()).add(path.name)
+            else:
+                defined.add(name)
+    foreign = {name: used[name] for name in used.keys() - defined - KNOWN_PRIVATE}
+    assert set().union(*foreign.values()) == {"private.py"}, foreign
 
 
 @pytest.mark.one_backend
@@ -131,12 +154,16 @@ def components():
 @pytest.mark.parametrize(("room", "name"), list(components()))
 def test_component_has_its_test_under_its_contract(room, name):
     component = getattr(importlib.import_module(f"kdl.{room}"), name)
-    test = ROOT / "tests" / room / f"test_{Path(inspect.getfile(component)).name}"
+    file = Path(inspect.getfile(component)).relative_to(folder_of(room))
+    test = ROOT / "tests" / room / file.with_name(f"test_{file.name}")
     assert re.search(rf"\b{name}\b", test.read_text())
     is_part = inspect.isclass(component) and not issubclass(component, tuple)
     if (is_part or room == "spaces") and room in CONTRACTS:
         bases = contracts_of(test, name)
-        found = any(base.endswith(CONTRACTS[room]) for base in bases)
+        # A criterion of early stopping is none.
+        is_kind = room != "callbacks" or issubclass(component, keras.callbacks.Callback)
+        contract = CONTRACTS[room] if is_kind else "Contract"
+        found = any(base.endswith(contract) for base in bases)
         assert found, f"{name} in {test}"
 
 
@@ -220,7 +247,7 @@ def test_import_is_light():
     code = (
         "import sys, keras; before = set(sys.modules);"
         "import kdl; new = {name.partition('.')[0] for name in set(sys.modules) - "
-        "before}; print(*new - {'kdl', '__editable___kdl_0_1_0_finder'} - "
+        "before}; print(*new - {'kdl', '__editable___keras_kdl_0_1_0_finder'} - "
         "sys.stdlib_module_names)"
     )
     output = subprocess.run(
@@ -229,15 +256,57 @@ def test_import_is_light():
     assert output.stdout.strip() == ""
 
 
+@pytest.mark.one_backend
+@pytest.mark.parametrize("room", FOLDERS)
+def test_folders_are_small(room):
+    for folder in {path.parent for path in sources(room)}:
+        assert len(list(folder.glob("*.py"))) <= MOST_FILES, folder
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("room", FOLDERS)
+def test_no_circle_within_a_folder(room):
+    """Neither of files, nor of the folders that stand beside them."""
+    package = "kdl_cli" if room == "cli" else f"kdl.{room}"
+    graphs = {}
+    for path in sources(room):
+        module = module_of(path, room)
+        for name, _ in imports(path, submodules=True):
+            other = name.split(".")
+            # Where the two part: in a folder that holds the one and the other.
+            pairs = enumerate(zip(module, other, strict=False))
+            depth = next((n for n, (a, b) in pairs if a != b), None)
+            if name.startswith(f"{package}.") and depth is not None:
+                graph = graphs.setdefault(module[:depth], {})
+                graph.setdefault(module[depth], set()).add(other[depth])
+    for graph in graphs.values():
+        graphlib.TopologicalSorter(graph).prepare()
+
+
+def module_of(path, room):
+    """The name of a file's module, in parts."""
+    package = ("kdl_cli",) if room == "cli" else ("kdl", room)
+    parts = path.relative_to(folder_of(room)).with_suffix("").parts
+    return (*package, *(part for part in parts if part != "__init__"))
+
+
+def folder_of(room):
+    folder = ROOT / "kdl" / room
+    return folder if folder.exists() else ROOT / room
+
+
 def sources(room):
     if (file := ROOT / "kdl" / f"{room}.py").exists():
         return [file]
-    folder = ROOT / "kdl" / room
-    return sorted((folder if folder.exists() else ROOT / room).rglob("*.py"))
+    return sorted(folder_of(room).rglob("*.py"))
 
 
-def imports(path):
-    """Names that a file imports, and whether within a function."""
+def imports(path, submodules=False):
+    """Names that a file imports, and whether within a function.
+
+    Of `from kdl import layers`, and with `submodules` of any such import, the name is
+    that of the submodule.
+    """
     tree = ast.parse(path.read_text())
     nested = {
         id(node)
@@ -254,5 +323,5 @@ def imports(path):
             yield from (
                 (f"{node.module}.{alias.name}", id(node) in nested)
                 for alias in node.names
-                if node.module == "kdl"
+                if submodules or node.module == "kdl"
             )

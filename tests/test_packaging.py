@@ -33,7 +33,7 @@ def test_wheel_holds_everything(tmp_path):
     subprocess.run([*pip, "--target", site, source], check=True)
     code = (
         "import sys, kdl, kdl.recipes, kdl.tuning, kdl_cli.main;"
-        "from kdl.data.sklearn_digits import sklearn_digits_dataset_builder;"
+        "from kdl.data.sources.sklearn_digits import sklearn_digits_dataset_builder;"
         "print(kdl.__file__, kdl.callbacks.__file__, kdl_cli.__file__);"
         "print(*{'callbacks', 'recipes', 'tuning', 'cli'} & set(sys.modules))"
     )

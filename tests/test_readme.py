@@ -1,9 +1,14 @@
 """The code of the README and of the pages in docs/ runs as it stands."""
 
+import operator
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import pytest
+
+import kdl
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -49,6 +54,16 @@ def test_ci_runs_the_second_command():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_pictures_are_there(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"(?:\]\(|src=\")([^)#\"]+)", text):
         found = target.startswith("https://") or (page.parent / target).exists()
         assert found, target
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_are_there(page):
+    """Those of kdl and Keras that a page mentions."""
+    text = page.read_text(encoding="utf-8")
+    for name in sorted(set(re.findall(r"(?<![\w./])((?:kdl|keras)(?:\.\w+)+)", text))):
+        assert operator.attrgetter(name)(SimpleNamespace(kdl=kdl, keras=keras)), name

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from contracts import SavedContract, array, assert_close, called
 
+from kdl.models import Feeding, RecurrentForecaster
+
 ROOT = Path(__file__).parent
 
 # Loads every model of a folder, and notes what each of them says.
@@ -34,7 +36,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
 def saved():
     """The test class of everything that Keras saves, by the name of its component."""
     found = {}
-    for path in sorted(ROOT.glob("*/test_*.py")):
+    for path in sorted(ROOT.rglob("*/test_*.py")):
         spec = importlib.util.spec_from_file_location(f"reloaded_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -65,6 +67,9 @@ def model_with(test, part):
             compiled["metrics"] = [part]
         case keras.optimizers.Optimizer():
             compiled["optimizer"] = part
+        case Feeding():
+            shape, inputs = (5, 3), np.ones((2, 5, 3), "float32")
+            layers = [RecurrentForecaster(keras.layers.GRUCell(4), 3, part)]
         case keras.optimizers.schedules.LearningRateSchedule():
             compiled["optimizer"] = keras.optimizers.SGD(part)
         case _:

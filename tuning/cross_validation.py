@@ -30,7 +30,7 @@ class CrossValidation:
 
     Example:
 
-    >>> recipe = kdl.recipes.Digits()
+    >>> recipe = kdl.recipes.Images()
     >>> tuner = kdl.tuning.BayesianOptimization(
     ...     recipe, recipe.objective, folds=kdl.tuning.CrossValidation(3, repeats=2),
     ...     directory=folder,

@@ -1,7 +1,8 @@
 """The trials of a search as runs of Weights & Biases."""
 
 from kdl.callbacks import WandbLogger
-from kdl.callbacks.logged import Outlive
+from kdl.callbacks.failures import Outlive
+from kdl.tuning.store.files import number_of
 
 
 class WandbTrials:
@@ -10,7 +11,8 @@ class WandbTrials:
     This is a mixin for any `keras_tuner.Tuner`, before it in the list of bases. It
     takes a `WandbLogger` among the callbacks of `search` and begins a run for each
     trial, of the logger's project and mode, and of the group of the logger, or else of
-    the project name of the search. A run gets the hyperparameters as its config, and
+    the project name of the search. The run of the third trial of a search `rates` is
+    named `rates-3`. A run gets the hyperparameters as its config, and
     `score`, `best_step` and `status` in its summary. A trial that failed is marked so,
     and its `message` says why. Without a logger, nothing changes.
 
@@ -60,8 +62,9 @@ class WandbTrials:
         super().on_trial_begin(trial)
         if self._logger is not None and not self._outlive.failed:
             with self._outlive("begin a run"):
+                name = self._logger.name or self.project_name
                 self._run = self._logger.begin_run(
-                    name=f"{self._logger.name or self.project_name}-{trial.trial_id}",
+                    name=f"{name}-{number_of(trial.trial_id)}",
                     group=self._logger.group or self.project_name,
                     config=dict(trial.hyperparameters.values),
                 )

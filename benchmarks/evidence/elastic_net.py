@@ -5,6 +5,8 @@ noise, from 265 examples. Each penalty has the strength that is best in validati
 The score is R² on the test set. Expected: both penalties beat none, and the elastic
 net, which can leave features out, beats L2.
 
+The figures are in docs/benchmarks/evidence.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/elastic_net.py [--seeds 10]
 """
 

@@ -5,6 +5,8 @@ the digits in 10 epochs. Expected: with naive values the signal dies on the way,
 nothing is learned; Glorot, which is Keras's default and made for linear units, loses
 half of the variance in each layer.
 
+The figures are in docs/benchmarks/evidence.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/initialization.py [--seeds 10]
 """
 

@@ -9,6 +9,8 @@ pooling without the chance. Each arm has the strength that is best in validation
 Expected, after the papers: all help where examples are few, DropConnect and Standout
 more than dropout, and after convolutions DropBlock more than dropout.
 
+The figures are in docs/benchmarks/evidence.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/layers_that_drop.py [--seeds 10]
 """
 

@@ -5,6 +5,8 @@ with the training and at a learning rate that is best in validation. The score i
 shortest training after which it gets 93 % of other writers' digits right: lower is
 better. Expected, after Smith and Topin: one-cycle needs the fewest epochs.
 
+The figures are in docs/benchmarks/evidence.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/one_cycle.py [--seeds 10]
 """
 

@@ -7,6 +7,8 @@ validation, on right labels, and "none" the best of four trainings. Expected: li
 and rather in favour of fading, since Golatkar, Achille and Soatto (2019) found that a
 penalty matters early in the training.
 
+The figures are in docs/benchmarks/evidence.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/scheduled_penalty.py [--seeds 10]
 """
 

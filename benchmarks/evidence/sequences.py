@@ -7,6 +7,8 @@ of 95 % by Student's t over the seeds; differences to teacher forcing are taken 
 seed. Expected, after Bengio et al.: free-running, each decay is better than teacher
 forcing. A study on a copy task found that always its own was better still.
 
+The figures are in docs/benchmarks/sequences.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/sequences.py dates [--seeds 5]
     [--arms ARM …] [--keep FILE] [--plot FILE.png]
 """
@@ -22,7 +24,7 @@ import numpy as np
 from comparison import interval
 
 from kdl.data import Splits, arithmetic, dates, mackey_glass, topics
-from kdl.recipes import Arithmetic, Dates, Forecast, LanguageModel, run, sequences
+from kdl.recipes import Arithmetic, Forecast, LanguageModel, Seq2Seq, run, sequences
 
 SAMPLING = {"strategy": "scheduled_sampling"}
 ARMS = {
@@ -47,7 +49,7 @@ def fewer(splits, examples):
 # be repeated, and hard enough that there are mistakes left.
 SETTINGS = {
     "dates": (
-        lambda: Dates(fewer(dates(examples=6000), 1500)),
+        lambda: Seq2Seq(fewer(dates(examples=6000), 1500)),
         {"epochs": 15, "hp": {"units": 64}},
     ),
     "arithmetic": (

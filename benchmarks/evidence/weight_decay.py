@@ -6,6 +6,8 @@ right labels, and "none" the best of four trainings. Expected, after Loshchilov 
 Hutter: decoupled decay generalizes better, since Adam divides the gradient of an L2
 penalty by the same root mean square as that of the loss.
 
+The figures are in docs/benchmarks/evidence.md.
+
 KERAS_BACKEND=jax python benchmarks/evidence/weight_decay.py [--seeds 10]
 """
 

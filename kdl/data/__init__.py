@@ -1,18 +1,18 @@
 """Sources of data, and batches that a seed reproduces."""
 
-from kdl.data.arithmetic import arithmetic
-from kdl.data.batches import Batches
-from kdl.data.bucketed_batches import BucketedBatches
+from kdl.data.augmentation.mixup import MixUp
+from kdl.data.augmentation.random_affine import RandomAffine
+from kdl.data.batches.batches import Batches
+from kdl.data.batches.bucketed_batches import BucketedBatches
 from kdl.data.characters import Characters
-from kdl.data.dates import dates
-from kdl.data.digits import digits
-from kdl.data.load import load
-from kdl.data.mackey_glass import mackey_glass
-from kdl.data.mixup import MixUp
-from kdl.data.random_affine import RandomAffine
+from kdl.data.sources.arithmetic import arithmetic
+from kdl.data.sources.dates import dates
+from kdl.data.sources.digits import digits
+from kdl.data.sources.load import load
+from kdl.data.sources.mackey_glass import mackey_glass
+from kdl.data.sources.tfds import tfds
+from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
-from kdl.data.tfds import tfds
-from kdl.data.topics import topics
 
 __all__ = [
     "Batches",

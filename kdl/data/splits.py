@@ -19,7 +19,7 @@ class Splits(NamedTuple):
 
     >>> parts = (x[50:], y[50:]), (x[25:50], y[25:50]), (x[:25], y[:25])
     >>> splits = kdl.data.Splits(*parts)
-    >>> recipe = kdl.recipes.Digits(splits)
+    >>> recipe = kdl.recipes.Images(splits)
     """
 
     train: tuple[Any, Any]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kdl import private
 from kdl.checks import check_integer, check_number, check_seed
 
 DEPTHWISE = keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D
@@ -67,9 +68,9 @@ def lsuv(model, batch, tolerance=0.05, max_iterations=10, seed=None):
     max_iterations = check_integer("max_iterations", max_iterations, "[1, inf)")
     seed = keras.random.SeedGenerator(check_seed("seed", seed))
     orthogonal = keras.initializers.Orthogonal(seed=seed)
-    if not all(layer.built for layer in model._flatten_layers()):
+    if not all(layer.built for layer in private.layers_of(model)):
         model(batch, training=False)
-    kernels = [(layer, _kernel(layer)) for layer in model._flatten_layers()]
+    kernels = [(layer, _kernel(layer)) for layer in private.layers_of(model)]
     kernels = [(layer, kernel) for layer, kernel in kernels if kernel is not None]
     # Copies, since the arrays of PyTorch share the memory of its tensors.
     before = [np.array(ops.convert_to_numpy(kernel)) for _, kernel in kernels]

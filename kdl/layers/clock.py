@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.schedules.number import caller, find_numbers, state_in_progress
+from kdl import private
+from kdl.schedules.number import find_numbers, state_in_progress
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -120,7 +121,11 @@ class Clock(keras.layers.Layer):
 
     def counts_here(self):
         """Whether this clock counts the batches of the model that is being run."""
-        layer, state, model = caller(), state_in_progress(), self._model()
+        layer, state, model = (
+            private.outermost_call(),
+            state_in_progress(),
+            self._model(),
+        )
         if layer is not None and layer is model:
             return True
         if state is None or (layer is None and not _is_run_on(state, model)):
@@ -131,7 +136,7 @@ class Clock(keras.layers.Layer):
 
     def numbers(self, model):
         """Returns the numbers of a model that this clock is in, and drives them."""
-        layers = model._flatten_layers()
+        layers = private.layers_of(model)
         clocks = [repr(layer.name) for layer in layers if isinstance(layer, Clock)]
         if len(clocks) > 1:
             raise ValueError(
@@ -204,7 +209,7 @@ class Clock(keras.layers.Layer):
 
     def _look_around(self, training):
         """Finds the numbers of the model that calls this clock, where one is seen."""
-        model, state = caller(), state_in_progress()
+        model, state = private.outermost_call(), state_in_progress()
         if state is not None and self._is_in(state):
             # JAX runs the layers of a model without a call of the model itself.
             self._check_run(training)
@@ -213,7 +218,7 @@ class Clock(keras.layers.Layer):
             return
         if isinstance(model, keras.Model):
             _check_call(model)
-        context = self._get_call_context()
+        context = private.call_context(self)
         if context is self._context():
             raise ValueError(
                 f"The clock {self.name!r} is called twice in one call of "
@@ -263,7 +268,7 @@ def driven_numbers(model):
 
 
 def _clock_of(model):
-    layers = model._flatten_layers()
+    layers = private.layers_of(model)
     return next((layer for layer in layers if isinstance(layer, Clock)), None)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from kdl import private
 from kdl.checks import check_boolean
 from kdl.optimizers.arguments import (
     INTERVALS,
@@ -192,8 +193,8 @@ class ControlledOptimizer(Wrapper):
         if not self.built or not (asked or self.watch or self.adjustable):
             self.inner_optimizer.apply(grads, trainable_variables)
             return
-        variables = list(trainable_variables or self._trainable_variables)
-        self._check_variables_are_known(variables)
+        variables = list(trainable_variables or private.trained_variables(self))
+        private.check_variables_are_known(self, variables)
         self._apply(list(grads), variables, self._in_force())
 
     def _in_force(self):
@@ -241,17 +242,17 @@ class ControlledOptimizer(Wrapper):
             attributes["momentum"] = as_momentum(attributes["momentum"])
         if "learning_rate" in self.adjustable:
             rate = self.learning_rate
-            attributes["_learning_rate"] = lambda: rate
+            attributes[private.LEARNING_RATE] = lambda: rate
         if self._scaled or self._shrunk:
             # From within, since moving averages and constraints come right after it.
-            update = self.inner_optimizer._backend_update_step
+            update = private.update_step(self.inner_optimizer)
 
             def controlled(grads, variables, learning_rate):
                 update(grads, variables, learning_rate)
                 self._scale(variables, old, numbers)
                 self._shrink(variables, learning_rate, numbers)
 
-            attributes["_backend_update_step"] = controlled
+            attributes[private.UPDATE_STEP] = controlled
         return attributes
 
     def _scale(self, variables, old, numbers):

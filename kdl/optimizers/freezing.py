@@ -4,7 +4,8 @@ import contextlib
 
 from keras import ops
 
-from kdl.optimizers.tensors import assign, choose, read, snapshot
+from kdl import private
+from kdl.optimizers.tensors import assign, read, snapshot, where
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def freezing(optimizer, grads, variables, old, frozen):
     ]
     conditions = [frozen[id(variables[index])] for index in masked]
     zeros = [0.0] * len(masked)
-    chosen = choose(conditions, zeros, [grads[index] for index in masked])
+    chosen = where(conditions, zeros, [grads[index] for index in masked])
     for index, gradient in zip(masked, chosen, strict=True):
         grads[index] = gradient
     kept = [v for v in variables if id(v) in frozen]
@@ -37,12 +38,11 @@ def freezing(optimizer, grads, variables, old, frozen):
     values = [old[id(v)] for v in kept]
     if optimizer.use_ema:
         averages = [
-            optimizer._model_variables_moving_average[optimizer._get_variable_index(v)]
-            for v in kept
+            private.slot(optimizer, "model_variables_moving_average", v) for v in kept
         ]
         # An average begins at the value of the variable.
         begins = [ops.equal(optimizer.iterations, 0)] * len(kept)
-        values += choose(begins, values, snapshot(averages))
+        values += where(begins, values, snapshot(averages))
         kept, conditions = kept + averages, conditions * 2
     yield grads
-    assign(kept, choose(conditions, values, read(kept)))
+    assign(kept, where(conditions, values, read(kept)))

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kdl import private
+
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 Adagrad, RMSprop = keras.optimizers.Adagrad, keras.optimizers.RMSprop
 
@@ -65,13 +67,13 @@ def _sgd(optimizer, learning_rate):
 
 
 def _adam(optimizer, learning_rate):
-    slots = optimizer._velocity_hats if optimizer.amsgrad else optimizer._velocities
+    slot = "velocity_hats" if optimizer.amsgrad else "velocities"
     step = ops.cast(optimizer.iterations + 1, "float32")
     decay = ops.power(ops.cast(optimizer.beta_2, "float32"), step)
     rate = learning_rate * ops.sqrt(1 - decay)
 
     def step_size(variable):
-        return rate / (ops.sqrt(_slot(optimizer, slots, variable)) + optimizer.epsilon)
+        return rate / (ops.sqrt(_slot(optimizer, slot, variable)) + optimizer.epsilon)
 
     return step_size
 
@@ -80,9 +82,9 @@ def _rmsprop(optimizer, learning_rate):
     rate = learning_rate / (1 - optimizer.momentum)
 
     def step_size(variable):
-        square = _slot(optimizer, optimizer._velocities, variable)
+        square = _slot(optimizer, "velocities", variable)
         if optimizer.centered:
-            mean = _slot(optimizer, optimizer._average_gradients, variable)
+            mean = _slot(optimizer, "average_gradients", variable)
             square = square - ops.square(mean)
         return rate / ops.sqrt(square + optimizer.epsilon)
 
@@ -91,15 +93,14 @@ def _rmsprop(optimizer, learning_rate):
 
 def _adagrad(optimizer, learning_rate):
     def step_size(variable):
-        square = _slot(optimizer, optimizer._accumulators, variable)
+        square = _slot(optimizer, "accumulators", variable)
         return learning_rate / ops.sqrt(square + optimizer.epsilon)
 
     return step_size
 
 
-def _slot(optimizer, slots, variable):
-    index = optimizer._get_variable_index(variable)
-    return ops.cast(slots[index], "float32")
+def _slot(optimizer, name, variable):
+    return ops.cast(private.slot(optimizer, name, variable), "float32")
 
 
 _STEP_SIZES = {

@@ -47,7 +47,7 @@ match keras.backend.backend():
 
             return torch.stack(torch._foreach_norm(tensors, dtype=torch.float32))
 
-        def choose(conditions, tensors, others):
+        def where(conditions, tensors, others):
             """A tensor where its condition, a scalar, is true, otherwise the other."""
             import torch
 
@@ -83,7 +83,7 @@ match keras.backend.backend():
             flat = (ops.cast(ops.reshape(x, (-1,)), "float32") for x in tensors)
             return ops.stack([ops.norm(x) for x in flat])
 
-        def choose(conditions, tensors, others):
+        def where(conditions, tensors, others):
             return list(map(ops.where, conditions, tensors, others))
 
         def lerp(starts, ends, weights):

@@ -4,7 +4,8 @@ import contextlib
 
 from keras import ops
 
-from kdl.optimizers.tensors import assign, choose, norms, read, subtract
+from kdl import private
+from kdl.optimizers.tensors import assign, norms, read, subtract, where
 
 
 @contextlib.contextmanager
@@ -22,10 +23,9 @@ def watching(optimizer, grads, variables, old, gradient_norms, update_ratios):
             those of the variables.
     """
     pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
-    indices = [optimizer._get_variable_index(v) for _, v in pairs]
+    indices = [private.variable_index(optimizer, v) for _, v in pairs]
     gradients = [
-        _whole_gradient(optimizer, gradient, index)
-        for (gradient, _), index in zip(pairs, indices, strict=True)
+        _whole_gradient(optimizer, gradient, variable) for gradient, variable in pairs
     ]
     old = [old[id(v)] for _, v in pairs]
     before = norms(gradients + old)
@@ -42,17 +42,17 @@ def watching(optimizer, grads, variables, old, gradient_norms, update_ratios):
     if accumulates:
         # A batch whose gradients are only added up leaves the last values.
         updated = [ops.not_equal(optimizer.iterations, iterations)] * 2
-        values = choose(updated, values, read(vectors))
+        values = where(updated, values, read(vectors))
     assign(vectors, values)
 
 
-def _whole_gradient(optimizer, gradient, index):
+def _whole_gradient(optimizer, gradient, variable):
     """The gradient of an update, from that of a batch."""
     if optimizer.loss_scale_factor is not None:
         gradient = ops.divide(gradient, optimizer.loss_scale_factor)
     if optimizer.gradient_accumulation_steps:
-        others = ops.convert_to_tensor(optimizer._accumulated_gradients[index])
-        gradient = ops.add(gradient, others)
+        others = private.slot(optimizer, "accumulated_gradients", variable)
+        gradient = ops.add(gradient, ops.convert_to_tensor(others))
         gradient = ops.divide(gradient, optimizer.gradient_accumulation_steps)
     return gradient
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kdl import private
 from kdl.optimizers.tensors import assign, snapshot
 
 
@@ -23,7 +24,7 @@ class Wrapper(keras.optimizers.Optimizer):
         )
         # The inner optimizer has a counter and a rate, as Keras has just made them.
         for variable in super().variables:
-            self._untrack_variable(variable)
+            private.untrack_variable(self, variable)
         self.inner_optimizer = inner_optimizer
 
     def build(self, variables):

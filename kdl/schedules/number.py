@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kdl import private
 from kdl.checks import check_number, check_number_or_schedule
 from kdl.schedules.adjustable import Adjustable
 from kdl.schedules.per_update import PerUpdate
@@ -241,7 +242,7 @@ def find_numbers(model):
     Returns:
         Dict of `Number`s by name, such as `"dense/kernel_regularizer/alpha"`.
     """
-    layers = model._flatten_layers()
+    layers = private.layers_of(model)
     losses = keras.tree.flatten_with_path(getattr(model, "loss", None))
     held = [("/".join(["loss", *map(str, path)]), loss) for path, loss in losses]
     held += [(layer.name, layer) for layer in layers]
@@ -258,33 +259,10 @@ def find_numbers(model):
     return found
 
 
-def caller():
-    """The outermost layer that is being called, such as the model, or `None`."""
-    layer = _OUTSIDER._get_call_context().entry_layer
-    if layer is _OUTSIDER:
-        # Asking outside of any call has begun one.
-        _OUTSIDER._maybe_reset_call_context()
-        return None
-    return layer
-
-
 def state_in_progress():
     """The scope that Keras reads variables from instead of themselves, or `None`."""
     with keras.StatelessScope(initialize_variables=False) as scope:
         return scope.original_scope
-
-
-class _Outsider:
-    """Asks Keras which layers are being called, as a layer does that is none."""
-
-    _get_call_context = keras.layers.Layer._get_call_context
-    _maybe_reset_call_context = keras.layers.Layer._maybe_reset_call_context
-
-    def _clear_losses(self):
-        pass
-
-
-_OUTSIDER = _Outsider()
 
 
 def _marks_within(schedule):
@@ -301,7 +279,7 @@ def _marks_within(schedule):
 
 def _is_to_be_driven(training):
     """Whether a number that is read now, and that no clock drives, needs one."""
-    layer, state = caller(), state_in_progress()
+    layer, state = private.outermost_call(), state_in_progress()
     if state is None or layer is None:
         return training
     if isinstance(layer, keras.Model):

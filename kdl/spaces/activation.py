@@ -1,6 +1,6 @@
 """Search space of activations."""
 
-from kdl.spaces.family import choose
+from kdl.spaces.family import pick
 
 _PARTS = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh"]
 
@@ -30,5 +30,5 @@ def activation(hp, scope=None, choices=("relu", "gelu", "silu", "tanh")):
     >>> hp = keras_tuner.HyperParameters()
     >>> layer = keras.layers.Dense(8, kdl.spaces.activation(hp))
     """
-    choice, _ = choose(hp, "activation", scope, choices, _PARTS, [], {})
+    choice, _ = pick(hp, "activation", scope, choices, _PARTS, [], {})
     return choice

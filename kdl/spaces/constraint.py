@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.spaces.family import Range, choose
+from kdl.spaces.family import Range, pick
 
 _PARTS = ["none", "max_norm", "min_max_norm", "unit_norm", "non_negative"]
 _NUMBERS = [
@@ -54,7 +54,7 @@ def constraint(hp, scope=None, choices=("none", "max_norm"), axis=0, **ranges):
     References:
         - [Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html)
     """
-    choice, p = choose(hp, "constraint", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "constraint", scope, choices, _PARTS, _NUMBERS, ranges)
     match choice:
         case "max_norm":
             return keras.constraints.MaxNorm(p.max_value, axis)

@@ -4,7 +4,7 @@ import keras
 
 from kdl.checks import check_integer
 from kdl.layers import Dropout
-from kdl.spaces.family import Range, choose, following
+from kdl.spaces.family import Range, following, pick
 
 _PARTS = ["none", "dropout", "gaussian", "alpha", "spatial"]
 _NUMBERS = [
@@ -67,7 +67,7 @@ def dropout(
     >>> layer = kdl.spaces.dropout(hp, choices=["dropout", "gaussian"])
     """
     check_integer("spatial_axes", spatial_axes, "[1, 3]")
-    choice, p = choose(hp, "dropout", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "dropout", scope, choices, _PARTS, _NUMBERS, ranges)
     if schedule is not None and not set(choices) <= {"none", "dropout"}:
         raise ValueError(
             "`schedule` must be None unless `choices` are among 'none', 'dropout', "

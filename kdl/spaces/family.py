@@ -107,7 +107,7 @@ class Options:
         return _declared_choice(hp, path, values or self.values)
 
 
-def choose(hp, family, scope, choices, allowed, numbers, given, argument="choices"):
+def pick(hp, family, scope, choices, allowed, numbers, given, argument="choices"):
     """Declares a choice among parts, and the numbers of each.
 
     Args:

@@ -5,7 +5,7 @@ import keras
 from kdl.checks import check_choice
 from kdl.initializers import Kaiming, Xavier
 from kdl.initializers.gain import NONLINEARITIES
-from kdl.spaces.family import Range, choose
+from kdl.spaces.family import Range, pick
 
 _PARTS = [
     "kaiming_normal",
@@ -70,7 +70,7 @@ def initializer(
     >>> layer = keras.layers.Dense(8, kernel_initializer=kdl.spaces.initializer(hp))
     """
     check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
-    choice, p = choose(hp, "initializer", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "initializer", scope, choices, _PARTS, _NUMBERS, ranges)
     distribution = choice.partition("_")[2]
     match choice:
         case "kaiming_normal" | "kaiming_uniform":

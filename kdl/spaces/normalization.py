@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.spaces.family import Options, Range, choose
+from kdl.spaces.family import Options, Range, pick
 
 _PARTS = ["none", "batch", "layer", "group", "instance", "rms"]
 _NUMBERS = [
@@ -58,7 +58,7 @@ def normalization(hp, scope=None, choices=("batch", "layer", "none"), **ranges):
         - [Wu and He, 2018](https://arxiv.org/abs/1803.08494), group
         - [Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467), RMS
     """
-    choice, p = choose(hp, "normalization", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "normalization", scope, choices, _PARTS, _NUMBERS, ranges)
     layers = keras.layers
     match choice:
         case "batch":

@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.spaces.family import Options, Range, choose
+from kdl.spaces.family import Options, Range, pick
 
 _ADAPTIVE = "rmsprop adagrad adam adamw nadam adamax lamb"
 _PARTS = ["sgd", *_ADAPTIVE.split(), "adadelta", "lion"]
@@ -108,9 +108,9 @@ def optimizer(
           weight decay
         - [Pascanu et al., 2013](https://arxiv.org/abs/1211.5063), clipping
     """
-    choice, p = choose(hp, "optimizer", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "optimizer", scope, choices, _PARTS, _NUMBERS, ranges)
     scope = f"{scope}/optimizer" if scope else "optimizer"
-    clip, q = choose(
+    clip, q = pick(
         *(hp, "clipping", scope, clipping, _CLIPPING, _THRESHOLDS),
         given={"threshold": threshold},
         argument="clipping",

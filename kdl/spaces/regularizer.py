@@ -1,7 +1,7 @@
 """Search space of weight regularizers."""
 
 from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
-from kdl.spaces.family import Range, choose, following
+from kdl.spaces.family import Range, following, pick
 
 _PARTS = ["none", "l1", "l2", "elastic_net", "max_norm", "group_lasso"]
 _NUMBERS = [
@@ -66,7 +66,7 @@ def regularizer(
     >>> penalty = kdl.spaces.regularizer(hp, "dense", ["elastic_net"], l1_ratio=0.5)
     >>> layer = keras.layers.Dense(8, kernel_regularizer=penalty)
     """
-    choice, p = choose(hp, "regularizer", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "regularizer", scope, choices, _PARTS, _NUMBERS, ranges)
     match choice:
         case "l1":
             return ElasticNet(following(schedule, p.alpha), 1.0)

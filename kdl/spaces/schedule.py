@@ -4,7 +4,7 @@ from keras.optimizers import schedules
 
 from kdl.checks import check_integer
 from kdl.schedules import InverseSquareRoot, OneCycle, Warmup, WarmupStableDecay
-from kdl.spaces.family import Options, Range, choose
+from kdl.spaces.family import Options, Range, pick
 
 _PARTS = [
     "constant",
@@ -78,7 +78,7 @@ def schedule(
     >>> optimizer = kdl.spaces.optimizer(hp, learning_rate=rate)
     """
     steps = check_integer("steps", steps, "[8, inf)")
-    choice, p = choose(hp, "schedule", scope, choices, _PARTS, _NUMBERS, ranges)
+    choice, p = pick(hp, "schedule", scope, choices, _PARTS, _NUMBERS, ranges)
     rate = p.learning_rate
     match choice:
         case "step":

@@ -63,14 +63,15 @@ class TestChoose:
             choose()
         assert str(error.value) == (
             "Keras needs a backend, and none is installed. Install one of them with: "
-            "pip install 'kdl[jax]', 'kdl[torch]' or 'kdl[tensorflow]'"
+            "pip install 'keras-kdl[jax]', 'keras-kdl[torch]' or "
+            "'keras-kdl[tensorflow]'"
         )
         machine("torch")
         with pytest.raises(ImportError) as error:
             choose("jax")
         assert str(error.value) == (
             "--backend asks for jax, which is not installed. Install it with: "
-            "pip install 'kdl[jax]'. Installed: torch"
+            "pip install 'keras-kdl[jax]'. Installed: torch"
         )
 
     def test_refuses_unknown_names(self, machine):

@@ -1,3 +1,4 @@
+import html
 import json
 import math
 
@@ -5,11 +6,11 @@ import numpy as np
 import pytest
 from searches import EVIL, LONG, OPTIMIZERS, search
 
-from kdl_cli import charts
-from kdl_cli.dimensions import dimensions
-from kdl_cli.importances import importances
-from kdl_cli.learning_curves import learning_curves
-from kdl_cli.parallel_coordinates import ABSENT, parallel_coordinates
+from kdl_cli.page import charts
+from kdl_cli.page.dimensions import dimensions
+from kdl_cli.page.importances import importances
+from kdl_cli.page.learning_curves import learning_curves
+from kdl_cli.page.parallel_coordinates import ABSENT, NAME, parallel_coordinates
 
 pytestmark = pytest.mark.one_backend
 
@@ -57,7 +58,7 @@ class TestHistory:
         record = search(direction=direction)
         scored = [trial for trial in record.trials if trial.score is not None]
         line = trace(charts.history(record), "best so far")
-        assert list(line.x) == [trial.number + 1 for trial in scored]
+        assert list(line.x) == [trial.number for trial in scored]
         expected = best.accumulate([trial.score for trial in scored])
         np.testing.assert_array_equal(line.y, expected)
 
@@ -122,6 +123,29 @@ class TestParallelCoordinates:
             values[EVIL],
         ]
         np.testing.assert_allclose(line.x[:-1], expected, atol=1e-9)
+
+    def test_names_are_where_no_line_passes(self):
+        record = search()
+        figure = parallel_coordinates(record, dimensions(record))
+        names = [note for note in figure.layout.annotations if note.xref == "paper"]
+        assert len(names) == 1 + len(dimensions(record))
+        for note in names:
+            # To the left of what is drawn, which is where `x` is 0 on paper.
+            assert (note.x, note.xanchor) == (0, "right")
+        first, _ = figure.layout.xaxis.range
+        assert first < min(x for t in figure.data for x in t.x if x is not None)
+        lines = [line for note in names for line in note.text[3:-4].split("<br>")]
+        assert max(len(html.unescape(line)) for line in lines) <= NAME
+
+    def test_says_where_a_hyperparameter_does_not_apply(self):
+        record = search()
+        axes = dimensions(record)
+        figure = parallel_coordinates(record, axes)
+        (note,) = [n for n in figure.layout.annotations if "does not" in n.text]
+        assert (note.x, note.y) == (ABSENT, -1 - [a.name for a in axes].index(LONG))
+        always = [axis for axis in axes if axis.name != LONG]
+        figure = parallel_coordinates(record, always)
+        assert not any("does not" in n.text for n in figure.layout.annotations)
 
     def test_draws_each_trial_with_a_score_once(self):
         record = search()

@@ -13,10 +13,10 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from kdl import recipes
-from kdl_cli import figures
-from kdl_cli.compare import Comparison
-from kdl_cli.comparison_report import read_runs, tables, verdict
-from kdl_cli.folders import Folder
+from kdl_cli.commands.compare import Comparison, plan
+from kdl_cli.folder import figures
+from kdl_cli.folder.comparison import read_runs, tables, verdict
+from kdl_cli.folder.writing import Folder
 from kdl_cli.main import app
 from kdl_cli.options import CompareOptions
 
@@ -214,7 +214,7 @@ class TestComparison:
     def test_goes_on_after_ctrl_c_and_repeats_nothing(self, folder, monkeypatch):
         monkeypatch.setattr(Scores, "stop_at", 1)
         output = compare("rate=0,0.5", "--seeds", 3, code=130)
-        assert output.endswith("Interrupted. The same command goes on with it.")
+        assert output.endswith("Interrupted. Run the same command to resume it.")
         shown = words(kdl("report", "c").output)
         assert "interrupted" in shown and "2 of 6 runs are done." in shown
         assert "One pair of runs with the same seed is too little for an" in shown
@@ -234,7 +234,7 @@ class TestComparison:
     def test_refuses_another_one_in_its_folder(self, folder):
         compare("rate=0,0.5", "--seeds", 2)
         before = {path: path.read_bytes() for path in (folder / "c").glob("*.*")}
-        end = "Give --out a new name, or ask for the same."
+        end = "Give --out a new name, or use the same options."
         assert refusal("rate=0,0.4", "--set", "units=9", "--seed", 1) == (
             "c holds another comparison: seed 0, values 0.0,0.5, hyperparameter "
             "units 8, not seed 1, values 0.0,0.4, hyperparameter units 9. " + end
@@ -290,7 +290,7 @@ class TestComparison:
         shown = words(kdl("report", "c").output)
         assert "Best by test_bleu, of which higher is better: rate=0.0" in shown
         assert refusal("rate=0,0.5", "--metric", "bleu") == (
-            "Say whether less or more of `bleu` is better: --metric bleu:min or "
+            "Say whether lower or higher `bleu` is better: --metric bleu:min or "
             "--metric bleu:max."
         )
         assert refusal("rate=0,0.5", "--metric", "accuracy") == (
@@ -306,7 +306,9 @@ class TestComparison:
     def test_shows_a_bar_on_a_terminal_unless_quiet(self, quiet):
         console = Console(file=io.StringIO(), force_terminal=True, markup=False)
         options = {"epochs": 2, "quiet": quiet, "seeds": 2}
-        Comparison(CompareOptions("scores", "bias", **options)).perform(console)
+        compared = Comparison(plan(CompareOptions("scores", "bias", **options)))
+        compared.begin()
+        compared.perform(console)
         # Without the codes of a terminal.
         text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
         assert ("epoch 1/2" in text) != quiet
@@ -495,6 +497,17 @@ class TestVerdict:
             self.runs + worse, more
         )
 
+    def test_keeps_a_difference_within_the_bounds_of_the_metric(self):
+        scores = {"0.1": [0.9, 0.2], "0.2": [0.3, 0.1]}
+        runs = [
+            {**run(value, seed, None), "test_accuracy": score}
+            for value, found in scores.items()
+            for seed, score in enumerate(found)
+        ]
+        asked = settings(metric="accuracy", metric_direction="max", seeds=2)
+        sentence = "The next, 0.2, is worse by 0.35 [-1, 1] in 2 pairs of runs"
+        assert sentence in verdict(runs, asked)
+
     def test_says_when_nothing_tells_them_apart(self):
         same = [run("0.2", n, 1 + n**2) for n in range(5)]
         assert verdict(self.runs + same, settings()).endswith(
@@ -545,9 +558,9 @@ def test_the_picture_has_a_panel_a_metric_and_says_which_way_is_better():
 def test_a_run_is_that_of_kdl_run(folder):
     small = ("--set", "filters=16", "--set", "batch_size=64", "--epochs", 1)
     told = ("--vary", "drop", "--seeds", 1, "--seed", 5, *small)
-    kdl("compare", "digits", *told, "--out", "compared")
+    kdl("compare", "images", *told, "--out", "compared")
     one = ("--set", "drop=connections", "--seed", 5, *small)
-    kdl("run", "digits", *one, "--out", "run")
+    kdl("run", "images", *one, "--out", "run")
     scores = json.loads((folder / "run" / "results.json").read_text())["test"]
     (_, row) = rows(folder / "compared" / "runs.csv")
     for name, score in scores.items():

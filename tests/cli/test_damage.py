@@ -127,7 +127,7 @@ class TestSources:
             sentence = f"{path} must be a file, not a device or a pipe."
             assert refusal("run", "tiny", "--hp", path) == sentence
             for source in ("text", "pairs"):
-                recipe = "language_model" if source == "text" else "dates"
+                recipe = "language_model" if source == "text" else "seq2seq"
                 assert refusal("run", recipe, "--data", f"{source}:{path}") == (
                     f"{path} must be a file, no device or pipe, of at most 1073741824 "
                     "bytes."
@@ -158,6 +158,6 @@ class TestSources:
     @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"\0" * 100, b"a\tb\n" * 3])
     def test_text_that_is_none(self, folder, content):
         (folder / "file").write_bytes(content)
-        for recipe, source in (("language_model", "text"), ("dates", "pairs")):
+        for recipe, source in (("language_model", "text"), ("seq2seq", "pairs")):
             for path in ("file", "nowhere", "there"):
                 assert path in refusal("run", recipe, "--data", f"{source}:{path}")

@@ -61,7 +61,7 @@ class TestHints:
         told = ("--data", "right", "--epochs", 3, "--set", "kind=wide")
         output = kdl("tune", "tiny", "--trials", 2, *told, "--out", "my search")
         path, output = run_hint(output)
-        assert "As my search has it: data right and epochs 3. " in output
+        assert "From my search: data right and epochs 3. " in output
         settings = read(folder / path / "settings.json")
         assert (settings["data"], settings["epochs"]) == ("right", 3)
         values = read(folder / "my search" / "hyperparameters.json")
@@ -82,7 +82,7 @@ class TestHints:
         options = ("--data", "right", "--steps", 60, "--set", "kind=wide")
         output = kdl("lr", "tiny", *options, "--out", "sweep")
         path, told = run_hint(output)
-        assert "As sweep has it: data right. " in told
+        assert "From sweep: data right. " in told
         found = read(folder / "sweep" / "results.json")["learning_rate"]
         values = read(folder / path / "hyperparameters.json")["values"]
         advised = min(max(found["valley"], 1e-3), 1e-1)
@@ -90,9 +90,12 @@ class TestHints:
         assert values["learning_rate"] == pytest.approx(advised, rel=1e-3)
         assert read(folder / path / "settings.json")["data"] == "right"
         # One is advised; of the other it is said what it is.
-        _, _, others = output.partition("Learning rate to start with: ")
-        assert others.startswith(f"{found['valley']:.4g}, valley: ")
-        assert f"\nSteepest: {found['steepest']:.4g}, where the loss falls" in others
+        assert (
+            f"Learning rate to train with: {found['valley']:.4g}, halfway down the "
+            f"longest decline of the loss.\nThe loss falls fastest at "
+            f"{found['steepest']:.4g}, which is often near the largest rate that "
+            "trains at all.\n"
+        ) in output
 
     def test_of_an_interrupted_run_shows_what_there_is(self, monkeypatch):
         def interrupt(*args, **kwargs):
@@ -118,7 +121,7 @@ class TestHints:
             with monkeypatch.context() as patch:
                 patch.setattr(keras.Model, "fit", cut)
                 output = kdl(*command, code=130)
-                assert "The same command goes on with it." in output
+                assert "Run the same command to resume it." in output
             assert "Resuming the " in kdl(*command)
 
 
@@ -142,22 +145,22 @@ class TestTakenAlong:
     def test_unless_they_are_given(self, there):
         options = ("--hp", "there", "--data", "left", "--epochs", 3)
         output, *settings = self.settings(there, *options)
-        assert settings == ["left", 3] and "has it" not in output
+        assert settings == ["left", 3] and "From there" not in output
 
     def test_what_is_not_given(self, there):
         output, *settings = self.settings(there, "--hp", "there", "--epochs", 3)
         assert settings == ["right", 3]
-        assert "As there has it: data right. Training into run. Epochs: 3." in output
+        assert "From there: data right. Training into run. Epochs: 3." in output
 
     def test_not_with_a_file(self, there):
         path = "there/hyperparameters.json"
         output, *settings = self.settings(there, "--hp", path)
-        assert settings == ["left", 2] and "has it" not in output
+        assert settings == ["left", 2] and "From there" not in output
 
     def test_by_a_comparison(self, there):
         options = ("--vary", "kind", "--seeds", 1, "--out", "compared")
         output = kdl("compare", "tiny", "--hp", "there", *options)
-        assert output.startswith("As there has it: data right and epochs 1. Comparing")
+        assert output.startswith("From there: data right and epochs 1. Comparing")
         settings = read(there / "compared" / "settings.json")
         assert (settings["data"], settings["epochs"]) == ("right", 1)
 

@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from kdl_cli.live import TrialsDisplay
+from kdl_cli.terminal.live import TrialsDisplay
 
 pytestmark = pytest.mark.one_backend
 
@@ -28,7 +28,8 @@ def shown(terminal, quiet=False, direction="min"):
     display = TrialsDisplay(console, 4, 10, 1, "loss", direction, quiet)
     with display.shown():
         display.begin(1, [row(1, status="running")])
-        display.update(0, {"loss": 0.5}, 0)
+        display.begin_epoch(0, 0)
+        display.end_epoch(0, {"loss": 0.5}, 0)
         display.end(row(1, 0.25))
         display.begin(2, [row(1, 0.25), row(2, status="running")])
         display.end(row(2, 0.5, "pruned"))
@@ -56,6 +57,28 @@ class TestTrialsDisplay:
             "trial 3/4  ValueError: no [/b]",
         ]
         assert live == ""
+
+    @pytest.mark.parametrize(
+        ("executions", "places"),
+        [
+            (1, ["epoch 1/10", "epoch 1/10", "epoch 1/10", "epoch 2/10"]),
+            (3, [f"epoch {n}/10 of execution 1/3" for n in (1, 1, 1, 2)]),
+        ],
+    )
+    def test_shows_the_epoch_that_runs_from_the_first_on(self, executions, places):
+        console = Console(file=io.StringIO(), force_terminal=True, width=70)
+        display = TrialsDisplay(console, 4, 10, executions, "loss", "min", False)
+        steps = [
+            lambda: display.begin(1, [row(1, status="running")]),
+            lambda: display.begin_epoch(0, 0),
+            lambda: display.end_epoch(0, {"loss": 0.5}, 0),
+            lambda: display.begin_epoch(1, 0),
+        ]
+        for step, place in zip(steps, places, strict=True):
+            step()
+            drawn = Console(file=io.StringIO(), width=70)
+            drawn.print(display._live.get_renderable())
+            assert f" {place} " in drawn.file.getvalue()
 
     @pytest.mark.parametrize(
         ("direction", "best"), [("min", "0.25 in trial 1"), ("max", "0.5 in trial 2")]

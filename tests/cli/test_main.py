@@ -1,5 +1,10 @@
 import csv
+import gc
 import json
+import os
+import subprocess
+import sys
+from importlib import metadata
 
 import filelock
 import keras
@@ -9,8 +14,8 @@ from typer.testing import CliRunner
 
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
-from kdl.recipes import Digits
-from kdl_cli import catalogue
+from kdl.recipes import Images
+from kdl_cli.commands import catalogue
 from kdl_cli.main import app
 
 RECIPES = ", ".join(sorted(catalogue.by_name()))
@@ -53,14 +58,38 @@ def is_png(path):
 
 
 @pytest.mark.one_backend
+class TestVersion:
+    def test_is_that_of_the_package(self):
+        assert kdl("--version").output == f"kdl {metadata.version('kdl')}\n"
+
+    @pytest.mark.parametrize("option", ["--version", "--help"])
+    def test_needs_no_keras(self, option):
+        code = (
+            f"import sys; sys.argv = ['kdl', {option!r}]\n"
+            "from kdl_cli.main import main\n"
+            "try: main()\n"
+            "finally: print(*{'keras', 'kdl', 'numpy'} & set(sys.modules), file="
+            "sys.stderr)"
+        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout and done.stderr.strip() == ""
+
+
+@pytest.mark.one_backend
 class TestList:
     def test_names_recipes_with_a_line_each(self):
         output = kdl("list").output
         lines = words(output.partition("\n\n")[0])
         assert lines.startswith("Recipes, for `kdl run` and `kdl tune` ")
         assert (
-            "digits Convolutional network for small images, such as handwritten digits."
+            "images Convolutional network that classifies small images, such as"
         ) in lines
+
+    def test_leaves_the_garbage_collector_as_it_was(self):
+        assert gc.isenabled()
+        kdl("list")
+        assert gc.isenabled()
 
     def test_names_spaces_with_a_line_each(self):
         lines = kdl("list").output.partition("Spaces")[2].strip().split("\n")[1:]
@@ -70,14 +99,14 @@ class TestList:
 
 @pytest.mark.one_backend
 class TestDescribe:
-    def test_shows_ranges_defaults_and_conditions(self):
-        lines = [line.split() for line in kdl("describe", "digits").output.split("\n")]
-        assert ["rate", "0.4", "0.0", "to", "0.8"] in lines
-        assert ["batch_size", "32", "16,", "32,", "64"] in lines
-        assert [
-            "regularizer/max_value",
-            *["2.0", "0.5", "to", "4.0,", "log", "scale", "regularizer:", "max_norm"],
-        ] in lines
+    def test_shows_defaults_ranges_meanings_and_conditions(self):
+        text = words(kdl("describe", "images").output)
+        assert "rate 0.4, of 0.0 to 0.8 probability that one is dropped" in text
+        assert "batch_size 32, of 16, 32, 64 examples of a training step" in text
+        assert (
+            "regularizer/max_value 2.0, of 0.5 to 4.0, log scale norm of a unit's "
+            "weights from which max-norm counts only if regularizer is max_norm" in text
+        )
 
     def test_refuses_unknown_recipes(self):
         assert refusal("describe", "mnist") == (
@@ -87,22 +116,24 @@ class TestDescribe:
 
     def test_shows_spaces(self):
         output = kdl("describe", "schedule").output
-        lines = [line.split() for line in output.split("\n")]
-        assert " ".join(lines[1]) == "schedule one_cycle one_cycle, cosine, constant"
-        assert lines[4][:5] == ["schedule/pct_start", "0.3", "0.1", "to", "0.5"]
+        assert output.startswith("schedule  ")
+        text = words(output)
+        assert "schedule one_cycle, of one_cycle, cosine, constant schedule/" in text
+        condition = "only if schedule is one_cycle"
+        assert f"schedule/pct_start 0.3, of 0.1 to 0.5 {condition}" in text
 
 
 class TestRun:
     def test_leaves_a_folder_with_the_results(self, folder):
         output = kdl(
-            *("run", "digits", "--epochs", 2, "--set", "batch_size=64"),
+            *("run", "images", "--epochs", 2, "--set", "batch_size=64"),
             *("--set", "regularizer=max_norm", "--seed", 3, "--out", "here/run"),
         ).output
         run = folder / "here" / "run"
         settings = read(run / "settings.json")
         assert {
             "kind": "run",
-            "recipe": "digits",
+            "recipe": "images",
             "data": "digits",
             "epochs": 2,
             "seed": 3,
@@ -118,7 +149,11 @@ class TestRun:
         assert is_png(run / "curves.png") and is_png(run / "confusion_matrix.png")
 
         model = keras.saving.load_model(run / "model.keras")
-        scores = model.evaluate(**Digits().test_data(), verbose=0, return_dict=True)
+        elsewhere = Images("tfds:not_here")
+        elsewhere.set_state(read(run / "recipe.json"))
+        images = Images().splits.test[0][:2]
+        assert elsewhere.predict(model, images) == Images().predict(model, images)
+        scores = model.evaluate(**Images().test_data(), verbose=0, return_dict=True)
         results = read(run / "results.json")["test"]
         assert scores.keys() == results.keys()
         for name, score in scores.items():
@@ -129,18 +164,18 @@ class TestRun:
 
     @pytest.mark.one_backend
     def test_folders_are_numbered(self, folder):
-        (folder / "runs" / "digits-1").mkdir(parents=True)
-        kdl("run", "digits", "--epochs", 1, "--set", "batch_size=64")
-        assert (folder / "runs" / "digits-2" / "model.keras").exists()
+        (folder / "runs" / "images-1").mkdir(parents=True)
+        kdl("run", "images", "--epochs", 1, "--set", "batch_size=64")
+        assert (folder / "runs" / "images-2" / "model.keras").exists()
 
     def test_takes_hyperparameters_from_a_file(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)
         path = folder / "hyperparameters.json"
-        path.write_text(json.dumps({"recipe": "digits", "values": {"rate": 0.1}}))
+        path.write_text(json.dumps({"recipe": "images", "values": {"rate": 0.1}}))
         for source in (path, folder):
             out = folder / f"run-{source.name}"
             options = ("--set", "units=64", "--out", out)
-            kdl("run", "digits", "--hp", source, *options, code=130)
+            kdl("run", "images", "--hp", source, *options, code=130)
             values = read(out / "hyperparameters.json")["values"]
             assert (values["rate"], values["units"]) == (0.1, 64)
             assert values["batch_size"] == 32
@@ -153,7 +188,7 @@ class TestRun:
             fit(self, *args, callbacks=[*callbacks, stop], **kwargs)
 
         monkeypatch.setattr(keras.Model, "fit", cut_off)
-        output = kdl("run", "digits", "--out", "cut", code=130).output
+        output = kdl("run", "images", "--out", "cut", code=130).output
         assert "Interrupted. `kdl report cut` shows what there is." in output
         assert read(folder / "cut" / "settings.json")["status"] == "interrupted"
         assert len(rows(folder / "cut" / "history.csv")) == 1
@@ -161,7 +196,7 @@ class TestRun:
 
     def test_an_error_is_noted_and_raised(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", failing(keras.Model.fit))
-        result = kdl("run", "digits", "--out", "bad", code=1)
+        result = kdl("run", "images", "--out", "bad", code=1)
         assert isinstance(result.exception, ArithmeticError)
         assert read(folder / "bad" / "settings.json")["status"] == "failed"
 
@@ -169,7 +204,7 @@ class TestRun:
     def test_logs_to_wandb(self, folder, monkeypatch):
         monkeypatch.setenv("WANDB_SILENT", "true")
         options = ("--epochs", 1, "--set", "batch_size=64", "--wandb", "offline")
-        kdl("run", "digits", *options, "--out", "logged")
+        kdl("run", "images", *options, "--out", "logged")
         assert list((folder / "logged" / "wandb").glob("offline-run-*/*.wandb"))
 
     @pytest.mark.parametrize(
@@ -177,58 +212,58 @@ class TestRun:
         [
             (["mnist"], f"There is no recipe 'mnist'. The recipes: {RECIPES}."),
             (
-                ["digits", "--set", "rate=1.5"],
+                ["images", "--set", "rate=1.5"],
                 "`rate` must be a number in [0.0, 0.8]. Received: rate=1.5",
             ),
             (
-                ["digits", "--set", "drop=all"],
+                ["images", "--set", "drop=all"],
                 "`drop` must be one of 'units', 'connections'. Received: drop='all'",
             ),
             (
-                ["digits", "--set", "rate"],
+                ["images", "--set", "rate"],
                 "`--set` must be NAME=VALUE, as in batch_size=64. Received: 'rate'",
             ),
             (
-                ["digits", "--hp", "nowhere.json"],
+                ["images", "--hp", "nowhere.json"],
                 "nowhere.json cannot be read: No such file or directory.",
             ),
             (
-                ["digits", "--hp", "other.json"],
+                ["images", "--hp", "other.json"],
                 "other.json holds hyperparameters of the recipe 'other', not of "
-                "'digits'.",
+                "'images'.",
             ),
-            (["digits", "--hp", "broken.json"], "broken.json is not a JSON file."),
+            (["images", "--hp", "broken.json"], "broken.json is not a JSON file."),
             (
-                ["digits", "--out", "list.json/run"],
+                ["images", "--out", "list.json/run"],
                 "list.json/run cannot be used: Not a directory.",
             ),
             (
-                ["digits", "--hp", "list.json"],
+                ["images", "--hp", "list.json"],
                 "list.json holds no hyperparameters. `kdl run` and `kdl tune` write "
                 "them, as hyperparameters.json.",
             ),
             (
-                ["digits", "--data", "tfds:no_such_data"],
+                ["images", "--data", "tfds:no_such_data"],
                 "TensorFlow Datasets knows no data set 'no_such_data'. Its catalogue: "
                 "https://www.tensorflow.org/datasets/catalog/overview",
             ),
             (
-                ["digits", "--wandb", "on"],
+                ["images", "--wandb", "on"],
                 "`mode` must be one of None, 'online', 'offline', 'disabled'. "
                 "Received: mode='on'",
             ),
             (
-                ["digits", "--out", "full"],
-                "full is there already, and nothing is overwritten. Give --out a new "
+                ["images", "--out", "full"],
+                "full already exists, and nothing is overwritten. Give --out a new "
                 "name.",
             ),
             (
-                ["digits", "--out", "list.json"],
-                "list.json is there already, and nothing is overwritten. Give --out a "
+                ["images", "--out", "list.json"],
+                "list.json already exists, and nothing is overwritten. Give --out a "
                 "new name.",
             ),
             (
-                ["digits", "--backend", "numpy"],
+                ["images", "--backend", "numpy"],
                 "`--backend` must be one of 'tensorflow', 'jax', 'torch'. "
                 "Received: 'numpy'",
             ),
@@ -245,7 +280,7 @@ class TestRun:
         assert sorted(folder.rglob("*")) == before
 
     def test_refuses_data_that_there_are_not(self, folder):
-        assert refusal("run", "digits", "--data", "cifar") == (
+        assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'dates', 'arithmetic', 'topics', "
             "'mackey_glass', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
             "Received: --data='cifar'"
@@ -256,7 +291,7 @@ class TestRun:
 class TestLr:
     def test_leaves_a_folder_with_the_results(self, folder):
         output = kdl(
-            *("lr", "digits", "--steps", 60, "--set", "batch_size=16"),
+            *("lr", "images", "--steps", 60, "--set", "batch_size=16"),
             *("--set", "filters=16", "--seed", 3, "--out", "sweep"),
         ).output
         sweep = folder / "sweep"
@@ -286,7 +321,7 @@ class TestLr:
             finder.smoothed = np.ones(3)
 
         monkeypatch.setattr(LearningRateFinder, "on_train_end", explode)
-        assert refusal("lr", "digits", "--steps", 20) == (
+        assert refusal("lr", "images", "--steps", 20) == (
             "The loss is least after 3 of 3 batches, too early to suggest a rate. If "
             "it is noisy, sweep in more `steps` than 20 or with larger batches; if it "
             "explodes at once, from a smaller `min_rate` than 1e-07."
@@ -294,7 +329,7 @@ class TestLr:
 
 
 class TestTune:
-    options = ("digits", "--epochs", 1, "--out", "search")
+    options = ("images", "--epochs", 1, "--out", "search")
 
     @pytest.mark.one_backend
     def test_refuses_folds_that_there_are_not_examples_for(self, folder):
@@ -326,7 +361,7 @@ class TestTune:
         assert str(values["learning_rate"]) == best["learning_rate"]
         assert is_png(search / "search.png") and is_png(search / "confusion_matrix.png")
         model = keras.saving.load_model(search / "model.keras")
-        scores = model.evaluate(**Digits().test_data(), verbose=0, return_dict=True)
+        scores = model.evaluate(**Images().test_data(), verbose=0, return_dict=True)
         results = read(search / "results.json")["test"]
         np.testing.assert_allclose(results["accuracy"], scores["accuracy"], rtol=1e-5)
         assert read(search / "settings.json")["status"] == "finished"
@@ -335,7 +370,7 @@ class TestTune:
         before = (search / "settings.json").read_bytes()
         assert refusal("tune", *self.options, "--seed", 1) == (
             "search holds another search: seed 0, not seed 1. "
-            "Give --out a new name, or ask for the same."
+            "Give --out a new name, or use the same options."
         )
         assert refusal("tune", *self.options, "--trials", 2) == (
             "search holds 3 trials, so that `--trials` must be 3 or more. Received: 2"
@@ -344,7 +379,7 @@ class TestTune:
             assert refusal("tune", *self.options) == (
                 "Another process is searching in search."
             )
-        monkeypatch.setattr(Digits, "space", other_space(Digits.space))
+        monkeypatch.setattr(Images, "space", other_space(Images.space))
         assert refusal("tune", *self.options) == (
             "The search in search/trials has another space: it differs in other. "
             "Choose another directory."
@@ -364,25 +399,48 @@ class TestTune:
             "prune": False,
             "folds": 2,
         }
-        logs = (search / "tensorboard").glob("*/execution?/validation/events.*")
-        assert len(list(logs)) == 2
+        logs = (search / "tensorboard").glob("*/*/validation/events.*")
+        names = sorted(str(log.parents[1].relative_to(search)) for log in logs)
+        assert names == [f"tensorboard/trial1/execution{n}" for n in (1, 2)]
         assert refusal("tune", *self.options) == (
             "search holds another search: oracle random, prune False, folds 2, not "
-            "oracle bayesian, prune True, folds None. Give --out a new name, or ask "
-            "for the same."
+            "oracle bayesian, prune True, folds None. Give --out a new name, or use "
+            "the same options."
         )
         assert refusal("tune", *self.options, "--oracle", "best") == (
             "`--oracle` must be one of 'bayesian', 'grid', 'random', or, with Optuna "
-            "(pip install 'kdl[optuna]'), one of 'optuna:tpe', 'optuna:gp' (needs "
-            "PyTorch: pip install 'kdl[torch]'), 'optuna:cmaes' (needs cmaes: pip "
-            "install 'kdl[optuna]'), 'optuna:random', 'optuna:qmc'. "
+            "(pip install 'keras-kdl[optuna]'), one of 'optuna:tpe', 'optuna:gp' "
+            "(needs PyTorch: pip install 'keras-kdl[torch]'), 'optuna:cmaes' (needs "
+            "cmaes: pip install 'keras-kdl[optuna]'), 'optuna:random', 'optuna:qmc'. "
             "Received: --oracle='best'"
         )
+
+    @pytest.mark.one_backend
+    def test_logs_to_wandb_without_a_line_of_it(self, folder):
+        code = "from kdl_cli.main import main; main()"
+        told = ("tune", *self.options, "--trials", 2, "--wandb", "offline")
+        environment = {
+            name: value for name, value in os.environ.items() if "WANDB" not in name
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, told)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        assert "wandb:" not in done.stdout + done.stderr
+        lines = done.stdout.split("\n")
+        (first,) = (n for n, line in enumerate(lines) if line.startswith("trial 1/2 "))
+        assert lines[first + 1].startswith("trial 2/2  val_crossentropy ")
+        assert len(list((folder / "search" / "wandb").glob("offline-run-*"))) == 2
+        hint = "To upload what W&B has logged: wandb sync search/wandb/offline-run-*"
+        assert hint in lines
 
     def test_ctrl_c_says_how_to_go_on(self, folder, monkeypatch):
         monkeypatch.setattr(keras.Model, "fit", interrupt)
         output = kdl("tune", *self.options, code=130).output
-        assert "Interrupted. The same command goes on with it." in output
+        assert "Interrupted. Run the same command to resume it." in output
         assert read(folder / "search" / "settings.json")["status"] == "interrupted"
 
     def test_says_when_no_trial_succeeded(self, folder, monkeypatch):
@@ -417,7 +475,7 @@ class TestTune:
 @pytest.mark.one_backend
 class TestReport:
     def test_refuses_broken_files(self, folder):
-        (folder / "settings.json").write_text('{"kind": "run", "recipe": "digits"}')
+        (folder / "settings.json").write_text('{"kind": "run", "recipe": "images"}')
         assert refusal("report", ".") == (
             "settings.json lacks direction, objective, status."
         )

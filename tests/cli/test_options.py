@@ -1,19 +1,17 @@
 """Values of options that cannot be, of every command."""
 
-import json
 import os
 import typing
 from pathlib import Path
 
 import keras
 import pytest
-from tiny import Tiny, add
+from tiny import add
 from typer.testing import CliRunner
 
-from kdl_cli.fixed import fixed
+from kdl_cli.commands.tuner import SAMPLERS
 from kdl_cli.main import app
 from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions
-from kdl_cli.tuner import SAMPLERS
 
 COMMANDS = {
     "run": RunOptions,
@@ -115,69 +113,5 @@ def test_lists_all_oracles_with_what_they_need():
     text = refusal("tune", "--oracle", "tpe")
     for name in ("bayesian", "grid", "random", *(f"optuna:{s}" for s in SAMPLERS)):
         assert repr(name) in text
-    assert "'optuna:gp' (needs PyTorch: pip install 'kdl[torch]')" in text
+    assert "'optuna:gp' (needs PyTorch: pip install 'keras-kdl[torch]')" in text
     assert "must be one of" in refusal("tune", "--oracle", "optuna:")
-
-
-class TestFixed:
-    def test_only_the_value_is_tried(self, folder):
-        told = ["tune", "tiny", "--trials", "3", "--epochs", "1", "--out", "search"]
-        told += ["--set", "kind=wide", "--set", "learning_rate=0.05"]
-        result = CliRunner().invoke(app, told)
-        assert result.exit_code == 0, result.output
-        trials = [
-            json.loads(path.read_text())["hyperparameters"]["values"]
-            for path in (folder / "search" / "trials").glob("trial_*/trial.json")
-        ]
-        assert {(t["kind"], t["learning_rate"]) for t in trials} == {("wide", 0.05)}
-        assert len({t["units"] for t in trials}) > 1
-        settings = json.loads((folder / "search" / "settings.json").read_text())
-        assert settings["set"] == {"kind": "wide", "learning_rate": 0.05}
-        again = CliRunner().invoke(app, told)
-        assert "Resuming" in again.output and again.exit_code == 0
-        other = CliRunner().invoke(app, [*told[:-2], "--set", "batch_size=16"])
-        assert other.stderr.strip() == (
-            "Error: search holds another search: hyperparameter batch_size None, "
-            "hyperparameter learning_rate 0.05, not hyperparameter batch_size 16, "
-            "hyperparameter learning_rate None. Give --out a new name, or ask for the "
-            "same."
-        )
-        assert CliRunner().invoke(app, ["report", "search"]).exit_code == 0
-
-    @pytest.mark.parametrize(
-        ("given", "message"),
-        [
-            (
-                ["rate=1"],
-                "The recipe 'tiny' has no hyperparameter 'rate'. It has: kind, units, "
-                "learning_rate, batch_size.",
-            ),
-            (
-                ["units=9"],
-                "`units` must be an integer in [2, 8]. Received: units=9",
-            ),
-            (
-                ["kind=tall"],
-                "`kind` must be one of 'plain', 'wide'. Received: kind='tall'",
-            ),
-            (
-                ["kind=plain", "units=3"],
-                "`units` has no effect unless `kind` is one of 'wide'. "
-                "Received: units=3",
-            ),
-            (
-                ["kind"],
-                "`--set` must be NAME=VALUE, as in batch_size=64. Received: 'kind'",
-            ),
-        ],
-    )
-    def test_refuses_what_cannot_be(self, given, message):
-        told = [part for text in given for part in ("--set", text)]
-        assert refusal("tune", *told) == f"Error: {message}"
-
-    def test_a_conditional_one_is_searched_with_the_others(self):
-        space, values = fixed(Tiny(), {"units": 3, "learning_rate": 0.01})
-        assert values == {"units": 3, "learning_rate": 0.01}
-        (units,) = [p for p in space.space if p.name == "units"]
-        assert units.value == 3 and units.conditions[0].values == ["wide"]
-        assert "units" not in space.values

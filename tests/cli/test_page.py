@@ -10,19 +10,21 @@ import subprocess
 import keras
 import keras_tuner
 import pytest
-from searches import EVIL, search
+from searches import EVIL, number, search
 from typer.testing import CliRunner
 
 from kdl.tuning import BayesianOptimization
-from kdl_cli import page
+from kdl_cli.commands.arguments import parse
+from kdl_cli.folder import outcome
 from kdl_cli.main import app
-from kdl_cli.training import parse
+from kdl_cli.page import page
+from kdl_cli.page.parallel_coordinates import height
 
 pytestmark = pytest.mark.one_backend
 
 SETTINGS = {
     "kind": "search",
-    "recipe": "digits",
+    "recipe": "images",
     "data": "gallery",
     "epochs": 5,
     "objective": "val_loss",
@@ -130,6 +132,7 @@ class TestPage:
             "Environment",
         ]
         assert len(reader.all("h3")) == 7  # How to run again, and the slices.
+        assert "Left out" not in "".join(reader.texts)
 
     def test_loads_nothing(self, reader):
         for _, attributes in reader.tags:
@@ -195,8 +198,74 @@ class TestPage:
 
     def test_says_with_what_and_since_when(self, reader):
         texts = [text for tag in ("p", "td", "caption") for _, text in reader.all(tag)]
-        assert "Begun on 2026-01-02T03:04:05+00:00." in texts
+        assert "Started on 2026-01-02T03:04:05+00:00." in texts
         assert {"Versions", "3.x", "gallery"} <= set(texts)
+
+
+class TestBest:
+    def test_has_scores_on_the_test_set_beside_those_of_the_defaults(self, tmp_path):
+        record = search(directory=tmp_path / "trials")
+        best, first = record.ranked()[0], record.trials[0]
+        found = {
+            name: outcome.scores(record, trial, {"accuracy": score})
+            for name, trial, score in (
+                ("best", best, 0.875),
+                ("defaults", first, 0.625),
+            )
+        }
+        path = tmp_path / "results.json"
+        path.write_text(json.dumps({"test": {"accuracy": 0.875}, **found}))
+        reader = write(tmp_path, record)
+        (attributes, _), *_ = reader.all("table")
+        assert attributes["class"] == "wide"
+        heads = [text for _, text in reader.all("th")]
+        assert heads[:3] == ["name", f"best, trial {best.number}", "defaults, trial 1"]
+        cells = [text for _, text in reader.all("td")]
+        row = cells.index("test_accuracy")
+        assert cells[row : row + 3] == ["test_accuracy", "0.875", "0.625"]
+        # Of another part of the search, another trial may have been the best.
+        found["best"]["trial"] = 999
+        path.write_text(json.dumps({"test": {"accuracy": 0.875}, **found}))
+        cells = [text for _, text in write(tmp_path, record).all("td")]
+        assert "test_accuracy" not in cells
+
+
+class TestParallel:
+    def test_shows_eight_hyperparameters_until_all_are_asked_for(self, tmp_path):
+        record = search(60, directory=tmp_path / "trials")
+        for n in range(6):
+            name = f"more{n}"
+            record.space.append(number(name, 0.0, 1.0))
+            for trial in record.trials:
+                trial.values[name] = (trial.number * (n + 2)) % 11 / 11
+        try:
+            reader = write(tmp_path, record)
+        finally:
+            del record.space[-6:]
+        (box,) = [a for a, _ in reader.all("input")]
+        assert box == {"type": "checkbox"}
+        (cut,) = [a for a, _ in reader.all("div") if a.get("class") == "cut"]
+        assert cut["style"] == f"--cut: {height(9)}px"
+        ((_, text),) = reader.all("input")
+        assert text == " Show all 12 hyperparameters, not only the 8 most important"
+
+    def test_shows_all_of_a_few(self, reader):
+        assert not reader.all("input")
+
+
+class TestErrors:
+    def test_of_a_section_leave_it_out_and_are_named(self, tmp_path, monkeypatch):
+        def fail(search):
+            raise ArithmeticError("too odd")
+
+        monkeypatch.setattr(page.page_charts, "history", fail)
+        reader = write(tmp_path, search(directory=tmp_path / "trials"))
+        assert "Optimization history" not in headings(reader)
+        assert len(headings(reader)) == 9
+        (text, *_) = [text for _, text in reader.all("p")]
+        assert text.endswith(
+            " Left out: Optimization history (ArithmeticError: too odd)."
+        )
 
 
 class TestRerun:
@@ -208,15 +277,15 @@ class TestRerun:
         record = search(size=5, directory=tmp_path / "trials")
         values = record.ranked()[0].values
         path = tmp_path / "hyperparameters.json"
-        path.write_text(json.dumps({"recipe": "digits", "values": values}))
+        path.write_text(json.dumps({"recipe": "images", "values": values}))
         command = self.command(write(tmp_path, record))
         options = ["--hp", str(tmp_path), "--data", "gallery", "--epochs", "5"]
-        assert command == ["kdl", "run", "digits", *options]
+        assert command == ["kdl", "run", "images", *options]
 
     def test_names_the_values_where_the_folder_has_others(self, tmp_path):
         record = search(size=5, directory=tmp_path / "trials")
         path = tmp_path / "hyperparameters.json"
-        path.write_text('{"recipe": "digits", "values": {"layers": 9}}')
+        path.write_text('{"recipe": "images", "values": {"layers": 9}}')
         command = self.command(write(tmp_path, record))
         given = [text for text in command if "=" in text]
         assert dict(map(parse, given)) == record.ranked()[0].values
@@ -255,7 +324,7 @@ class TestFewTrials:
     def test_with_one(self, tmp_path):
         reader = write(tmp_path, search(1, directory=tmp_path / "trials"))
         assert "Slices" not in headings(reader)
-        (text,) = [t for _, t in reader.all("p") if t.startswith("They take 10 trials")]
+        (text,) = [t for _, t in reader.all("p") if t.startswith("They need 10 trials")]
         assert text.endswith("Trials with a score: 1.")
 
     def test_while_one_is_running(self, tmp_path):
@@ -299,7 +368,7 @@ class TestReport:
         assert f"As a page with charts: {folder / 'report.html'}" in result.output
         reader = Reader((folder / "report.html").read_text(encoding="utf-8"))
         assert "Optimization history" in headings(reader)
-        name = "trials" if kind == "tuner" else "digits"
+        name = "trials" if kind == "tuner" else "images"
         assert reader.all("h1")[0][1] == f"Search of {name}"
 
     def test_prints_the_trials_of_a_tuner(self, project):

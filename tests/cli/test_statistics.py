@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kdl_cli.statistics import holm, interval, paired, ranked, scores, summary
+from kdl_cli.folder.statistics import holm, interval, paired, ranked, scores, summary
 
 pytestmark = pytest.mark.one_backend
 
@@ -33,6 +33,21 @@ class TestInterval:
         half = 4.303 * 2 / np.sqrt(3)
         expected = [4, 4 - half, 4 + half]
         np.testing.assert_allclose(interval([2, 4, 6]), expected, atol=1e-3)
+
+    def test_stays_within_the_bounds_of_what_is_measured(self):
+        numbers = [0.99, 1.0, 0.9]
+        mean, low, high = interval(numbers)
+        assert low > 0.5 and high > 1
+        assert interval(numbers, (0.0, 1.0)) == (mean, low, 1.0)
+        assert interval([0.0, 0.02], (0.0, np.inf))[1] == 0.0
+
+    def test_within_bounds_holds_the_mean_as_often(self):
+        generator, held = np.random.default_rng(0), 0
+        for _ in range(1000):
+            _, low, high = interval(generator.normal(0.9, 0.1, size=5), (0.0, 1.0))
+            held += low <= 0.9 <= high
+        # Standard error 0.7 %.
+        assert abs(held / 1000 - 0.95) < 3 * 0.007
 
     def test_takes_two_numbers(self):
         assert interval([]) == (None, None, None)
@@ -133,6 +148,14 @@ class TestSummary:
         assert rows[2]["difference"] == 5.5
         ps = [row["p"] for row in rows[1:3]]
         assert [row["p_holm"] for row in rows[1:3]] == holm(ps)
+
+    def test_knows_the_bounds_of_a_metric_by_its_name(self):
+        found = runs(a=[0.99, 1.0, 0.9], b=[0.1, 1.0, 0.4])
+        found = [{**run, "test_accuracy": run["error"]} for run in found]
+        first, second = summary(found, ["a", "b"], ["test_accuracy", "error"])
+        assert first["test_accuracy_high"] == 1.0 < first["error_high"]
+        assert second["test_accuracy_low"] == 0.0 > second["error_low"]
+        assert second["difference_low"] == -1.0
 
     def test_ranks_what_has_a_mean_the_best_first(self):
         rows = summary(runs(a=[2.0], b=[None], c=[1.0]), ["a", "b", "c"], ["error"])

@@ -1,7 +1,7 @@
 import keras_tuner
 import pytest
 
-from kdl.recipes import Digits, hyperparameters
+from kdl.recipes import Images, hyperparameters
 
 pytestmark = pytest.mark.one_backend
 
@@ -13,7 +13,7 @@ def model_of(hp):
 
 
 class TestHyperparameters:
-    recipe = Digits()
+    recipe = Images()
 
     def test_others_have_their_defaults(self):
         defaults = keras_tuner.HyperParameters()
@@ -65,5 +65,5 @@ class TestHyperparameters:
         with pytest.raises(ValueError) as error:
             hyperparameters(self.recipe, {"dropout": 0.5})
         assert str(error.value).startswith(
-            "The recipe 'digits' has no hyperparameter 'dropout'. It has: filters, "
+            "The recipe 'images' has no hyperparameter 'dropout'. It has: filters, "
         )

@@ -47,7 +47,7 @@ class TestLanguageModel(RecipeContract):
 
     def test_goes_on_with_texts(self):
         model = self.recipe.build(self.small())
-        rows = self.recipe.continued(model, count=4)
+        rows = self.recipe.examine(model)["continued.csv"]
         for row, text in zip(rows, self.recipe.splits.test[0], strict=False):
             assert row["text"] + row["true"] == text
             assert len(row["written"]) == len(row["true"])
@@ -58,9 +58,9 @@ class TestLanguageModel(RecipeContract):
         recipe = LanguageModel()
         model = self.recipe.build(self.small())
         decoder = model.get_layer("decoder")
-        x = recipe._encoded(recipe.splits.test)
+        x = recipe.test_data()["x"]
         decoder.generate = lambda length, prompt, **_: (x[: len(prompt)], None, None)
-        rows = recipe.continued(model, count=16)
+        rows = recipe.examine(model)["continued.csv"]
         shares = [row["words"] for row in rows if row["words"] is not None]
         assert all(row["written"] == row["true"] for row in rows)
         assert np.mean(shares) > 0.8

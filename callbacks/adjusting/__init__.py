@@ -1,0 +1,1 @@
+"""Callbacks that change a running fit."""

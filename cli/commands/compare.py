@@ -1,0 +1,270 @@
+"""`kdl compare`: values of a hyperparameter over seeds, and the folder that it leaves.
+
+What is the same for all values of a seed, such as the order of the examples, does not
+tell in the difference between two of its runs: so they are compared in pairs.
+"""
+
+import contextlib
+import dataclasses
+import math
+import time
+from pathlib import Path
+
+import keras
+import keras_tuner
+import typer
+
+from kdl import recipes
+from kdl.callbacks.log_values import Scalars
+from kdl.checks import check_choice
+from kdl.files import WriteError, hold
+from kdl.tuning.best_epoch import final
+from kdl_cli.commands import arguments
+from kdl_cli.commands.varied import varied
+from kdl_cli.folder import comparison, figures, metrics, reading, writing
+from kdl_cli.options import CompareOptions
+from kdl_cli.terminal.progress import EpochProgress, Stop
+from kdl_cli.terminal.text import short, written
+
+# Settings in which a comparison and the one that resumes it have to agree.
+IDENTITY = ("recipe", "data", "epochs", "seed", "backend", "vary")
+# Panels of the picture.
+_PANELS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparisonPlan:
+    """What a comparison is to do.
+
+    Attributes:
+        options: `CompareOptions`.
+        recipe: `keras_tuner.HyperModel`.
+        candidates: Dict from values, as `--set` takes them, to
+            `keras_tuner.HyperParameters`.
+        settings: Dict of plain values, as `settings.json` holds them.
+        note: String. What was taken from another folder, in a sentence, or empty.
+    """
+
+    options: CompareOptions
+    recipe: keras_tuner.HyperModel
+    candidates: dict
+    settings: dict
+    note: str = ""
+
+    @property
+    def path(self):
+        """`Path` of the folder."""
+        name = self.settings["vary"].replace("/", "-")
+        default = Path("runs") / f"{self.options.recipe}-compare-{name}"
+        return self.options.out or default
+
+
+def plan(options):
+    """Returns the `ComparisonPlan` of `CompareOptions`. Loads and writes nothing.
+
+    Whether the recipe has the metric is only known with data.
+
+    Raises:
+        ValueError: If an option is invalid.
+    """
+    if options.seed + options.seeds > 2**32:
+        raise ValueError(
+            "The last seed must be below 2**32. "
+            f"Received: --seed={options.seed}, --seeds={options.seeds}"
+        )
+    options, note = arguments.taken_along(options)
+    recipe = arguments.make(options.recipe, options.data)
+    vary, candidates = _candidates(recipe, options)
+    metric, direction = metrics.compared(options.metric, recipe.objective)
+    settings = {
+        "kind": "comparison",
+        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
+        "seeds": options.seeds,
+        "vary": vary,
+        "values": [hp.values[vary] for hp in candidates.values()],
+        "metric": metric,
+        "metric_direction": direction,
+        "hyperparameters": {
+            name: value
+            for hp in candidates.values()
+            for name, value in hp.values.items()
+            if name != vary
+        },
+    }
+    return ComparisonPlan(options, recipe, candidates, settings, note)
+
+
+def _candidates(recipe, options):
+    name = options.vary.partition("=")[0]
+    changes = arguments.changed(options.set_)
+    if name in changes:
+        raise ValueError(
+            f"`--vary` gives `{name}` its values. Leave out --set {name}="
+            f"{written(changes[name])}."
+        )
+    given = {}
+    if options.hp:
+        given = arguments.read_hyperparameters(options.hp, options.recipe)
+    return varied(recipe, options.vary, given | changes)
+
+
+class Comparison:
+    """A comparison, new or resumed, which `begin` prepares and `perform` runs.
+
+    Args:
+        plan: `ComparisonPlan`.
+    """
+
+    def __init__(self, plan):
+        self.plan, self._scalars = plan, Scalars(reading.RUNS)
+
+    def begin(self):
+        """Loads the data, then makes or takes over the folder and locks it.
+
+        Raises:
+            ValueError: If the data, the metric or the folder cannot be used. Nothing
+                is written then.
+        """
+        plan, path = self.plan, self.plan.path
+        resumed = writing.occupied(path)
+        before = writing.check_same(path, plan.settings, identity) if resumed else None
+        self.data = arguments.load(plan.recipe)
+        self.test_data = plan.recipe.test_data()
+        if plan.options.metric is not None:
+            self._check_metric()
+        self.folder = writing.Folder(path, plan.settings, before)
+        if not resumed:
+            self.folder.begin()
+        with contextlib.ExitStack() as held:
+            held.enter_context(hold(path, "comparing"))
+            self.runs = comparison.read_runs(path / reading.RUNS)
+            first, seeds = plan.settings["seed"], plan.settings["seeds"]
+            there = max((run["seed"] + 1 - first for run in self.runs), default=0)
+            if seeds < there:
+                raise ValueError(
+                    f"{path} holds runs of {there} seeds, so that `--seeds` must be "
+                    f"{there} or more. Received: {seeds}"
+                )
+            if resumed:
+                self.folder.begin()
+            self.held = held.pop_all()
+
+    def _check_metric(self):
+        (hp, *_) = self.plan.candidates.values()
+        # Only a model that has seen data knows its metrics.
+        scores = self._test(self.plan.recipe.build(hp))
+        check_choice("--metric", self.plan.settings["metric"], list(scores))
+
+    def _test(self, model):
+        scores = model.evaluate(**self.test_data, verbose=0, return_dict=True)
+        return self._scalars(scores)
+
+    def perform(self, console):
+        """Trains what has not been trained yet, and writes the results."""
+        path, settings = self.folder.path, self.plan.settings
+        seeds = range(settings["seed"], settings["seed"] + settings["seeds"])
+        total = len(self.plan.candidates) * len(seeds)
+        if self.runs:
+            console.print(
+                f"{self.plan.note}Resuming the comparison in {path}. "
+                f"Runs: {len(self.runs)} of {total} done."
+            )
+        else:
+            console.print(
+                f"{self.plan.note}Comparing {len(self.plan.candidates)} values of "
+                f"{settings['vary']} over {len(seeds)} seeds, into {path}. "
+                f"Runs: {total}, of up to {settings['epochs']} epochs each."
+            )
+        done = {(run["value"], run["seed"]) for run in self.runs}
+        hint = "Run the same command to resume it."
+        with (
+            self.held,
+            writing.ending(self.folder, console, hint) as self._signals,
+        ):
+            # Seed by seed, so that an interrupted comparison has pairs.
+            for seed in seeds:
+                for value, hp in self.plan.candidates.items():
+                    if (value, seed) not in done:
+                        place = f"{len(self.runs) + 1} of {total}"
+                        self._run(console, value, hp, seed, place)
+            self.finish(console)
+
+    def _run(self, console, value, hp, seed, place):
+        run = {"value": value, "seed": seed}
+        title = comparison.title(self.plan.settings["vary"], run)
+        start = time.monotonic()
+        try:
+            found = self._train(console, f"{title} ({place})", hp, seed)
+        except WriteError:
+            raise
+        except Exception as error:
+            # Code that catches the interruption may raise another error.
+            self._signals.check()
+            # In one line, since it may be long.
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            found = {"epochs": None, "status": "failed", "error": text}
+        run |= {"seconds": round(time.monotonic() - start, 1), **found}
+        self.runs.append(run)
+        self.folder.write_rows(reading.RUNS, self.runs)
+        objective = self.plan.recipe.objective.name
+        outcome = run["error"] or f"{objective} {short(run[objective])}"
+        console.print(f"{title}: {outcome} ({place})")
+
+    def _train(self, console, title, hp, seed):
+        """Trains once, as `kdl run` does, and tests."""
+        objective, epochs = self.plan.recipe.objective, self.plan.settings["epochs"]
+        shown, callbacks = contextlib.nullcontext(), [Stop(self._signals)]
+        if console.is_terminal and not self.plan.options.quiet:
+            progress = EpochProgress(console, epochs, objective.name)
+            shown = progress.shown(title)
+            show = keras.callbacks.LambdaCallback(on_epoch_end=progress.update)
+            callbacks.append(show)
+        # Frees earlier models, as KerasTuner does between trials.
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        with shown:
+            model, history = recipes.run(
+                self.plan.recipe,
+                **self.data,
+                hp=hp,
+                epochs=epochs,
+                seed=seed,
+                callbacks=callbacks,
+                verbose=0,
+            )
+            best, _ = final(history, objective)
+            scores = {objective.name: float(best[objective.name])}
+            for name, score in self._test(model).items():
+                scores[f"test_{name}"] = score
+        for name, score in scores.items():
+            if not math.isfinite(score):
+                raise ArithmeticError(f"{name} is {score}")
+        epochs = len(history.epoch)
+        return {"epochs": epochs, **scores, "status": "completed", "error": ""}
+
+    def finish(self, console):
+        """Writes and prints the statistics of all runs."""
+        rows = comparison.means(self.runs, self.plan.settings)
+        self.folder.write_rows(reading.COMPARISON, rows)
+        for part in comparison.tables(self.runs, self.plan.settings):
+            console.print(part)
+        if all(run["status"] == "failed" for run in self.runs):
+            raise typer.Exit(1)
+        objective, directions = self.plan.recipe.objective, {}
+        for column in comparison.metrics(self.runs, self.plan.settings)[:_PANELS]:
+            name = column.removeprefix("test_")
+            directions[column] = metrics.direction(name, objective)
+        tested = comparison.tested(self.plan.settings)
+        directions[tested] = self.plan.settings["metric_direction"]
+        vary, values = self.plan.settings["vary"], list(self.plan.candidates)
+        figure = figures.comparison(self.runs, values, vary, directions)
+        self.folder.write_figure("comparison.png", figure)
+        console.print(self.folder.listing())
+
+
+def identity(settings):
+    """Returns the settings in which a comparison that resumes one has to agree."""
+    names = {name: settings.get(name) for name in IDENTITY}
+    names["values"] = ",".join(comparison.labels(settings))
+    others = settings["hyperparameters"].items()
+    return names | {f"hyperparameter {name}": value for name, value in others}

@@ -1,0 +1,299 @@
+"""`kdl tune`: a search over a recipe's hyperparameters, and the folder it leaves."""
+
+import contextlib
+import dataclasses
+import io
+from pathlib import Path
+
+import keras
+import keras_tuner
+import typer
+from keras import tree
+
+from kdl import recipes, tuning
+from kdl.callbacks import TensorBoardLogger
+from kdl.checks import check_choice, check_number
+from kdl.files import WriteError, hold, write_json
+from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
+from kdl.tuning.cross_validation import pooled
+from kdl.tuning.store.files import number_of
+from kdl_cli.commands import arguments, tracking
+from kdl_cli.commands.narrowed import Narrowing, narrow
+from kdl_cli.commands.run import evaluate, test
+from kdl_cli.commands.tuner import Tuner, Watcher, make_oracle
+from kdl_cli.folder import figures, outcome, reading, report, writing
+from kdl_cli.options import SearchOptions
+from kdl_cli.terminal.live import TrialsDisplay
+from kdl_cli.terminal.text import command
+
+# Settings in which a search and the one that resumes it have to agree.
+IDENTITY = (
+    *("recipe", "data", "epochs", "seed", "backend"),
+    *("oracle", "prune", "folds"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """What a search is to do.
+
+    Attributes:
+        options: `SearchOptions`.
+        recipe: `keras_tuner.HyperModel`.
+        space: `keras_tuner.HyperParameters` of the narrowed space, or `None`.
+        settings: Dict of plain values, as `settings.json` holds them.
+    """
+
+    options: SearchOptions
+    recipe: keras_tuner.HyperModel
+    space: keras_tuner.HyperParameters | None
+    settings: dict
+
+    @property
+    def path(self):
+        """`Path` of the folder."""
+        return self.options.out or Path("runs") / f"{self.options.recipe}-tune"
+
+    @property
+    def folds(self):
+        """`kdl.tuning.CrossValidation`, or `None`."""
+        return CrossValidation(self.options.folds) if self.options.folds else None
+
+    def oracle(self):
+        """Returns a new oracle for the search."""
+        options = self.options
+        return make_oracle(
+            options.oracle,
+            objective=self.recipe.objective,
+            max_trials=options.trials,
+            seed=options.seed,
+            pruner=MedianStopping() if options.prune else None,
+            max_total_epochs=options.total_epochs,
+            max_seconds=60 * options.minutes if options.minutes else None,
+            hyperparameters=self.space,
+        )
+
+    def defaults(self):
+        """Returns a name for the default values of the search, and their dict.
+
+        They are the recipe's, unless the space was narrowed to others.
+        """
+        own = recipes.hyperparameters(self.recipe, {}).values
+        if self.space is None or self.space.values == own:
+            return outcome.DEFAULTS, own
+        return outcome.NARROWED, self.space.values
+
+
+def plan(options):
+    """Returns the `SearchPlan` of `SearchOptions`. Loads and writes nothing.
+
+    Raises:
+        ValueError: If an option is invalid.
+    """
+    check_choice("--engine", options.engine, ("local", "ray"))
+    if options.workers > 1 and options.engine == "local":
+        raise ValueError("Several --workers need a cluster: --engine ray.")
+    if options.minutes is not None:
+        check_number("--minutes", options.minutes, "(0, 1e9]")
+    recipe = arguments.make(options.recipe, options.data)
+    settings = {
+        "kind": "search",
+        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
+        "trials": options.trials,
+        "oracle": options.oracle,
+        "prune": options.prune,
+        "folds": options.folds,
+    }
+    space = None
+    if options.set_ or options.range_ or options.choices:
+        given = Narrowing.parse(options.set_, options.range_, options.choices)
+        space, given = narrow(recipe, given)
+        settings |= given.settings()
+    found = SearchPlan(options, recipe, space, settings)
+    # Refuse an unknown oracle or mode of W&B.
+    found.oracle()
+    tracking.loggers(options.wandb)
+    return found
+
+
+class Search:
+    """A search, new or resumed, which `begin` prepares and `perform` runs.
+
+    Args:
+        plan: `SearchPlan`.
+    """
+
+    def __init__(self, plan):
+        self.plan = plan
+
+    def begin(self):
+        """Loads the data, then makes or takes over the folder and locks it.
+
+        Raises:
+            ValueError: If the data or the folder cannot be used. Nothing is written
+                then.
+        """
+        plan, path, folds = self.plan, self.plan.path, self.plan.folds
+        resumed = writing.occupied(path)
+        before = writing.check_same(path, plan.settings, identity) if resumed else None
+        self.data = arguments.load(plan.recipe)
+        if folds:
+            # Refuses data that cannot be split before there is a folder.
+            _, targets, *_ = pooled(**self.data)
+            folds.split(tree.flatten(targets)[0])
+        self.folder = writing.Folder(path, plan.settings, before)
+        if not resumed:
+            # Before the tuner writes files, which need settings beside them.
+            self.folder.begin()
+        tracking.silence()
+        self.loggers = tracking.loggers(
+            plan.options.wandb, group=path.name, directory=path
+        )
+        if plan.options.tensorboard:
+            self.loggers.append(TensorBoardLogger(path / "tensorboard"))
+        with contextlib.ExitStack() as held:
+            held.enter_context(hold(path, "searching"))
+            # KerasTuner prints that it reloads; `perform` prints more.
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.tuner = Tuner(
+                    plan.oracle(),
+                    plan.recipe,
+                    folds=folds,
+                    directory=path,
+                    project_name="trials",
+                )
+            trials, there = plan.settings["trials"], len(self.tuner.oracle.trials)
+            if trials < there:
+                raise ValueError(
+                    f"{path} holds {there} trials, so that `--trials` must be {there} "
+                    f"or more. Received: {trials}"
+                )
+            if resumed:
+                self.folder.begin()
+            self.held = held.pop_all()
+
+    def perform(self, console):
+        """Searches, tests the best model and writes the results."""
+        path, epochs = self.folder.path, self.plan.settings["epochs"]
+        oracle, total = self.tuner.oracle, self.plan.settings["trials"]
+        if oracle.trials:
+            trials = tuning.read_search(self.tuner.project_dir).trials
+            ended = sum(trial.status != "running" for trial in trials)
+            console.print(
+                f"Resuming the search in {path}. Trials: {ended} of {total} done."
+            )
+        else:
+            console.print(
+                f"Searching into {path}. "
+                f"Trials: {total}, of up to {epochs} epochs each."
+            )
+        # Each trial has a seed of its own. Keras imports TensorFlow at the first seed,
+        # if it is installed: what that prints comes before the table.
+        keras.utils.set_random_seed(self.plan.settings["seed"])
+        hint = "Run the same command to resume it."
+        display = TrialsDisplay(
+            console,
+            total,
+            epochs,
+            self.tuner.executions_per_trial,
+            oracle.objective.name,
+            oracle.objective.direction,
+            self.plan.options.quiet,
+        )
+        with self.held, writing.ending(self.folder, console, hint):
+            watcher = Watcher(self.tuner.project_dir, display, self.folder)
+            with display.shown():
+                self._search(
+                    watcher,
+                    **self.data,
+                    epochs=epochs,
+                    seed=self.plan.settings["seed"],
+                    verbose=0,
+                    callbacks=self.loggers,
+                )
+            self.finish(console)
+
+    def _search(self, watcher, **data):
+        if self.plan.options.engine == "local":
+            self.tuner.watcher = watcher
+            self.tuner.search(**data)
+        else:
+            workers = self.plan.options.workers
+            search_on_ray(self.tuner, workers, on_trial_end=watcher.end, **data)
+
+    def finish(self, console):
+        """Tests the best model, and writes and prints the results."""
+        plan, path = self.plan, self.folder.path
+        search = tuning.read_search(self.tuner.project_dir)
+        self.folder.write_rows(reading.TRIALS, report.rows_of(search))
+        for part in report.trials(path, plan.settings):
+            console.print(part)
+        if not search.ranked():
+            console.print("No trial succeeded, so that there is no model.")
+            self._write_page(console, search, "failed")
+            raise typer.Exit(1)
+        best, *_ = search.ranked()
+        self.folder.write_hyperparameters(plan.settings["recipe"], best.values)
+        self.folder.write_figure("search.png", figures.search(search))
+        tested = test(plan.recipe, self._model(best), self.folder, console)
+        results = {"test": tested, **self._outcome(console, search, tested)}
+        write_json(path / reading.RESULTS, results)
+        for part in outcome.parts(results):
+            console.print(part)
+        self._write_page(console, search, "finished")
+        console.print(self.folder.listing())
+        for line in tracking.lines(plan.options.wandb, path):
+            console.print(line)
+        console.print(
+            "To train with the best hyperparameters: "
+            + command("run", plan.settings["recipe"], "--hp", path)
+        )
+
+    def _outcome(self, console, search, tested):
+        """Scores of the best trial, and of that with the defaults, if there was one."""
+        best, *_ = search.ranked()
+        found = {outcome.BEST: outcome.scores(search, best, tested)}
+        name, values = self.plan.defaults()
+        trial = outcome.trial_with(search, values)
+        if trial is None:
+            return found
+        if trial.number == best.number:
+            return found | {name: found[outcome.BEST]}
+        scores = None
+        if trial.status == "completed":
+            try:
+                scores = evaluate(self.plan.recipe, self._model(trial))
+            except ValueError as error:  # The weights are gone or damaged.
+                console.print(str(error))
+        return found | {name: outcome.scores(search, trial, scores)}
+
+    def _model(self, trial):
+        """Returns the model of a `TrialRecord` with its best weights."""
+        (found,) = (
+            found
+            for trial_id, found in self.tuner.oracle.trials.items()
+            if number_of(trial_id) == trial.number
+        )
+        return self.tuner.load_model(found)
+
+    def _write_page(self, console, search, status):
+        # Imports Plotly.
+        from kdl_cli.page import page
+
+        try:
+            written = page.write(self.folder.path, search, self.folder.ended(status))
+        except WriteError:
+            raise
+        except Exception as error:  # The results are complete without it.
+            name = type(error).__name__
+            console.print(f"The page with charts cannot be written: {name}: {error}")
+        else:
+            console.print(f"As a page with charts: {written}")
+
+
+def identity(settings):
+    """Returns the settings in which a search that resumes another has to agree."""
+    names = {name: settings.get(name) for name in IDENTITY}
+    for values in (settings.get(name) or {} for name in ("set", "range", "choices")):
+        names |= {f"hyperparameter {name}": value for name, value in values.items()}
+    return names

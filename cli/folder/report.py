@@ -1,0 +1,127 @@
+"""The content of a folder as tables and lines to print, without Keras."""
+
+from kdl_cli.folder import outcome
+from kdl_cli.folder.reading import (
+    HISTORY,
+    HYPERPARAMETERS,
+    RESULTS,
+    TITLES,
+    TRIALS,
+    read_hyperparameters,
+    read_results,
+    read_rows,
+    read_settings,
+    status,
+)
+from kdl_cli.terminal.text import rows_table, values_table
+
+_SCORED = ("completed", "pruned")
+
+
+def parts(folder, search=None):
+    """The content of a folder as tables and lines to print.
+
+    Args:
+        folder: `Path`.
+        search: Optional `kdl.tuning.SearchRecord` of the search in it.
+
+    Raises:
+        ValueError: If the folder is of none of `KINDS`.
+    """
+    if search and search.directory == folder:
+        yield values_table(
+            {"objective": search.objective, "direction": search.direction}
+        )
+        yield from trial_tables(rows_of(search), search.objective, search.direction)
+        return
+    settings = read_settings(folder)
+    # The hyperparameters have a table of their own.
+    hidden = ("versions", "hyperparameters")
+    ended = settings | {"status": status(folder, settings)}
+    yield values_table({k: v for k, v in ended.items() if k not in hidden})
+    if settings["kind"] == "search":
+        yield from trials(folder, settings)
+    elif settings["kind"] == "comparison":
+        # Its statistics take a second to import.
+        from kdl_cli.folder import comparison
+
+        yield from comparison.parts(folder, settings)
+        yield f"\nHyperparameters beside {settings['vary']}:"
+        yield values_table(settings["hyperparameters"])
+    elif history := read_rows(folder / HISTORY):
+        yield "\nThe last epoch:"
+        yield values_table(history[-1])
+    if (folder / HYPERPARAMETERS).exists():
+        yield "\nHyperparameters:"
+        _, values = read_hyperparameters(folder / HYPERPARAMETERS)
+        yield values_table(values)
+    if (folder / RESULTS).exists():
+        results = read_results(folder / RESULTS)
+        for name in (name for name in TITLES if name in results):
+            yield f"\n{TITLES[name]}:"
+            yield values_table(results[name])
+        yield from outcome.parts(results)
+
+
+def trials(folder, settings):
+    """The table of the best trials in a folder, and of the errors of the others."""
+    path, objective = folder / TRIALS, settings["objective"]
+    rows = read_rows(path)
+    try:
+        for row in rows:
+            if row["status"] in _SCORED:
+                float(row[objective])
+            elif row["status"] == "failed":
+                row["trial"], row["error"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is not the table of a search's trials.") from None
+    return trial_tables(rows, objective, settings["direction"])
+
+
+def trial_tables(rows, objective, direction, most=5):
+    """The best trials of a search, side by side, and the errors of those that failed.
+
+    Args:
+        rows: List of dicts, as in `TRIALS`.
+        objective: String.
+        direction: `"min"` or `"max"`.
+        most: Integer. How many of the best to show.
+    """
+    done = [row for row in rows if row["status"] in _SCORED]
+    sign = 1 if direction == "min" else -1
+    done.sort(key=lambda row: sign * float(row[objective]))
+    if done:
+        best = done[:most]
+        pruned = sum(row["status"] == "pruned" for row in done)
+        some = f", {pruned} of them pruned" if pruned else ""
+        yield f"\nThe best of {len(done)} trials{some}:"
+        columns = {name: [row[name] for row in best] for name in done[0]}
+        yield rows_table(
+            {
+                name: values
+                for name, values in columns.items()
+                if name not in ("status", "error") and set(values) != {""}
+            }
+        )
+    failed = [row for row in rows if row["status"] == "failed"]
+    if failed:
+        yield f"\n{len(failed)} failed:"
+        yield values_table({f"trial {row['trial']}": row["error"] for row in failed})
+
+
+def rows_of(search):
+    """The trials of a `kdl.tuning.SearchRecord` as dicts, for `TRIALS`."""
+    several = any(len(trial.scores) > 1 for trial in search.trials)
+    names = dict.fromkeys(name for trial in search.trials for name in trial.values)
+    return [
+        {
+            "trial": trial.number,
+            "status": trial.status,
+            search.objective: trial.score,
+            **({"standard_error": trial.standard_error} if several else {}),
+            "best_epoch": None if trial.best_epoch is None else trial.best_epoch + 1,
+            "error": trial.error,
+            **{name: trial.values.get(name, "") for name in names},
+        }
+        for trial in search.trials
+    ]

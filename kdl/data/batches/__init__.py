@@ -1,0 +1,1 @@
+"""Batches that know their epoch."""

@@ -1,0 +1,69 @@
+"""The bottleneck of residual networks."""
+
+import keras
+
+from kdl.checks import check_integer
+from kdl.layers.convolution.residual_block import ResidualBlock
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class BottleneckBlock(ResidualBlock):
+    """A `ResidualBlock` of three convolutions, the block of ResNet-50 and larger.
+
+        outputs = relu(inputs + CB_1x1(CBR_3x3(CBR_1x1(inputs))))
+
+    The first reduces the channels to `filters`, for the convolution of 3 by 3 between,
+    and the last expands them again. It has about the weights of a `ResidualBlock` of as
+    many `filters`, and four times the channels outside.
+
+    The strides are those of the convolution of 3 by 3, as in PyTorch's networks (v1.5);
+    the paper has them in the first one, which passes over three pixels in four.
+
+    Args:
+        filters: Integer in `[1, inf)`. Channels within.
+        strides: Integer in `[1, inf)`. Factor by which height and width shrink.
+            Defaults to `1`.
+        expansion: Integer in `[1, inf)`. Channels of the outputs over `filters`.
+            Defaults to the paper's `4`.
+        **kwargs: `preactivation`, `rate`, `mode` and `seed` as of
+            `kdl.layers.ResidualBlock`; `normalization`, `activation`,
+            `kernel_initializer`, `kernel_regularizer` and `data_format`, as of
+            `kdl.layers.ConvBlock`; and arguments of `keras.layers.Layer`, such as
+            `name`.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, height, width, channels)`, or with the
+            channels first. Height and width may be `None`.
+        training: Boolean. Whether to drop, and what batch normalization is told.
+            Defaults to `None`: what Keras says of the call of the model.
+
+    Returns:
+        Tensor of shape `(batch, ceil(height / strides), ceil(width / strides),
+        expansion * filters)`, or with the channels first.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+
+    >>> layer = kdl.layers.BottleneckBlock(8, rate=0.2)
+    >>> outputs = layer(keras.ops.ones((1, 16, 16, 32)))
+
+    References:
+        - [He et al., 2016](https://arxiv.org/abs/1512.03385)
+    """
+
+    def __init__(self, filters, strides=1, expansion=4, **kwargs):
+        super().__init__(filters, strides, **kwargs)
+        self.expansion = check_integer("expansion", expansion, "[1, inf)")
+
+    @property
+    def width(self):
+        return self.expansion * self.filters
+
+    def branch_of(self, channels):
+        first, second = (self.filters, 1, 1), (self.filters, 3, self.strides)
+        return self.convolutions(first, second, (self.width, 1, 1))
+
+    def get_config(self):
+        return {**super().get_config(), "expansion": self.expansion}

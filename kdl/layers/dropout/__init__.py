@@ -1,0 +1,1 @@
+"""Layers that drop values in training."""

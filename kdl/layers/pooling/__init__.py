@@ -1,0 +1,1 @@
+"""Pooling, its inverse, and pyramids of it."""

@@ -1,0 +1,269 @@
+"""What all recipes do alike."""
+
+import functools
+import re
+from types import SimpleNamespace
+
+import keras_tuner
+
+from kdl.callbacks import EarlyStopping, Resume
+from kdl.checks import check_integer
+from kdl.data import Batches, load
+from kdl.data.sources.load import check_source
+from kdl.layers import Clock
+from kdl.recipes.training_data import check_training_data
+from kdl.schedules import OneCycle
+
+# What `fit` goes by where the space of a recipe does not declare it.
+_DEFAULTS = {"batch_size": 32, "learning_rate": 1e-3, "patience": 10}
+
+
+class Recipe(keras_tuner.HyperModel):
+    """Base class of recipes: a task to learn, and a space of models for it.
+
+    Write a recipe of your own as a subclass. It states its `objective` and its
+    `default_source`, declares its hyperparameters in `space(hp)`, and returns a
+    compiled model from `build(hp)`. All else is inherited: loading and checking the
+    data, training in one cycle with early stopping and exact resume, evaluation on the
+    test set and predictions. Everything that takes a recipe of kdl takes yours.
+
+    Three hyperparameters have a meaning for `fit` if `space` returns them:
+    `batch_size` (defaults to 32), `learning_rate`, the highest rate of the cycle
+    (defaults to 0.001), and `patience`, the number of epochs without improvement after
+    which training stops (defaults to 10).
+
+    Args:
+        source: What to learn, as `kdl.data.load` takes it. Loaded when it is first
+            needed. Defaults to `None`, the `default_source` of the class.
+        seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
+            `0`.
+
+    Attributes:
+        default_source: String or `kdl.data.Splits`.
+        objective: `keras_tuner.Objective`. What early stopping monitors and a search
+            optimizes.
+        epochs: Integer. Default number of epochs.
+        meanings: Dict of strings. What a hyperparameter is, and its unit, by name.
+            Subclasses add to those of their base.
+        kept: Tuple of names of attributes that predictions need besides the model,
+            such as the names of the classes. Each holds JSON.
+
+    Example:
+
+    >>> class Linear(kdl.recipes.Recipe):
+    ...     default_source = "digits"
+    ...     objective = keras_tuner.Objective("val_loss", "min")
+    ...
+    ...     def space(self, hp):
+    ...         return types.SimpleNamespace(l2=hp.Float("l2", 0.0, 0.1, default=0.01))
+    ...
+    ...     def build(self, hp):
+    ...         penalty = keras.regularizers.L2(self.space(hp).l2)
+    ...         dense = keras.layers.Dense(10, kernel_regularizer=penalty)
+    ...         model = keras.Sequential([keras.layers.Flatten(), dense])
+    ...         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    ...         model.compile("adam", loss)
+    ...         return model
+    >>> recipe = Linear()
+    >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
+    """
+
+    default_source = None
+    objective = keras_tuner.Objective("val_loss", "min")
+    epochs = 20
+    meanings = {
+        "batch_size": "examples of a training step",
+        "learning_rate": "highest learning rate of the cycle",
+        "patience": "epochs without improvement before training stops",
+    }
+    kept = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.meanings = {**super(cls, cls).meanings, **cls.meanings}
+
+    def __init__(self, source=None, seed=0):
+        # `Seq2Seq` is seq2seq, and `LanguageModel` language_model.
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__)
+        super().__init__(name=words.lower())
+        self.source = check_source(self.default_source if source is None else source)
+        self.seed = check_integer("seed", seed, "[0, 4294967296)")
+
+    def space(self, hp):
+        """Declares the whole search space; its defaults are the recipe.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+
+        Returns:
+            `types.SimpleNamespace` of values by name.
+        """
+        raise NotImplementedError
+
+    def check(self, splits):
+        """Returns `splits`, provided the recipe can learn them.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+        return splits
+
+    def inputs(self, raw):
+        """Returns raw inputs, as the source has them, as the model takes them."""
+        return raw
+
+    def encode(self, part):
+        """Returns inputs and targets of a part of the splits, as `fit` takes them."""
+        x, y = part
+        return self.inputs(x), y
+
+    def rows(self, raw, outputs):
+        """Returns what outputs mean, a dict for each of the raw inputs."""
+        return [{"output": output.tolist()} for output in outputs]
+
+    def examine(self, model):
+        """What a model makes of the test set, as pictures and tables by file name."""
+        return {}
+
+    def batches(self, p, x, y, **options):
+        """Returns the batches that a model is fitted to.
+
+        Args:
+            p: Namespace of hyperparameters.
+            x: Inputs.
+            y: Targets.
+            **options: Further arguments of `kdl.data.Batches`.
+        """
+        return Batches(x, y, p.batch_size, **options)
+
+    def callbacks(self, p, batches, epochs):
+        """Returns the callbacks of a fit, besides early stopping."""
+        return []
+
+    @functools.cached_property
+    def splits(self):
+        """`kdl.data.Splits` of the source."""
+        return self.check(load(self.source, self.seed))
+
+    def data(self):
+        """Keyword arguments of `model.fit`: the training and the validation set."""
+        x, y = self.encode(self.splits.train)
+        return {
+            "x": x,
+            "y": y,
+            "validation_data": self.encode(self.splits.validation),
+        }
+
+    def test_data(self):
+        """Keyword arguments of `model.evaluate`: the test set."""
+        x, y = self.encode(self.splits.test)
+        return {"x": x, "y": y}
+
+    def fit(
+        self,
+        hp,
+        model,
+        x,
+        y,
+        *,
+        sample_weight=None,
+        validation_data=None,
+        initial_epoch=0,
+        epochs=None,
+        seed=0,
+        callbacks=None,
+        **kwargs,
+    ):
+        """Fits a model to arrays, in one cycle from `initial_epoch` to `epochs`.
+
+        The arguments are those of `model.fit`, and `seed`, which draws the order of
+        the examples and their augmentation. The batch size is a hyperparameter.
+
+        Raises:
+            ValueError: If an argument of `model.fit` is given that the recipe decides,
+                or if the data are as `check_training_data` refuses them.
+        """
+        for name in ("batch_size", "shuffle", "validation_split"):
+            if name in kwargs:
+                raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
+        check_training_data(model, x, y, validation_data)
+        p = SimpleNamespace(**{**_DEFAULTS, **vars(self.space(hp))})
+        epochs = self.epochs if epochs is None else epochs
+        batches = self.batches(
+            p,
+            x,
+            y,
+            seed=seed,
+            drop_remainder=True,
+            epoch=initial_epoch,
+            sample_weight=sample_weight,
+        )
+        # Only now is the length of the cycle known, which has two steps at least.
+        steps = max(2, (epochs - initial_epoch) * len(batches))
+        model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
+        # A model that has been fitted begins another cycle.
+        model.optimizer.iterations.assign(0)
+        for layer in model.layers:
+            if isinstance(layer, Clock):
+                layer.batches.assign(0)
+        ours = list(self.callbacks(p, batches, epochs))
+        if validation_data is not None:
+            stop = EarlyStopping(
+                self.objective.name,
+                mode=self.objective.direction,
+                patience=p.patience,
+                restore_best_weights=True,
+                verbose=0,
+            )
+            ours.append(stop)
+        callbacks = callbacks or []
+        # Others, which set a number by the epoch alone, remember nothing.
+        remembered = [callback for callback in ours if hasattr(callback, "get_state")]
+        for callback in callbacks:
+            if isinstance(callback, Resume):
+                callback.cover(batches, remembered)
+        return model.fit(
+            batches,
+            shuffle=False,
+            validation_data=validation_data,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            # Ours come first, so that a checkpoint sees what they changed.
+            callbacks=[*ours, *callbacks],
+            **kwargs,
+        )
+
+    def evaluate(self, model):
+        """Returns a model's loss and metrics on the test set, a dict of floats."""
+        return model.evaluate(**self.test_data(), verbose=0, return_dict=True)
+
+    def predict(self, model, raw):
+        """Predicts what raw inputs are.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            raw: Inputs as the source has them, such as an array of images or a list
+                of texts.
+
+        Returns:
+            List of dicts, one or more for each input.
+        """
+        return self.rows(raw, model.predict(self.inputs(raw), verbose=0))
+
+    def get_state(self):
+        """Returns what predictions need besides the model, a dict of JSON."""
+        return {name: getattr(self, name) for name in self.kept}
+
+    def set_state(self, state):
+        """Takes over what `get_state` returned, in place of what the source says.
+
+        Raises:
+            ValueError: If something is missing.
+        """
+        for name in self.kept:
+            if name not in state:
+                raise ValueError(
+                    f"The state of the recipe {self.name!r} must have {name!r}. It "
+                    f"has: {', '.join(map(repr, state)) or 'nothing'}"
+                )
+            vars(self)[name] = state[name]

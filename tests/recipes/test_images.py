@@ -1,0 +1,219 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+import scipy.special
+from contracts import RecipeContract, array, same
+
+from kdl.callbacks import LogNumbers, Resume
+from kdl.data import Splits
+from kdl.layers import DropConnectDense, Dropout
+from kdl.recipes import Images, hyperparameters, run
+from kdl.regularizers import ElasticNet, MaxNorm
+from kdl.schedules import OneCycle
+
+
+class TestImages(RecipeContract):
+    recipe = Images()
+
+    def build(self, **values):
+        hp = hyperparameters(self.recipe, values)
+        return hp, self.recipe.build(hp)
+
+    def test_learns_the_digits(self):
+        keras.utils.set_random_seed(0)
+        model, _ = run(self.recipe, **self.recipe.data(), epochs=6, verbose=0)
+        scores = model.evaluate(**self.recipe.test_data(), verbose=0, return_dict=True)
+        # Short of its 30 epochs; a linear model reaches 0.96.
+        assert scores["accuracy"] > 0.97
+
+    def test_builds_what_its_space_says(self):
+        _, model = self.build(regularizer="max_norm", drop="connections", rate=0.25)
+        (dense,) = [a for a in model.layers if isinstance(a, DropConnectDense)]
+        assert dense.rate == 0.25
+        assert isinstance(dense.kernel_regularizer, MaxNorm)
+        assert not [a for a in model.layers if isinstance(a, Dropout)]
+        _, model = self.build(**{"regularizer/alpha": 0.01}, rate=0.25)
+        (drop,) = [a for a in model.layers if isinstance(a, Dropout)]
+        assert drop.rate == 0.25
+        penalties = [getattr(a, "kernel_regularizer", None) for a in model.layers]
+        assert [p.alpha for p in penalties if isinstance(p, ElasticNet)] == [0.01]
+
+    @pytest.mark.parametrize(
+        ("penalty", "name"), [("elastic_net", "alpha"), ("max_norm", "strength")]
+    )
+    @pytest.mark.parametrize("drop", ["units", "connections"])
+    def test_rate_and_penalty_may_grow(self, drop, penalty, name):
+        values = {"drop": drop, "regularizer": penalty, f"regularizer/{name}": 0.004}
+        values |= {"rate": 0.5, "rate_warmup": 2, "penalty_warmup": 4}
+        hp, model = self.build(batch_size=64, **values)
+        data, numbers = self.recipe.data(), LogNumbers()
+        history = self.recipe.fit(
+            hp, model, **data, epochs=3, callbacks=[numbers], verbose=0
+        ).history
+        (rates,) = (history[key] for key in history if key.endswith("/rate"))
+        (penalties,) = (history[key] for key in history if key.endswith(name))
+        # 22 batches an epoch, the last of which is the 22nd from zero.
+        np.testing.assert_allclose(rates, [0.5 * 21 / 44, 0.5 * 43 / 44, 0.5], 1e-5)
+        desired = 0.004 * np.array([21, 43, 65]) / 88
+        np.testing.assert_allclose(penalties, desired, 1e-5)
+
+    def test_cycle_ends_with_the_training(self):
+        hp, model = self.build(batch_size=64, learning_rate=0.02)
+        data = self.data()
+        self.recipe.fit(hp, model, **data, epochs=3, verbose=0)
+        rate = model.optimizer._learning_rate
+        assert isinstance(rate, OneCycle)
+        assert (rate.max_value, rate.total_steps) == (0.02, 3 * (256 // 64))
+
+    def test_stops_early(self):
+        hp, model = self.build(patience=5, learning_rate=0.03, rate=0.8)
+        data = {**self.data(), "y": np.eye(1, 256, dtype="int32")[0]}
+        history = self.recipe.fit(hp, model, **data, epochs=40, verbose=0)
+        # Learning hardly anything but zeros makes the validation worse in the end.
+        assert len(history.epoch) < 40
+
+    def test_needs_no_validation_data(self):
+        data = self.data()
+        del data["validation_data"]
+        _, history = run(self.recipe, **data, epochs=1, verbose=0)
+        assert "val_loss" not in history.history
+
+    def test_same_seed_is_the_same_training(self):
+        def train(seed):
+            keras.utils.set_random_seed(1)
+            _, history = run(self.recipe, **self.data(), epochs=2, seed=seed, verbose=0)
+            return history.history["loss"]
+
+        assert train(seed=3) == train(seed=3) != train(seed=4)
+
+    def test_goes_on_where_a_tuner_s_fit_was_killed(self, tmp_path):
+        class Kill(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    raise KeyboardInterrupt
+
+        def fit(*callbacks):
+            keras.utils.set_random_seed(0)
+            hp, model = self.build(batch_size=64)
+            data = self.recipe.data()
+            return self.recipe.fit(
+                hp, model, **data, epochs=3, callbacks=[*callbacks], verbose=0
+            ).history
+
+        whole = fit()
+        with pytest.raises(KeyboardInterrupt):
+            fit(Kill(), Resume(tmp_path))
+        np.testing.assert_equal(fit(Resume(tmp_path)), whole)
+
+    def test_takes_images_of_other_shapes(self):
+        x = np.random.default_rng(0).uniform(size=(40, 12, 9, 3)).astype("float32")
+        y = np.arange(40, dtype="int32") % 4
+        part = x, y
+        recipe = Images(Splits(part, part, part))
+        model, _ = run(recipe, **recipe.data(), epochs=1, verbose=0)
+        assert model.output_shape == (None, 4)
+
+    @pytest.mark.parametrize(
+        ("x", "y", "received"),
+        [
+            (np.zeros((4, 3)), np.zeros(4, int), "float64 (4, 3) and int64 (4,)"),
+            (
+                np.zeros((4, 8, 8, 1)),
+                np.eye(4),
+                "float64 (4, 8, 8, 1) and float64 (4, 4)",
+            ),
+            (
+                np.zeros((2, 8, 8, 1)),
+                np.array([-1, 0]),
+                "float64 (2, 8, 8, 1) and int64 (2,)",
+            ),
+            (
+                np.zeros((0, 8, 8, 1)),
+                np.zeros(0, int),
+                "float64 (0, 8, 8, 1) and int64 (0,)",
+            ),
+        ],
+    )
+    def test_refuses_what_are_not_labelled_images(self, x, y, received):
+        with pytest.raises(ValueError) as error:
+            Images(Splits((x, y), (x, y), (x, y))).data()
+        assert str(error.value) == (
+            "`source` must hold images of shape (examples, height, width, channels), "
+            "one or more in each part, and one label each, an integer of 0 or more. "
+            f"Received: {received}"
+        )
+
+    def test_knows_classes_that_training_lacks(self):
+        x = np.zeros((4, 8, 8, 1), "float32")
+        splits = Splits((x, [0, 1, 0, 1]), (x, [0, 1, 0, 1]), (x, [0, 5, 0, 1]))
+        recipe = Images(splits)
+        model = recipe.build(hyperparameters(recipe, {}))
+        assert model.output_shape == (None, 6)
+
+    def test_goes_on_at_an_epoch_and_begins_another_cycle(self):
+        hp, model = self.build(batch_size=64)
+        for first in (0, 2):
+            history = self.recipe.fit(
+                hp,
+                model,
+                **self.data(),
+                initial_epoch=first,
+                epochs=first + 2,
+                callbacks=None,
+                verbose=0,
+            )
+            assert history.epoch == [first, first + 1]
+            assert model.optimizer._learning_rate.total_steps == 2 * (256 // 64)
+            assert int(model.optimizer.iterations) == 2 * (256 // 64)
+
+    def test_weighs_examples(self):
+        """An example of weight 0 may be anything."""
+        hp, model = self.build(batch_size=64)
+        data, weight = self.data(), np.ones(256)
+        weight[:128] = 0
+        data["y"] = np.where(np.arange(256) < 128, 3, data["y"])
+        self.recipe.fit(hp, model, **data, sample_weight=weight, epochs=3, verbose=0)
+        predicted = model.predict(data["x"][128:], verbose=0).argmax(-1)
+        # Were all weights 1, three in five would be threes; one in ten is.
+        assert np.mean(predicted == 3) < 0.3
+
+    def test_refuses_labels_beyond_its_classes_before_it_fits(self):
+        data = self.data()
+        data["y"] = np.where(np.arange(256) == 5, 10, data["y"])
+        with pytest.raises(ValueError) as error:
+            run(self.recipe, **data)
+        assert str(error.value) == (
+            "The training set must have targets from 0 to 9, as the model has 10 "
+            "classes. Received: 10 in example 5"
+        )
+
+    @pytest.mark.parametrize("name", ["batch_size", "shuffle", "validation_split"])
+    def test_refuses_what_it_would_ignore(self, name):
+        with pytest.raises(ValueError) as error:
+            run(self.recipe, **self.data(), **{name: 1})
+        assert str(error.value) == f"The recipe 'images' takes no `{name}` in `fit`"
+
+    def test_predicts_names_and_probabilities(self):
+        _, model = self.build()
+        images = self.recipe.splits.test[0][:5]
+        rows = self.recipe.predict(model, images.astype("float64"))
+        desired = scipy.special.softmax(array(model(images)), axis=-1)
+        for row, probabilities in zip(rows, desired, strict=True):
+            assert row["class"] == str(probabilities.argmax())
+            np.testing.assert_allclose(row["probability"], probabilities.max(), 1e-5)
+            each = [row[f"p({n})"] for n in range(10)]
+            np.testing.assert_allclose(each, probabilities, 1e-4)
+
+    def test_another_one_predicts_by_its_state(self):
+        _, model = self.build()
+        images = self.recipe.splits.test[0][:3]
+        other = Images("tfds:nowhere")
+        other.set_state(json.loads(json.dumps(self.recipe.get_state())))
+        assert same(other.predict(model, images), self.recipe.predict(model, images))
+        with pytest.raises(ValueError) as error:
+            other.set_state({"letters": []})
+        assert str(error.value) == (
+            "The state of the recipe 'images' must have 'classes'. It has: 'letters'"
+        )

@@ -1,0 +1,266 @@
+"""Bayesian optimization."""
+
+import math
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine import trial as trials
+from scipy.stats import qmc
+
+from kdl.checks import check_choice, check_integer, check_number, check_optional
+from kdl.seeds import POINTS, SOBOL, generator
+from kdl.tuning.oracle import DurableOracle, oracle_arguments
+from kdl.tuning.oracles.proposals import proposals
+from kdl.tuning.oracles.surrogate import FUNCTIONS, Surrogate
+from kdl.tuning.store.journal import standard_error
+from kdl.tuning.tuner import DurableTuner
+from kdl.tuning.wandb_trials import WandbTrials
+
+# Combinations of values up to which all of them are looked at.
+_MOST = 5000
+
+
+class BayesianOptimizationOracle(DurableOracle):
+    """Tries what a model of the trials so far expects most of.
+
+    The first trials spread over the space, on a scrambled Sobol sequence. Then a
+    Gaussian process is fitted to all trials, and the next one is where its prediction
+    is the best by an acquisition function, one of
+
+    - `"log_ei"`: the logarithm of the improvement to be expected of it over the best;
+    - `"ei"`: the same without the logarithm, which is flat far from the best;
+    - `"pi"`: the probability of an improvement;
+    - `"ucb"`: the optimistic end of a confidence interval, `beta` standard deviations
+      above the mean.
+
+    It takes the place of KerasTuner's oracle of the same name, whose arguments it
+    has. That one spends three trials a hyperparameter at random, drops failed trials
+    from its model, takes an infinite loss for the best, has one length scale for all
+    hyperparameters and takes unordered choices for numbers, and repeats itself.
+
+    Args:
+        objective: String, `keras_tuner.Objective` or a list of them.
+        max_trials: Integer in `[1, inf)`. Number of trials, failed ones among them.
+            Defaults to `10`.
+        num_initial_points: Optional integer in `[1, inf)`. Number of trials before the
+            model decides. Defaults to one more than there are hyperparameters, but at
+            least 3 and at most 6.
+        alpha: Optional float in `(0, inf)`. Variance of the noise of a score, in units
+            of the variance of the scores. Defaults to `None`, estimated.
+        beta: Float in `[0, inf)`. Of `"ucb"`: the larger, the more is explored.
+            Defaults to `2.6`.
+        seed: Optional integer in `[0, inf)`. Unlike in KerasTuner, `0` is a seed as
+            any other, and near seeds have streams that do not overlap.
+        acquisition: `"log_ei"`, `"ei"`, `"pi"` or `"ucb"`. Defaults to `"log_ei"`.
+        **kwargs: Other arguments of `keras_tuner.Oracle`, and `max_total_epochs`,
+            `max_seconds`, `pruner` and `defaults_first`, as `BayesianOptimization` has
+            them.
+
+    Raises:
+        ValueError: If an argument is outside its interval.
+
+    Example:
+
+    >>> oracle = kdl.tuning.BayesianOptimizationOracle("val_loss", seed=0)
+    """
+
+    def __init__(
+        self,
+        objective=None,
+        max_trials=10,
+        num_initial_points=None,
+        alpha=None,
+        beta=2.6,
+        seed=None,
+        acquisition="log_ei",
+        **kwargs,
+    ):
+        check_integer("max_trials", max_trials, "[1, inf)")
+        self.num_initial_points = check_optional(
+            check_integer, "num_initial_points", num_initial_points, "[1, inf)"
+        )
+        self.alpha = check_optional(check_number, "alpha", alpha, "(0, inf)")
+        self.beta = check_number("beta", beta, "[0, inf)")
+        self.acquisition = check_choice("acquisition", acquisition, FUNCTIONS)
+        super().__init__(
+            objective=objective, max_trials=max_trials, seed=seed, **kwargs
+        )
+
+    def suggestions(self, encoding, number):
+        if not encoding.size:
+            yield encoding.decode(np.empty(0))
+            return
+        rng = generator(self.seed, POINTS, number)
+        cube, scores, variances, pending = self._history(encoding)
+        first = self.num_initial_points or min(max(3, encoding.size + 1), 6)
+        finite = encoding.combinations(_MOST)
+        if len(self.trials) < first or np.isfinite(scores).sum() < 3:
+            found = np.vstack(
+                [
+                    _sobol(encoding.size, self.seed, number)[None],
+                    rng.random((256, encoding.size)) if finite is None else finite,
+                ]
+            )
+        else:
+            features, _ = encoding.features(cube)
+            surrogate = Surrogate(
+                features,
+                encoding.groups,
+                scores,
+                variances,
+                encoding.features(pending)[0],
+                rng,
+                self.acquisition,
+                self.beta,
+                self.alpha,
+            )
+            if finite is None:
+                best = cube[np.argsort(surrogate.targets, kind="stable")[:5]]
+                found = proposals(encoding, surrogate, best, rng)
+            else:
+                values = surrogate.values(encoding.features(finite)[0])
+                found = finite[np.argsort(-values, kind="stable")]
+        for point in found:
+            yield encoding.decode(point)
+
+    def _history(self, encoding):
+        """Trials as arrays: points, scores and variances of ended ones; others' points.
+
+        Scores are to be minimized; of a failure it is infinite.
+        """
+        sign = -1.0 if self.objective.direction == "max" else 1.0
+        ended, pending = [], []
+        for trial_id, trial in sorted(
+            self.trials.items(), key=lambda item: int(item[0])
+        ):
+            point = encoding.encode(trial.hyperparameters.values)
+            if trial.status == trials.TrialStatus.COMPLETED:
+                entry = self.journal.entry(trial_id)
+                error = standard_error(entry.scores(self.objective.name))
+                ended.append((point, sign * trial.score, (error or 0.0) ** 2))
+            elif trial.status == trials.TrialStatus.FAILED:
+                ended.append((point, np.inf, 0.0))
+            else:
+                pending.append(point)
+        points, scores, variances = zip(*ended, strict=True) if ended else ((), (), ())
+        shape = (-1, encoding.size)
+        return (
+            np.reshape(points, shape),
+            np.array(scores),
+            np.array(variances),
+            np.reshape(pending, shape),
+        )
+
+
+def _sobol(size, seed, number):
+    """Point `number` of a scrambled Sobol sequence."""
+    sequence = qmc.Sobol(size, scramble=True, rng=generator(seed, SOBOL))
+    # A power of two, of which the sequence makes sense, and SciPy does not warn.
+    return sequence.random_base2(math.ceil(math.log2(number + 2)))[number]
+
+
+class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
+    """Searches hyperparameters by a model of the trials so far.
+
+    It takes the place of `keras_tuner.BayesianOptimization`, whose arguments it has,
+    with the model of `kdl.tuning.BayesianOptimizationOracle`. The search can be killed
+    at any moment and goes on where it was when the same lines run again, in the middle
+    of a trial too; a trial that fails does not end it, and tells the model where not
+    to go; a score that is not finite is a failure; no values are tried twice. A
+    directory that holds a search over another space or for another objective is
+    refused. With a `kdl.callbacks.WandbLogger` among the callbacks of `search`, each
+    trial is one run, as `kdl.tuning.WandbTrials` has it.
+
+    A trial goes on after its last epoch, exactly if its `fit` is a function of model,
+    epoch and callbacks: see `kdl.callbacks.Resume`, which does it.
+
+    Args:
+        hypermodel: `keras_tuner.HyperModel` or function of hyperparameters that
+            returns a compiled model. `kdl.recipes` are such.
+        objective: String or `keras_tuner.Objective`. Metric to optimize, for
+            instance `recipe.objective`.
+        max_trials: Integer in `[1, inf)`. Number of trials, failed ones among them.
+            Defaults to `10`.
+        num_initial_points: Optional integer in `[1, inf)`. Number of trials before
+            the model decides. Defaults to one more than there are hyperparameters, but
+            at least 3 and at most 6.
+        alpha: Optional float in `(0, inf)`. Variance of the noise of a score, in units
+            of the variance of the scores. Defaults to `None`, estimated.
+        beta: Float in `[0, inf)`. Standard deviations that `"ucb"` adds to the mean:
+            the larger, the more is explored. Defaults to `2.6`.
+        seed: Optional integer in `[0, inf)`. Makes the trials' values, and for each
+            trial the initial weights, reproducible on a given backend.
+        hyperparameters: Optional `keras_tuner.HyperParameters`. Takes the place of
+            hyperparameters of the space.
+        tune_new_entries: Boolean. Whether what `hyperparameters` leaves out is
+            searched. Defaults to `True`.
+        allow_new_entries: Boolean. Whether `hyperparameters` may leave out any.
+            Defaults to `True`.
+        max_retries_per_trial: Integer in `[0, inf)`. How often a trial that failed
+            is run again. Defaults to `0`.
+        max_consecutive_failed_trials: Optional integer in `[1, inf)`. Number of
+            failures in a row that end the search with a `RuntimeError`. Defaults to
+            `None`, no number.
+        acquisition: `"log_ei"`, `"ei"`, `"pi"` or `"ucb"`. What to go by. Defaults to
+            `"log_ei"`.
+        max_total_epochs: Optional integer in `[1, inf)`. Epochs of all trials
+            together. The trial in which it is reached ends there, and is marked as
+            pruned. Defaults to `None`, no limit.
+        max_seconds: Optional number in `(0, inf)`. Time of the search, likewise.
+            Defaults to `None`, no limit.
+        pruner: Optional `kdl.tuning.MedianStopping` or `SuccessiveHalving`. Ends
+            trials that are not worth going on with. Defaults to `None`.
+        defaults_first: Boolean. Whether the first trial takes the default values of
+            the hyperparameters, provided that one at least has a default of its own.
+            Defaults to `True`.
+        resume_trials: Boolean. Whether each epoch is saved, so that a trial that was
+            killed goes on after it. Defaults to `True`.
+        directory: Path of a folder to keep the search in. Defaults to the current
+            one.
+        project_name: String. Name of the search's own folder there. Defaults to
+            KerasTuner's, `"untitled_project"`.
+        overwrite: Boolean. Whether to delete a search that is there and begin anew.
+            Defaults to `False`.
+        **kwargs: Other arguments of `keras_tuner.Tuner`, such as
+            `executions_per_trial`. The score is then the mean, whose standard error
+            the model takes for noise.
+
+    Raises:
+        ValueError: If the directory holds a search over another space or for
+            another objective, or if an argument is outside its interval.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Images()
+    >>> tuner = kdl.tuning.BayesianOptimization(
+    ...     recipe, recipe.objective, max_trials=2, directory=folder, seed=0
+    ... )
+    >>> tuner.search(**recipe.data(), epochs=1, verbose=0)
+
+    References:
+        - [Snoek et al., 2012](https://arxiv.org/abs/1206.2944)
+    """
+
+    def __init__(
+        self,
+        hypermodel=None,
+        objective=None,
+        max_trials=10,
+        num_initial_points=None,
+        alpha=None,
+        beta=2.6,
+        seed=None,
+        acquisition="log_ei",
+        **kwargs,
+    ):
+        oracle = BayesianOptimizationOracle(
+            objective=objective,
+            max_trials=max_trials,
+            num_initial_points=num_initial_points,
+            alpha=alpha,
+            beta=beta,
+            seed=seed,
+            acquisition=acquisition,
+            **oracle_arguments(kwargs),
+        )
+        super().__init__(oracle, hypermodel, **kwargs)
