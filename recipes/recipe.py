@@ -50,6 +50,8 @@ class Recipe(keras_tuner.HyperModel):
 
     Example:
 
+    >>> import types
+    >>> import keras_tuner
     >>> class Linear(kdl.recipes.Recipe):
     ...     default_source = "digits"
     ...     objective = keras_tuner.Objective("val_loss", "min")
