@@ -24,7 +24,7 @@ def check_training_data(model, x, y, validation_data=None):
         sets["validation"] = validation_data[:2]
     for name, (inputs, targets) in sets.items():
         _check_set(f"The {name} set", inputs, targets, model)
-    labels = _labels(y, model.output_shape)
+    labels = _labels(y, _shape(model, "output_shape"))
     if labels is not None and len(np.unique(labels)) == 1:
         raise ValueError(
             "The training set must have examples of two classes at least. Received: "
@@ -52,10 +52,11 @@ def _check_set(name, x, y, model):
     if len(counts) > 1:
         found = " and ".join(f"{count} {what}" for count, what in counts.items())
         raise ValueError(f"{name} must have a target for each input. Received: {found}")
-    _check_shapes(name, x, model.input_shape)
-    labels = _labels(y, model.output_shape)
+    _check_shapes(name, x, _shape(model, "input_shape"))
+    output_shape = _shape(model, "output_shape")
+    labels = _labels(y, output_shape)
     if labels is not None:
-        classes = model.output_shape[-1]
+        classes = output_shape[-1]
         outside = np.argwhere((labels < 0) | (labels >= classes))
         if len(outside):
             raise ValueError(
@@ -85,6 +86,11 @@ def _check_shapes(name, x, shapes):
                 f"{name} must have inputs of shape ({wanted}), as the model takes. "
                 f"Received: {found}"
             )
+
+
+def _shape(model, name):
+    """Returns a shape of a model, or `None` as long as it is not built."""
+    return getattr(model, name, None)
 
 
 def _labels(y, output_shape):
