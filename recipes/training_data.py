@@ -22,9 +22,10 @@ def check_training_data(model, x, y, validation_data=None):
     sets = {"training": (x, y)}
     if isinstance(validation_data, (list, tuple)):
         sets["validation"] = validation_data[:2]
-    for name, (inputs, targets) in sets.items():
-        _check_set(f"The {name} set", inputs, targets, model)
-    labels = _labels(y, _shape(model, "output_shape"))
+    found = {
+        name: _check_set(f"The {name} set", *some, model) for name, some in sets.items()
+    }
+    labels = found["training"]
     if labels is not None and len(np.unique(labels)) == 1:
         raise ValueError(
             "The training set must have examples of two classes at least. Received: "
@@ -33,6 +34,7 @@ def check_training_data(model, x, y, validation_data=None):
 
 
 def _check_set(name, x, y, model):
+    """Returns targets that are classes, as integers; `None` if they are not."""
     counts = {}
     for what, data in (("inputs", x), ("targets", y)):
         for part in map(np.asarray, tree.flatten(data)):
@@ -52,8 +54,9 @@ def _check_set(name, x, y, model):
     if len(counts) > 1:
         found = " and ".join(f"{count} {what}" for count, what in counts.items())
         raise ValueError(f"{name} must have a target for each input. Received: {found}")
-    _check_shapes(name, x, _shape(model, "input_shape"))
-    output_shape = _shape(model, "output_shape")
+    # A model that is not built yet has no shapes.
+    _check_shapes(name, x, getattr(model, "input_shape", None))
+    output_shape = getattr(model, "output_shape", None)
     labels = _labels(y, output_shape)
     if labels is not None:
         classes = output_shape[-1]
@@ -64,6 +67,7 @@ def _check_set(name, x, y, model):
                 f"{classes} classes. Received: {labels[tuple(outside[0])]} in example "
                 f"{outside[0][0]}"
             )
+    return labels
 
 
 def _check_shapes(name, x, shapes):
@@ -86,11 +90,6 @@ def _check_shapes(name, x, shapes):
                 f"{name} must have inputs of shape ({wanted}), as the model takes. "
                 f"Received: {found}"
             )
-
-
-def _shape(model, name):
-    """Returns a shape of a model, or `None` as long as it is not built."""
-    return getattr(model, name, None)
 
 
 def _labels(y, output_shape):

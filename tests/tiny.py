@@ -3,8 +3,10 @@
 import keras
 import keras_tuner
 import numpy as np
+from typer.testing import CliRunner
 
 from kdl import recipes
+from kdl_cli.main import app
 
 
 class Tiny(keras_tuner.HyperModel):
@@ -58,6 +60,14 @@ class Tiny(keras_tuner.HyperModel):
 
     def examine(self, model):
         return {}
+
+
+def tune(*arguments, code=0):
+    """Runs `kdl tune` of the recipe into the folder `search`."""
+    told = ("tune", "tiny", "--epochs", 1, "--out", "search", *arguments)
+    result = CliRunner().invoke(app, list(map(str, told)))
+    assert result.exit_code == code, result.output
+    return result
 
 
 Tiny.__module__ = "kdl.recipes.tiny"

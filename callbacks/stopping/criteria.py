@@ -14,7 +14,7 @@ from kdl.checks import check_integer, check_number, check_optional
 
 
 class Criterion:
-    """What `EarlyStopping` judges a metric by.
+    """What `EarlyStopping` judges a metric by; by itself it never stops a fit.
 
     Attributes:
         remembered: Names of what is kept from epoch to epoch, for `get_state`.
@@ -22,7 +22,7 @@ class Criterion:
     """
 
     remembered = ("verdict",)
-    judges_errors = True
+    judges_errors = False
     verdict = None
 
     def begin(self, name, min_delta=0.0, baseline=None):
@@ -45,7 +45,6 @@ class Criterion:
             epoch: Integer. Index of the epoch.
             logs: Dict. Its logs.
         """
-        raise NotImplementedError
 
     def check_minimized(self, name, mode):
         """Refuses a metric that is maximized, unless the criterion takes any.
@@ -90,7 +89,6 @@ class Patience(Criterion):
     """
 
     remembered = ("verdict", "_wait")
-    judges_errors = False
 
     def __init__(self, patience=0):
         self.patience = check_integer("patience", patience, "[0, inf)")
@@ -142,6 +140,7 @@ class GeneralizationLoss(Criterion):
     """
 
     remembered = ("verdict", "_lowest")
+    judges_errors = True
 
     def __init__(self, alpha=5.0):
         self.alpha = check_number("alpha", alpha, "(0, inf)")
@@ -267,6 +266,7 @@ class SuccessiveRises(Criterion):
     """
 
     remembered = ("verdict", "_epochs", "_last", "_rises")
+    judges_errors = True
 
     def __init__(self, strips=3, strip_length=5):
         self.strips = check_integer("strips", strips, "[1, inf)")

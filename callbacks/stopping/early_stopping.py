@@ -23,8 +23,6 @@ from kdl.checks import (
     check_optional,
 )
 
-_NEVER = 10**9  # Epochs, which no fit has.
-
 
 class EarlyStopping(keras.callbacks.Callback):
     """Stops a fit that no longer improves or has used its budget, and says why.
@@ -277,8 +275,7 @@ class EarlyStopping(keras.callbacks.Callback):
         ):
             if not isinstance(getattr(self, argument), dict):
                 setattr(self, argument, checked[names[0]])
-        if self.criterion is not None:
-            self._check_criterion(names)
+        self._check_criterion(names)
         if bool(self.top_k) != (self.directory is not None):
             raise ValueError(
                 "`top_k` and `directory` must be given together. Received: "
@@ -286,19 +283,20 @@ class EarlyStopping(keras.callbacks.Callback):
             )
 
     def _check_criterion(self, names):
-        if not isinstance(self.criterion, Criterion):
+        if not isinstance(self.criterion, Criterion | None):
             raise ValueError(
                 "`criterion` must be a `Patience`, `GeneralizationLoss`, "
                 "`ProgressQuotient` or `SuccessiveRises` of `kdl.callbacks`. "
                 f"Received: criterion={self.criterion!r}"
             )
-        if self.patience is not None:
+        if None not in (self.patience, self.criterion):
             raise ValueError(
                 "`patience` stands for `criterion=Patience(patience)`: give one of the "
                 f"two. Received: patience={self.patience}, criterion={self.criterion}"
             )
+        self._criterion = self.criterion or Patience(self.patience or 0)
         for name in names:
-            self.criterion.check_minimized(name, self._modes[name])
+            self._criterion.check_minimized(name, self._modes[name])
 
     def _check_fit(self):
         self._execution = getattr(self.model, "steps_per_execution", 1)
@@ -345,9 +343,7 @@ class EarlyStopping(keras.callbacks.Callback):
         )
 
     def _new_criterion(self, name):
-        criterion = self.criterion or Patience(self.patience or 0)
-        if self._has_only_limits:
-            criterion = Patience(_NEVER)
+        criterion = Criterion() if self._has_only_limits else self._criterion
         return criterion.begin(name, self._min_deltas[name], self._baselines[name])
 
     def _watch_the_clock(self, place):
@@ -375,8 +371,7 @@ class EarlyStopping(keras.callbacks.Callback):
         # From the first epoch on, so that nobody waits to be told of a wrong name.
         values = [metric.look_up(self.model, logs) for metric in self._metrics]
         for metric in self._metrics:
-            if self.criterion is not None:
-                self.criterion.check_minimized(metric.name, metric.mode)
+            self._criterion.check_minimized(metric.name, metric.mode)
         if epoch < self.start_from_epoch or all(value is None for value in values):
             return
         for n, value in enumerate(values):

@@ -1,81 +1,43 @@
 """`kdl lr`: a sweep over learning rates, and the folder that it leaves."""
 
-import dataclasses
-from pathlib import Path
-
 import keras
-import keras_tuner
 
 from kdl import recipes
 from kdl.callbacks import LearningRateFinder
-from kdl.files import hold, write_json
+from kdl.files import write_json
 from kdl_cli.commands import arguments
+from kdl_cli.commands.single import Single, SinglePlan, chosen
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.progress import Stop
 from kdl_cli.terminal.text import command, short
 
 
-@dataclasses.dataclass(frozen=True)
-class SweepPlan:
-    """What a sweep is to do.
-
-    Attributes:
-        recipe: `keras_tuner.HyperModel`.
-        hp: `keras_tuner.HyperParameters`.
-        settings: Dict of plain values, as `settings.json` holds them.
-        out: Optional `Path`. The new folder.
-        note: String. What was taken from another folder, in a sentence, or empty.
-    """
-
-    recipe: keras_tuner.HyperModel
-    hp: keras_tuner.HyperParameters
-    settings: dict
-    out: Path | None = None
-    note: str = ""
-
-
 def plan(options):
-    """Returns the `SweepPlan` of `SweepOptions`. Loads and writes nothing.
+    """Returns the `SinglePlan` of `SweepOptions`. Loads and writes nothing.
 
     Raises:
         ValueError: If an option is invalid.
     """
-    options, note = arguments.taken_along(options)
-    name = options.recipe
-    recipe = arguments.make(name, options.data)
-    hp = arguments.hyperparameters(recipe, name, options.hp, options.set_)
-    settings = arguments.settings(recipe, name, None, options.seed)
+    options, recipe, hp, note = chosen(options)
+    settings = arguments.settings(recipe, options.recipe, None, options.seed)
     del settings["epochs"]
     settings = {"kind": "sweep", **settings, "steps": options.steps}
-    return SweepPlan(recipe, hp, settings, options.out, note)
+    return SinglePlan(recipe, hp, settings, options.out, note)
 
 
-class Sweep:
+class Sweep(Single):
     """A sweep, which `begin` prepares, `perform` runs and `suggest` evaluates.
 
     Args:
-        plan: `SweepPlan`.
+        plan: `SinglePlan`.
     """
 
+    doing = "trying learning rates"
+    ending = "-lr"
+
     def __init__(self, plan):
-        self.plan = plan
+        super().__init__(plan)
         self.finder = LearningRateFinder(steps=plan.settings["steps"])
-
-    def begin(self):
-        """Loads the data, then makes the folder and locks it.
-
-        Raises:
-            ValueError: If the data or the folder cannot be used. Nothing is written
-                then.
-        """
-        plan, name = self.plan, self.plan.settings["recipe"]
-        writing.check_free(plan.out)
-        self.data = arguments.load(plan.recipe)
-        path = writing.create(plan.out, f"{name}-lr")
-        self.folder = writing.Folder(path, plan.settings)
-        self.held = hold(path, "trying learning rates")
-        self.folder.begin()
-        self.folder.write_hyperparameters(name, plan.hp.values)
 
     def perform(self, console):
         """Sweeps, and writes the losses."""

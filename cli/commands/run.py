@@ -1,16 +1,15 @@
 """`kdl run`: one training of a recipe, and the folder that it leaves."""
 
 import dataclasses
-from pathlib import Path
 
 import keras
-import keras_tuner
 
 from kdl import recipes
 from kdl.callbacks import LogNumbers
 from kdl.callbacks.log_values import Scalars
-from kdl.files import hold, write_json
+from kdl.files import write_json
 from kdl_cli.commands import arguments, tracking
+from kdl_cli.commands.single import Single, SinglePlan, chosen
 from kdl_cli.folder import figures, reading, writing
 from kdl_cli.folder.record import Record
 from kdl_cli.terminal.progress import EpochProgress, Stop
@@ -18,24 +17,14 @@ from kdl_cli.terminal.text import command
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingPlan:
+class TrainingPlan(SinglePlan):
     """What a training is to do.
 
     Attributes:
-        recipe: `keras_tuner.HyperModel`.
-        hp: `keras_tuner.HyperParameters`.
-        settings: Dict of plain values, as `settings.json` holds them.
-        out: Optional `Path`. The new folder.
         wandb: Optional string. Mode of Weights & Biases.
-        note: String. What was taken from another folder, in a sentence, or empty.
     """
 
-    recipe: keras_tuner.HyperModel
-    hp: keras_tuner.HyperParameters
-    settings: dict
-    out: Path | None = None
     wandb: str | None = None
-    note: str = ""
 
 
 def plan(options):
@@ -44,44 +33,28 @@ def plan(options):
     Raises:
         ValueError: If an option is invalid.
     """
-    options, note = arguments.taken_along(options)
-    name = options.recipe
-    recipe = arguments.make(name, options.data)
-    hp = arguments.hyperparameters(recipe, name, options.hp, options.set_)
+    options, recipe, hp, note = chosen(options)
     # Refuses an unknown mode.
     tracking.loggers(options.wandb)
     settings = {
         "kind": "run",
-        **arguments.settings(recipe, name, options.epochs, options.seed),
+        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
     }
-    return TrainingPlan(recipe, hp, settings, options.out, options.wandb, note)
+    return TrainingPlan(recipe, hp, settings, options.out, note, options.wandb)
 
 
-class Training:
+class Training(Single):
     """A training, which `begin` prepares and `perform` runs.
 
     Args:
         plan: `TrainingPlan`.
     """
 
-    def __init__(self, plan):
-        self.plan = plan
+    doing = "training"
 
     def begin(self):
-        """Loads the data, then makes the folder and locks it.
-
-        Raises:
-            ValueError: If the data or the folder cannot be used. Nothing is written
-                then.
-        """
-        plan, name = self.plan, self.plan.settings["recipe"]
-        writing.check_free(plan.out)
-        self.data = arguments.load(plan.recipe)
-        path = writing.create(plan.out, name)
-        self.folder = writing.Folder(path, plan.settings)
-        self.held = hold(path, "training")
-        self.folder.begin()
-        self.folder.write_hyperparameters(name, plan.hp.values)
+        super().begin()
+        plan, path = self.plan, self.folder.path
         tracking.silence()
         self.loggers = tracking.loggers(
             plan.wandb,
@@ -126,7 +99,8 @@ def test(recipe, model, folder, console):
     Returns:
         Dict of loss and metrics on the test set.
     """
-    scores = evaluate(recipe, model)
+    data = recipe.test_data()
+    scores = evaluate(model, data)
     write_json(folder.path / reading.RESULTS, {"test": scores})
     folder.write_model(model)
     if hasattr(recipe, "get_state"):
@@ -134,13 +108,17 @@ def test(recipe, model, folder, console):
     for name, part in recipe.examine(model).items():
         write = folder.write_rows if name.endswith(".csv") else folder.write_figure
         write(name, part)
-    count = len(recipe.test_data()["y"])
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
-    console.print(f"Test set, {count} examples: {line}")
+    console.print(f"Test set, {len(data['y'])} examples: {line}")
     return scores
 
 
-def evaluate(recipe, model):
-    """Returns a dict of a model's loss and metrics on the test set."""
-    scores = model.evaluate(**recipe.test_data(), verbose=0, return_dict=True)
+def evaluate(model, data):
+    """Returns a dict of a model's loss and metrics on the test set.
+
+    Args:
+        model: `keras.Model`.
+        data: Dict, as `test_data` of a recipe returns it.
+    """
+    scores = model.evaluate(**data, verbose=0, return_dict=True)
     return Scalars(reading.RESULTS)(scores)

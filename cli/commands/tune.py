@@ -229,7 +229,7 @@ class Search:
         for part in report.trials(path, plan.settings):
             console.print(part)
         if not search.ranked():
-            console.print("No trial succeeded, so that there is no model.")
+            console.print("No trial succeeded: there is no model.")
             self._write_page(console, search, "failed")
             raise typer.Exit(1)
         best, *_ = search.ranked()
@@ -262,7 +262,7 @@ class Search:
         scores = None
         if trial.status == "completed":
             try:
-                scores = evaluate(self.plan.recipe, self._model(trial))
+                scores = evaluate(self._model(trial), self.plan.recipe.test_data())
             except ValueError as error:  # The weights are gone or damaged.
                 console.print(str(error))
         return found | {name: outcome.scores(search, trial, scores)}

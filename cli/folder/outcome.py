@@ -39,7 +39,7 @@ def parts(results):
     best = results[BEST]
     name = next((name for name in (DEFAULTS, NARROWED) if name in results), None)
     if name is None:
-        yield "\nNo trial has tried the defaults, so that there is nothing to compare."
+        yield "\nNo trial has tried the defaults: there is nothing to compare."
         return
     other = results[name]
     if other["trial"] == best["trial"]:

@@ -161,7 +161,7 @@ def read_hyperparameters(path):
 
 
 def read_results(path):
-    """Returns the numbers in a file of results: dicts by what they are of.
+    """Returns the numbers in a file of results: a dict for each thing measured.
 
     Raises:
         ValueError: If the file is not one.

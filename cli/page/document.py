@@ -40,7 +40,7 @@ th button { all: unset; cursor: pointer; padding: 0.3rem 0; }
 th button:focus-visible { outline: 3px solid var(--link); }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
-/* Fades at the edge, which shows that there is more. */
+/* Fades at the edge to show that the content goes on. */
 .cut { overflow: hidden; max-height: var(--cut);
   mask-image: linear-gradient(black calc(100% - 2rem), transparent); }
 .all:has(:checked) + .cut { max-height: none; mask-image: none; }

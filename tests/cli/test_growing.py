@@ -3,31 +3,18 @@
 import keras
 import pytest
 from searches import search
-from tiny import Tiny, add
-from typer.testing import CliRunner
+from tiny import Tiny, tune
 
 from kdl.files import WriteError
 from kdl_cli.folder.writing import Folder
-from kdl_cli.main import app
 from kdl_cli.page import growing, page
 
 pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    return tmp_path
-
-
-def tune(*arguments, code=0):
-    told = ("tune", "tiny", "--epochs", 1, "--out", "search", *arguments)
-    result = CliRunner().invoke(app, list(map(str, told)))
-    assert result.exit_code == code, result.output
-    return result
+def folder(tiny_folder):
+    return tiny_folder
 
 
 class TestGrowingPage:

@@ -7,7 +7,6 @@ import shlex
 
 import keras
 import pytest
-from tiny import add
 from typer.testing import CliRunner
 
 from kdl_cli.main import app
@@ -21,12 +20,8 @@ pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
 def kdl(*arguments, code=0):

@@ -449,7 +449,7 @@ class TestTune:
         error = "ArithmeticError: no [/cpu:0]"
         assert f"2 failed: trial 1 {error} trial 2 {error}" in words(result.output)
         assert isinstance(result.exception, SystemExit)
-        assert "No trial succeeded, so that there is no model." in result.output
+        assert "No trial succeeded: there is no model." in result.output
 
     @pytest.mark.one_backend
     def test_refuses_a_foreign_folder(self, folder):

@@ -1,9 +1,8 @@
 import json
 
-import keras
 import keras_tuner
 import pytest
-from tiny import Tiny, add
+from tiny import Tiny
 from typer.testing import CliRunner
 
 from kdl_cli.commands.narrowed import Narrowing, narrow
@@ -46,12 +45,8 @@ def narrowed(fixed=(), ranges=(), choices=()):
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
 def kdl(*arguments, code=0):

@@ -4,9 +4,7 @@ import os
 import typing
 from pathlib import Path
 
-import keras
 import pytest
-from tiny import add
 from typer.testing import CliRunner
 
 from kdl_cli.commands.tuner import SAMPLERS
@@ -53,12 +51,8 @@ pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
 def refusal(command, *arguments, code=2):

@@ -5,7 +5,7 @@ import json
 import keras
 import pytest
 from searches import search
-from tiny import Tiny, add
+from tiny import Tiny, tune
 from typer.testing import CliRunner
 
 from kdl_cli.folder import outcome
@@ -15,19 +15,12 @@ pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
-def tune(*arguments, code=0):
-    told = ("tune", "tiny", "--epochs", 1, "--out", "search", *arguments)
-    result = CliRunner().invoke(app, list(map(str, told)))
-    assert result.exit_code == code, result.output
-    return words(result.output)
+def told(*arguments, code=0):
+    return words(tune(*arguments, code=code).output)
 
 
 def report():
@@ -58,7 +51,7 @@ class TestSearch:
             return history
 
         monkeypatch.setattr(Tiny, "fit", patched)
-        output = tune("--trials", 3, "--no-prune")
+        output = told("--trials", 3, "--no-prune")
         found = results(folder)
         best, defaults = found["best"], found["defaults"]
         assert (defaults["trial"], defaults["val_loss"]) == (1, 2.0)
@@ -72,7 +65,7 @@ class TestSearch:
         assert sentence in output and sentence in report()
 
     def test_says_if_nothing_is_better_than_the_defaults(self, folder):
-        output = tune("--trials", 1)
+        output = told("--trials", 1)
         assert "The best trial is that of the defaults." in output
         assert results(folder)["best"] == results(folder)["defaults"]
         assert "The best trial is that of the defaults." in report()
@@ -87,22 +80,22 @@ class TestSearch:
             return fit(self, *args, **kwargs)
 
         monkeypatch.setattr(keras.Model, "fit", patched)
-        output = tune("--trials", 2)
+        output = told("--trials", 2)
         assert "The defaults failed, so that they were not tested." in output
         assert results(folder)["defaults"] == {"trial": 1, "status": "failed"}
 
     def test_goes_on_without_weights_of_the_defaults(self, folder, monkeypatch):
-        tune("--trials", 4, "--oracle", "random", "--seed", 1)
+        told("--trials", 4, "--oracle", "random", "--seed", 1)
         trial = results(folder)["defaults"]["trial"]
         assert trial == 1 != results(folder)["best"]["trial"]
         for path in (folder / "search" / "trials" / "trial_0").glob("*.h5"):
             path.unlink()
-        output = tune("--trials", 4, "--oracle", "random", "--seed", 1)
+        output = told("--trials", 4, "--oracle", "random", "--seed", 1)
         assert "The best weights of trial 1 cannot be read from" in output
         assert "test_loss" not in results(folder)["defaults"]
 
     def test_calls_narrowed_ones_so(self, folder):
-        tune("--trials", 1, "--range", "learning_rate=0.02,0.05")
+        told("--trials", 1, "--range", "learning_rate=0.02,0.05")
         assert "defaults" not in results(folder)
         assert results(folder)["defaults as narrowed"]["trial"] == 1
 
@@ -117,7 +110,7 @@ class TestParts:
 
     def test_say_if_no_trial_had_the_defaults(self):
         assert list(outcome.parts({"best": self.best})) == [
-            "\nNo trial has tried the defaults, so that there is nothing to compare."
+            "\nNo trial has tried the defaults: there is nothing to compare."
         ]
 
     def test_are_none_of_a_run(self):
