@@ -60,7 +60,7 @@ def is_png(path):
 @pytest.mark.one_backend
 class TestVersion:
     def test_is_that_of_the_package(self):
-        assert kdl("--version").output == f"kdl {metadata.version('kdl')}\n"
+        assert kdl("--version").output == f"kdl {metadata.version('keras-kdl')}\n"
 
     @pytest.mark.parametrize("option", ["--version", "--help"])
     def test_needs_no_keras(self, option):
