@@ -64,6 +64,15 @@ class _Outsider:
 _OUTSIDER = _Outsider()
 
 
+def build_step(model, batch):
+    """Makes all variables of a compiled model's training step.
+
+    TensorFlow traces a step again that makes some; on the others, `fit` does this.
+    """
+    if keras.backend.backend() == "tensorflow":
+        model._symbolic_build(data_batch=batch)
+
+
 def untrack(layer, part):
     """Has a layer no longer count another one among its parts."""
     layer._tracker.untrack(part)

@@ -11,6 +11,7 @@ from kdl.checks import check_integer
 from kdl.data import Batches, load
 from kdl.data.sources.load import check_source
 from kdl.layers import Clock
+from kdl.private import build_step, learning_rate
 from kdl.recipes.training_data import check_training_data
 from kdl.schedules import OneCycle
 
@@ -202,7 +203,13 @@ class Recipe(keras_tuner.HyperModel):
         )
         # Only now is the length of the cycle known, which has two steps at least.
         steps = max(2, (epochs - initial_epoch) * len(batches))
-        model.optimizer.learning_rate = OneCycle(p.learning_rate, steps)
+        cycle = OneCycle(p.learning_rate, steps)
+        if not _is_schedule(learning_rate(model.optimizer), cycle):
+            model.optimizer.learning_rate = cycle
+            if model.train_function is not None:
+                # It was compiled for the cycle of the fit before.
+                model.make_train_function(force=True)
+        build_step(model, batches[0])
         # A model that has been fitted begins another cycle.
         model.optimizer.iterations.assign(0)
         for layer in model.layers:
@@ -269,3 +276,9 @@ class Recipe(keras_tuner.HyperModel):
                     f"has: {', '.join(map(repr, state)) or 'nothing'}"
                 )
             vars(self)[name] = state[name]
+
+
+def _is_schedule(rate, schedule):
+    """Whether a learning rate is a schedule like another one."""
+    alike = type(rate) is type(schedule)
+    return alike and rate.get_config() == schedule.get_config()

@@ -62,6 +62,27 @@ def compiles_quickly(request):
     jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.fixture(autouse=True)
+def builds_early(request, monkeypatch):
+    """Has TensorFlow trace a training step once.
+
+    A step that makes variables, as those of an optimizer that is not built, it traces
+    again. In tests marked `builds_late` it does, as for users.
+    """
+    late = request.node.get_closest_marker("builds_late")
+    if keras.backend.backend() != "tensorflow" or late:
+        return
+    make = keras.Model.make_train_function
+
+    def build_and_make(self, *args, **options):
+        optimizer = getattr(self, "optimizer", None)
+        if self.built and optimizer is not None and not optimizer.built:
+            optimizer.build(self.trainable_variables)
+        return make(self, *args, **options)
+
+    monkeypatch.setattr(keras.Model, "make_train_function", build_and_make)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def collects_little():
     """Has the garbage collector leave alone what earlier tests have left.

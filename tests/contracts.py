@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from probe import Probe
 
+from kdl.callbacks.training_state import variables_of
 from kdl.layers import Clock
 from kdl.models import Feeding
 from kdl.recipes import run
@@ -580,6 +581,7 @@ class OptimizerContract(SavedContract):
         weights = [array(weight) for weight in model.weights]
         return weights, [array(variable) for variable in model.optimizer.variables]
 
+    @pytest.mark.builds_late
     @pytest.mark.parametrize("name", inner_optimizers)
     def test_changes_nothing_unless_asked(self, name):
         bare = self.inner_optimizers[name]
@@ -804,6 +806,20 @@ class CallbackContract(Contract):
         return keras.optimizers.SGD(0.1, **options)
 
     def small_model(self, optimizer=None, **options):
+        """The same each time, of which only the first one is compiled."""
+        optimizer = optimizer or self.optimizer()
+        config = keras.saving.serialize_keras_object(optimizer)
+        key = json.dumps([config, options, keras.config.dtype_policy().name])
+        # Keras counts what it has named.
+        key = re.sub(r'"name": "\w+"', "", key)
+        if key not in _SMALL_MODELS:
+            model = self.new_model(optimizer, **options)
+            _SMALL_MODELS[key] = model, begin_anew(model)
+        model, begin = _SMALL_MODELS[key]
+        begin()
+        return model
+
+    def new_model(self, optimizer=None, **options):
         keras.utils.set_random_seed(0)
         probe = Probe(Adjustable(8), 9, name="probe")
         model = keras.Sequential(
@@ -851,8 +867,10 @@ class CallbackContract(Contract):
         assert_close(probe.calls, len(seen))
         assert_close(probe.seen, seen)
 
+    @pytest.mark.builds_late
     def test_compiled_step_sees_what_it_sets(self):
-        model = self.small_model()
+        # Compiled while the callback is there.
+        model = self.new_model()
         self.train(model, [self.make()])
         self.assert_sees(model, self.seen)
 
@@ -990,6 +1008,38 @@ class CallbackContract(Contract):
             with pytest.raises(RuntimeError) as error:
                 self.trained(self.make())
             assert str(error.value) == "`fit` must get its callbacks in a list"
+
+
+# Of all callbacks, by what they are compiled with.
+_SMALL_MODELS = {}
+
+
+def begin_anew(model, x=None, y=None):
+    """Notes the values of a compiled model's variables.
+
+    To trace and compile its steps takes nearly all the time of a small fit.
+
+    Args:
+        model: `keras.Model`.
+        x, y: Optional batch, of which the loss and the metrics are made now: `fit`
+            would draw random numbers for it on PyTorch.
+
+    Returns:
+        Function that gives the variables these values, and random numbers their seed.
+    """
+    variables = variables_of(model)
+    values = [array(variable) for variable in variables]
+    if x is not None:
+        outputs = model(x)
+        model.compute_loss(x, y, outputs)
+        model.compute_metrics(x, y, outputs)
+
+    def begin():
+        keras.utils.set_random_seed(0)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    return begin
 
 
 class Metrics(keras.callbacks.Callback):
@@ -1161,7 +1211,11 @@ class RecipeContract:
         some = {name: leading(data[name], self.examples) for name in ("x", "y")}
         return {**data, **some}
 
-    def test_defaults_learn(self, tmp_path):
+    def batch(self):
+        data = self.recipe.data()
+        return {name: leading(data[name], 2) for name in ("x", "y")}
+
+    def test_defaults_learn(self):
         keras.utils.set_random_seed(0)
         model, history = run(self.recipe, **self.data(), epochs=self.epochs, verbose=0)
         objective = self.recipe.objective
@@ -1170,20 +1224,6 @@ class RecipeContract:
         test = leading(self.recipe.test_data(), 256)
         scores = model.evaluate(**test, verbose=0, return_dict=True)
         assert objective.name.removeprefix("val_") in scores
-        model.save(tmp_path / "model.keras")
-        x = leading(test["x"], 8)
-        inputs = x if isinstance(x, dict) else {"": x}
-        np.savez(tmp_path / "x.npz", **inputs)
-        # In a process that has imported kdl, but no recipe.
-        code = (
-            "import sys, keras, kdl, numpy as np; folder = sys.argv[1];"
-            "model = keras.saving.load_model(folder + '/model.keras');"
-            "x = dict(np.load(folder + '/x.npz')); outputs = model(x.get('', x));"
-            "np.save(folder + '/y.npy', keras.ops.convert_to_numpy(outputs));"
-            "assert 'kdl.recipes' not in sys.modules"
-        )
-        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-        assert_close(np.load(tmp_path / "y.npy"), model(x))
 
     def test_has_what_the_command_line_asks_for(self):
         fit = inspect.signature(self.recipe.fit).parameters

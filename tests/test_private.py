@@ -36,6 +36,16 @@ class TestLayers:
         assert found[0] is model
         assert {layer.name for layer in found} >= {"inner", model.layers[-1].name}
 
+    def test_a_step_is_built_with_all_its_variables(self):
+        model = small()
+        model.compile("adam", "mse", metrics=["mae"])
+        private.build_step(model, (np.ones((2, 3)), np.ones((2, 1))))
+        if keras.backend.backend() == "tensorflow":
+            assert model.optimizer.built
+            # The mean of the loss, and that of the errors.
+            assert len(model.metrics_variables) == 4
+        model.fit(np.ones((8, 3)), np.ones((8, 1)), verbose=0)
+
     def test_outermost_call_is_the_model_s_and_has_one_context(self):
         seen = []
 

@@ -1,3 +1,4 @@
+import pytest
 from contracts import RecipeContract, leading
 
 from kdl.recipes import Arithmetic
@@ -10,6 +11,8 @@ class TestArithmetic(RecipeContract):
     examples = 512
     # Its space is that of `Seq2Seq`, which is searched there.
     test_tuner_sees_the_whole_space_at_once_and_searches_it = None
+    # So is its model, which learns there on each backend.
+    test_defaults_learn = pytest.mark.one_backend(RecipeContract.test_defaults_learn)
 
     def data(self):
         data = super().data()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.special
-from contracts import RecipeContract, array, same
+from contracts import RecipeContract, array, begin_anew, same
 
 from kdl.callbacks import LogNumbers, Resume
 from kdl.data import Splits
@@ -41,9 +41,9 @@ class TestImages(RecipeContract):
         assert [p.alpha for p in penalties if isinstance(p, ElasticNet)] == [0.01]
 
     @pytest.mark.parametrize(
-        ("penalty", "name"), [("elastic_net", "alpha"), ("max_norm", "strength")]
+        ("drop", "penalty", "name"),
+        [("units", "elastic_net", "alpha"), ("connections", "max_norm", "strength")],
     )
-    @pytest.mark.parametrize("drop", ["units", "connections"])
     def test_rate_and_penalty_may_grow(self, drop, penalty, name):
         values = {"drop": drop, "regularizer": penalty, f"regularizer/{name}": 0.004}
         values |= {"rate": 0.5, "rate_warmup": 2, "penalty_warmup": 4}
@@ -81,10 +81,13 @@ class TestImages(RecipeContract):
         assert "val_loss" not in history.history
 
     def test_same_seed_is_the_same_training(self):
+        hp, model = self.build()
+        begin = begin_anew(model, **self.batch())
+
         def train(seed):
-            keras.utils.set_random_seed(1)
-            _, history = run(self.recipe, **self.data(), epochs=2, seed=seed, verbose=0)
-            return history.history["loss"]
+            begin()
+            options = {**self.data(), "epochs": 2, "seed": seed, "verbose": 0}
+            return self.recipe.fit(hp, model, **options).history["loss"]
 
         assert train(seed=3) == train(seed=3) != train(seed=4)
 
@@ -94,9 +97,11 @@ class TestImages(RecipeContract):
                 if epoch == 2:
                     raise KeyboardInterrupt
 
+        hp, model = self.build(batch_size=64)
+        begin = begin_anew(model, **self.batch())
+
         def fit(*callbacks):
-            keras.utils.set_random_seed(0)
-            hp, model = self.build(batch_size=64)
+            begin()
             data = self.recipe.data()
             return self.recipe.fit(
                 hp, model, **data, epochs=3, callbacks=[*callbacks], verbose=0
@@ -167,6 +172,16 @@ class TestImages(RecipeContract):
             assert history.epoch == [first, first + 1]
             assert model.optimizer._learning_rate.total_steps == 2 * (256 // 64)
             assert int(model.optimizer.iterations) == 2 * (256 // 64)
+
+    def test_a_second_fit_follows_a_cycle_of_its_own(self):
+        """Rather than that for which the step of the first one was compiled."""
+        hp, model = self.build(batch_size=64)
+        self.recipe.fit(hp, model, **self.data(), epochs=1, verbose=0)
+        before = [array(weight) for weight in model.trainable_weights]
+        hp.values["learning_rate"] = 1e-30
+        self.recipe.fit(hp, model, **self.data(), epochs=1, verbose=0)
+        for weight, value in zip(model.trainable_weights, before, strict=True):
+            np.testing.assert_allclose(array(weight), value, rtol=0, atol=1e-20)
 
     def test_weighs_examples(self):
         """An example of weight 0 may be anything."""

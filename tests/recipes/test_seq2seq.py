@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from contracts import RecipeContract, array, leading
+from contracts import RecipeContract, array, begin_anew, leading
 
 from kdl.callbacks import Curriculum, LogNumbers, Resume
 from kdl.data import Splits
@@ -105,11 +105,14 @@ class TestSeq2Seq(RecipeContract):
                 if epoch == 2:
                     raise KeyboardInterrupt
 
+        recipe, hp, model = self.build(strategy="scheduled_sampling")
+        begin = begin_anew(model, **self.batch())
+
         def fit(*callbacks):
-            keras.utils.set_random_seed(0)
-            return self.fit(
-                epochs=3, callbacks=callbacks, strategy="scheduled_sampling"
-            )[2]
+            begin()
+            options = {"epochs": 3, "callbacks": [LogNumbers(), *callbacks]}
+            data = recipe.data()
+            return recipe.fit(hp, model, **data, **options, verbose=0).history
 
         whole = fit()
         with pytest.raises(KeyboardInterrupt):

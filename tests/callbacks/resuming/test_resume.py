@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from contracts import CallbackContract, array, same
+from contracts import CallbackContract, array, begin_anew, same
 
 import kdl
 from kdl.callbacks import (
@@ -25,7 +25,6 @@ from kdl.callbacks import (
     StochasticWeightAveraging,
     TrainingDoctor,
 )
-from kdl.callbacks.training_state import variables_of
 from kdl.data import Batches, RandomAffine
 
 X = np.random.default_rng(0).normal(size=(26, 4, 4, 1)).astype("float32")
@@ -323,8 +322,8 @@ class TestResume(CallbackContract):
     @pytest.fixture
     def begun(self, monkeypatch):
         """A callback of another fit of the same network, which has just begun."""
-        model, reset = network()
-        reset()
+        model, anew = network()
+        anew()
         monkeypatch.setattr(model, "_initial_epoch", None)
         batches = Batches(X, Y, 7, seed=3)
         callbacks = remembering(batches)
@@ -465,7 +464,7 @@ def network():
     """Has a clock, random layers, moving averages and numbers that change.
 
     Returns:
-        Tuple of the model and a function that makes all its variables what they were.
+        Tuple of the model and a function that has it begin anew.
     """
     keras.utils.set_random_seed(0)
     rate = kdl.schedules.Adjustable(schedule=kdl.schedules.Warmup(0.5, 8))
@@ -496,17 +495,7 @@ def network():
         watch=True,
     )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    variables = variables_of(model)
-    values = [array(variable) for variable in variables]
-    # On PyTorch, Keras draws random numbers when it makes the metrics.
-    model.train_on_batch(X[:7], Y[:7])
-
-    def reset():
-        keras.utils.set_random_seed(1)
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-
-    return model, reset
+    return model, begin_anew(model, X[:7], Y[:7])
 
 
 def remembering(batches):
@@ -525,8 +514,8 @@ def remembering(batches):
 
 def fitted(directory, save_freq, callbacks=()):
     """History and states of a fit that knows of another by its file alone."""
-    model, reset = network()
-    reset()
+    model, anew = network()
+    anew()
     batches = Batches(X, Y, 7, seed=3, augment=[RandomAffine(1.0, 10.0)])
     callbacks = [*remembering(batches), *callbacks]
     kept = [callback for callback in callbacks if hasattr(callback, "get_state")]
