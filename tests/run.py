@@ -23,14 +23,15 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
 QUICKEST = "torch"
-# Parts of about the same time, and one of all the rest.
 _FOLDERS = (
-    ("tests/layers",),
     ("tests/callbacks", "tests/models"),
+    ("tests/layers",),
+    ("tests/recipes",),
     ("tests/cli", "tests/tuning"),
 )
 _REST = [f"--ignore={folder}" for part in _FOLDERS for folder in part]
-PARTS = (*_FOLDERS, ("tests", *_REST))
+# The longest first, so that at the end no core waits long for the other.
+PARTS = (("tests", *_REST), *_FOLDERS)
 
 
 def main():

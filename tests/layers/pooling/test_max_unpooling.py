@@ -88,7 +88,9 @@ class TestMaxUnpooling2D(LayerContract):
         options = {"strides": strides, "data_format": "channels_last"}
         outputs = MaxPoolingWithArgmax2D(**options)(outputs)
         model = keras.Model(inputs, MaxUnpooling2D(**options)(outputs))
-        model.compile("sgd", "mse", jit_compile=True)
+        # On PyTorch, where it takes half a minute, once.
+        jit_compile = keras.backend.backend() != "torch" or strides == 1
+        model.compile("sgd", "mse", jit_compile=jit_compile)
         before = [array(weight) for weight in model.weights]
         data = np.zeros((2, 6, 6, 2), "float32")
         data[1] = 1
