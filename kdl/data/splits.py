@@ -110,6 +110,16 @@ def hold_out_each(labels, count, seed):
     return [rng.permutation(np.concatenate(part)) for part in parts]
 
 
+def listed(missing):
+    """Returns for what a training set is split, as a text.
+
+    Args:
+        missing: Sequence of strings. The parts that are drawn from it.
+    """
+    parts = [part for part in ("validation", "test") if part in missing]
+    return " and ".join([", ".join(["training", *parts[:-1]]), *parts[-1:]])
+
+
 def split_in_three(x, y, groups, rng):
     """Splits `(x, y)` at random into 80, 10 and 10 in a hundred.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdl.data.splits import Splits, hold_out_each
+from kdl.data.splits import Splits, hold_out_each, listed
 
 _NAMES = "the arrays x and y, or x_train, y_train, x_test and y_test"
 
@@ -102,7 +102,7 @@ def _drawn(path, parts, seed):
     if len(x) <= len(missing):
         raise ValueError(
             f"{path} must have {1 + len(missing)} training rows or more, one each for "
-            f"training and {' and '.join(missing)}. Received: {len(x)}"
+            f"{listed(missing)}. Received: {len(x)}"
         )
     labels = y if y.ndim == 1 and y.dtype.kind in "iu" else np.zeros(len(y), int)
     _, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)

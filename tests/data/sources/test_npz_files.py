@@ -89,8 +89,8 @@ class TestReadNpz:
             ),
             (
                 {"x": X[:2], "y": Y[:2]},
-                "must have 3 training rows or more, one each for training and test and "
-                "validation. Received: 2",
+                "must have 3 training rows or more, one each for training, validation "
+                "and test. Received: 2",
             ),
         ],
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from kdl.data.sources.images.decoding import SUFFIXES, DamagedError, examine
 from kdl.data.sources.images.image_files import ImageFiles
-from kdl.data.splits import Splits, hold_out_each
+from kdl.data.splits import Splits, hold_out_each, listed
 from kdl.seeds import SPLITS, generator
 
 # Names of the folders of each part.
@@ -272,10 +272,12 @@ def _check_counts(folders, classes, labels, rows):
         needed = 1 + len(missing) if part == "train" else 0
         for name, count in zip(classes, counts, strict=True):
             if count < needed:
-                path = folders[part] / name
-                few = "1 image" if count == 1 else f"{count} images"
-                parts = " and ".join(["training", *missing])
                 raise ValueError(
-                    f"{path} must have {needed} images or more, one each for {parts}. "
-                    f"Received: {few}. Add some, or delete the folder."
+                    f"{folders[part] / name} must have {_images(needed)} or more, one "
+                    f"each for {listed(missing)}. Received: {_images(count)}. Add "
+                    "some, or delete the folder."
                 )
+
+
+def _images(count):
+    return "1 image" if count == 1 else f"{count} images"

@@ -209,8 +209,8 @@ class TestRefusals:
         make_folder(tmp_path, {"a": 3, "b": count})
         self.refused(
             tmp_path,
-            f"{tmp_path / 'b'} must have 3 images or more, one each for training and "
-            f"test and validation. Received: {few}. Add some, or delete the folder.",
+            f"{tmp_path / 'b'} must have 3 images or more, one each for training, "
+            f"validation and test. Received: {few}. Add some, or delete the folder.",
         )
 
     def test_a_class_of_too_few_images_for_one_more_part(self, tmp_path):
@@ -277,8 +277,8 @@ class TestRefusals:
             truncate(tmp_path / "a" / f"{n}.jpg")
         self.refused(
             tmp_path,
-            f"{tmp_path / 'a'} must have 3 images or more, one each for training and "
-            "test and validation. Received: 2 images. Add some, or delete the folder.",
+            f"{tmp_path / 'a'} must have 3 images or more, one each for training, "
+            "validation and test. Received: 2 images. Add some, or delete the folder.",
             skip_damaged=True,
         )
 
