@@ -84,3 +84,51 @@ class OnDisk(abc.ABC):
     @abc.abstractmethod
     def _names(self, rows):
         """What identifies rows, a list of strings."""
+
+
+class _Joined(OnDisk):
+    """Rows of several parts on disk, one after the other."""
+
+    def __init__(self, parts):
+        first = parts[0]
+        super().__init__(sum(map(len, parts)), first.shape[1:], first._what)
+        self.facts = first.facts
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def _places(self, rows):
+        """The part of each row, and the number of the row in it."""
+        of = np.searchsorted(self._ends, rows, side="right")
+        return of, rows - np.r_[0, self._ends][of]
+
+    def _read(self, rows):
+        array = np.empty((len(rows), *self._item_shape), self.dtype)
+        of, places = self._places(rows)
+        for n in np.unique(of):
+            array[of == n] = self._parts[n][places[of == n]]
+        return array
+
+    def _names(self, rows):
+        names = [part.names() for part in self._parts]
+        return [names[n][place] for n, place in zip(*self._places(rows), strict=True)]
+
+
+def concatenate(arrays):
+    """Returns arrays one after the other, as `numpy.concatenate`; also those on disk.
+
+    Args:
+        arrays: Sequence of arrays, or of parts on disk.
+    """
+    if all(isinstance(array, OnDisk) for array in arrays):
+        return _Joined(arrays)
+    return np.concatenate(arrays)
+
+
+def take(array, rows):
+    """Returns some rows of an array, or of a part on disk, which stay there.
+
+    Args:
+        array: Array, or a part on disk.
+        rows: Integer array.
+    """
+    return array.take(rows) if isinstance(array, OnDisk) else np.asarray(array)[rows]

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from kdl.data.on_disk import OnDisk
+from kdl.data.on_disk import OnDisk, concatenate, take
 
 pytestmark = pytest.mark.one_backend
 
@@ -61,3 +61,21 @@ class TestOnDisk:
                 "The squares stay on disk: `x[rows]` reads those of an array of "
                 "integers, and `kdl.data.Batches(x, y)` all of them, batch by batch."
             )
+
+
+class TestArraysAlike:
+    def test_parts_are_joined_without_reading_them(self):
+        parts = Squares(), Squares()[7:], Squares()[:2]
+        whole = np.concatenate([part[np.arange(len(part))] for part in parts])
+        x = concatenate(parts)
+        assert x.shape == (15, 2)
+        rows = np.array([14, 0, 10, 3, 13, 9])
+        np.testing.assert_array_equal(x[rows], whole[rows])
+        np.testing.assert_array_equal(take(x, rows)[2:][np.arange(2)], whole[[10, 3]])
+        assert x.names() == [*map(str, range(10)), "7", "8", "9", "0", "1"]
+        assert x[12:].names() == ["9", "0", "1"]
+
+    def test_arrays_are_as_numpy_has_them(self):
+        x = np.arange(6).reshape(3, 2)
+        np.testing.assert_array_equal(concatenate([x, x]), np.concatenate([x, x]))
+        np.testing.assert_array_equal(take(x.tolist(), np.array([2, 0])), x[[2, 0]])
