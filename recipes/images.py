@@ -1,6 +1,7 @@
-"""Classify small images, such as handwritten digits."""
+"""Classify images, such as handwritten digits."""
 
 import functools
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -11,10 +12,12 @@ from keras import layers
 from kdl import spaces
 from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import RandomAffine
+from kdl.data.on_disk import OnDisk
+from kdl.data.sources.images.folder import image_files
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.recipes.classes import class_rows
-from kdl.recipes.recipe import Recipe
+from kdl.recipes.recipe import Recipe, readable
 from kdl.schedules import Warmup
 
 _PENALTIES = {
@@ -25,14 +28,27 @@ _PENALTIES = {
 }
 
 
+# Up to so many pixels along a side, features are flattened.
+_LARGEST = 8
+
+
 class Images(Recipe):
     """Convolutional network that classifies small images, such as handwritten digits.
 
+    Size and channels of the images, and the names of the classes, are those of the
+    source. Larger images than those of the digits are halved further, until no side is
+    longer than eight pixels.
+
+    `predict` takes an array of images, the path of a file or folder of them, or a list
+    of such paths; images in files become what the source has, and each row names its
+    `"file"`.
+
     Args:
         source: What to learn, as `kdl.data.load` takes it: `"digits"`, `"gallery"`,
-            `"tfds:NAME"` or a `kdl.data.Splits` of images of shape
-            `(examples, height, width, channels)` and integer labels. Loaded when it
-            is first needed. Defaults to `None`, which is `"digits"`.
+            `"fashion"`, `"images:DIR"`, `"npz:FILE"`, `"tfds:NAME"` or a
+            `kdl.data.Splits` of images of shape `(examples, height, width, channels)`
+            and integer labels. Loaded when it is first needed. Defaults to `None`,
+            which is `"digits"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
             `0`.
 
@@ -47,7 +63,7 @@ class Images(Recipe):
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    kept = ("classes",)
+    kept = ("classes", "shape")
     meanings = {
         "filters": "filters of the first two convolutions; the third has twice as many",
         "units": "units of the dense layer",
@@ -72,11 +88,20 @@ class Images(Recipe):
     @functools.cached_property
     def classes(self):
         """Names of the classes, by label."""
+        if self.splits.classes is not None:
+            return self.splits.classes
         # A class may be missing from one of the parts.
         return [str(n) for n in range(1 + max(int(np.max(y)) for _, y in self.splits))]
 
+    @functools.cached_property
+    def shape(self):
+        """Height, width and channels of the images, a list."""
+        return list(np.shape(self.splits.train[0])[1:])
+
     def inputs(self, raw):
-        return np.asarray(raw, "float32")
+        if _are_paths(raw):
+            return image_files(raw, self.shape)
+        return raw if isinstance(raw, OnDisk) else np.asarray(raw, "float32")
 
     def space(self, hp):
         p = SimpleNamespace(
@@ -105,12 +130,15 @@ class Images(Recipe):
 
     def build(self, hp):
         p = self.space(hp)
-        inputs = keras.Input(np.shape(self.splits.train[0])[1:])
+        inputs = keras.Input(self.shape)
         x = Clock(name="clock")(inputs)
         x = _convolution(x, p.filters)
         x = _convolution(x, p.filters)
         x = layers.MaxPooling2D(data_format="channels_last")(x)
         x = _convolution(x, 2 * p.filters)
+        while max(x.shape[1:3]) > _LARGEST:
+            x = layers.MaxPooling2D(padding="same", data_format="channels_last")(x)
+            x = _convolution(x, 2 * p.filters)
         x = layers.Flatten(data_format="channels_last")(x)
         rate = self._warmup(p, p.rate, p.rate_warmup)
         penalty = spaces.regularizer(
@@ -141,11 +169,15 @@ class Images(Recipe):
         return super().batches(p, x, y, augment=[affine], **options)
 
     def rows(self, raw, outputs):
-        return class_rows(self.classes, outputs)
+        rows = class_rows(self.classes, outputs)
+        if not _are_paths(raw):
+            return rows
+        files = image_files(raw, self.shape).names()
+        return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
 
     def examine(self, model):
         x, y = self.splits.test
-        predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
+        predicted = np.argmax(model.predict(readable(x), verbose=0), axis=-1)
         return {
             "confusion_matrix.png": confusion_figure(y, predicted, title="Test set")
         }
@@ -154,6 +186,13 @@ class Images(Recipe):
         """A number that grows from zero to a value, in epochs of the source."""
         steps = epochs * (len(self.splits.train[0]) // p.batch_size)
         return Warmup(value, steps) if steps else value
+
+
+def _are_paths(raw):
+    some = [raw] if isinstance(raw, (str, Path)) else raw
+    return isinstance(some, (list, tuple)) and all(
+        isinstance(path, (str, Path)) for path in some
+    )
 
 
 def _convolution(x, filters):

@@ -5,10 +5,13 @@ import re
 from types import SimpleNamespace
 
 import keras_tuner
+import numpy as np
+from keras import tree
 
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
 from kdl.data import Batches, load
+from kdl.data.on_disk import OnDisk
 from kdl.data.sources.load import check_source
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
@@ -158,9 +161,12 @@ class Recipe(keras_tuner.HyperModel):
         }
 
     def test_data(self):
-        """Keyword arguments of `model.evaluate`: the test set."""
+        """Keyword arguments of `model.evaluate`: the test set.
+
+        Of inputs on disk, `x` are `kdl.data.Batches`, which hold the targets.
+        """
         x, y = self.encode(self.splits.test)
-        return {"x": x, "y": y}
+        return {"x": _batches(x, y)} if _is_on_disk(x) else {"x": x, "y": y}
 
     def fit(
         self,
@@ -217,6 +223,8 @@ class Recipe(keras_tuner.HyperModel):
                 layer.batches.assign(0)
         ours = list(self.callbacks(p, batches, epochs))
         if validation_data is not None:
+            if _is_on_disk(validation_data[0]):
+                validation_data = _batches(*validation_data)
             stop = EarlyStopping(
                 self.objective.name,
                 mode=self.objective.direction,
@@ -231,16 +239,19 @@ class Recipe(keras_tuner.HyperModel):
         for callback in callbacks:
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
-        return model.fit(
-            batches,
-            shuffle=False,
-            validation_data=validation_data,
-            initial_epoch=initial_epoch,
-            epochs=epochs,
-            # Ours come first, so that a checkpoint sees what they changed.
-            callbacks=[*ours, *callbacks],
-            **kwargs,
-        )
+        try:
+            return model.fit(
+                batches,
+                shuffle=False,
+                validation_data=validation_data,
+                initial_epoch=initial_epoch,
+                epochs=epochs,
+                # Ours come first, so that a checkpoint sees what they changed.
+                callbacks=[*ours, *callbacks],
+                **kwargs,
+            )
+        finally:
+            batches.release()
 
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
@@ -257,7 +268,8 @@ class Recipe(keras_tuner.HyperModel):
         Returns:
             List of dicts, one or more for each input.
         """
-        return self.rows(raw, model.predict(self.inputs(raw), verbose=0))
+        x = self.inputs(raw)
+        return self.rows(raw, model.predict(readable(x), verbose=0))
 
     def get_state(self):
         """Returns what predictions need besides the model, a dict of JSON."""
@@ -276,6 +288,19 @@ class Recipe(keras_tuner.HyperModel):
                     f"has: {', '.join(map(repr, state)) or 'nothing'}"
                 )
             vars(self)[name] = state[name]
+
+
+def readable(x):
+    """Returns inputs as `model.predict` takes them; those on disk in batches."""
+    return _batches(x, np.zeros(len(x))) if _is_on_disk(x) else x
+
+
+def _batches(x, y, sample_weight=None):
+    return Batches(x, y, shuffle=False, sample_weight=sample_weight)
+
+
+def _is_on_disk(x):
+    return any(isinstance(part, OnDisk) for part in tree.flatten(x))
 
 
 def _is_schedule(rate, schedule):

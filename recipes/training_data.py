@@ -3,13 +3,15 @@
 import numpy as np
 from keras import tree
 
+from kdl.data.on_disk import OnDisk
+
 
 def check_training_data(model, x, y, validation_data=None):
     """Refuses data of which a model would learn nothing, or become NaN.
 
     Args:
         model: `keras.Model` to be fitted.
-        x: Inputs, arrays or structures of arrays.
+        x: Inputs, arrays or structures of arrays. Those on disk are not read.
         y: Targets.
         validation_data: Optional tuple of inputs, targets and maybe weights.
 
@@ -37,13 +39,16 @@ def _check_set(name, x, y, model):
     """Returns targets that are classes, as integers; `None` if they are not."""
     counts = {}
     for what, data in (("inputs", x), ("targets", y)):
-        for part in map(np.asarray, tree.flatten(data)):
+        for part in tree.flatten(data):
+            # What stays on disk is not looked at.
+            part = part if isinstance(part, OnDisk) else np.asarray(part)
             if not part.size:
                 raise ValueError(
                     f"{name} must have an example at least. Received: {what} of shape "
                     f"{part.shape}"
                 )
-            if part.dtype.kind == "f" and not np.isfinite(part).all():
+            is_array = isinstance(part, np.ndarray) and part.dtype.kind == "f"
+            if is_array and not np.isfinite(part).all():
                 bad = np.argwhere(~np.isfinite(part))[0]
                 raise ValueError(
                     f"{name} must hold finite numbers: leave out what has others, or "

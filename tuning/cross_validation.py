@@ -5,6 +5,7 @@ import numpy as np
 from sklearn import model_selection
 
 from kdl.checks import check_boolean, check_integer, check_optional
+from kdl.data.on_disk import concatenate, take
 from kdl.seeds import FOLDS, integer
 
 
@@ -120,7 +121,7 @@ def pooled(x, y, validation_data=None, sample_weight=None):
         )
     if validation_data is not None:
         parts = keras.tree.map_structure(
-            lambda *arrays: np.concatenate(arrays), parts, tuple(validation_data)
+            lambda *arrays: concatenate(arrays), parts, tuple(validation_data)
         )
     x, y, *weight = parts
     return x, y, (weight[0] if weight else None)
@@ -130,4 +131,4 @@ def rows(nest, which):
     """Returns some rows of an array, of a nest of arrays, or `None` of `None`."""
     if nest is None:
         return None
-    return keras.tree.map_structure(lambda array: np.asarray(array)[which], nest)
+    return keras.tree.map_structure(lambda array: take(array, which), nest)

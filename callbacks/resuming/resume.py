@@ -33,7 +33,8 @@ class Resume(keras.callbacks.Callback):
 
     - the variables of the model, with the count of its `kdl.layers.Clock` and the
       random state of its layers, and those of optimizer and metrics;
-    - epoch and batch, from which `data` draws what it would have drawn;
+    - epoch and batch, from which `data` draws what it would have drawn, and a digest of
+      the names of inputs on disk: a folder that has changed is another fit;
     - what the callbacks have in mind, and the history.
 
     The checkpoint before the last stays beside it, as `previous.npz`. If the last one
@@ -50,7 +51,7 @@ class Resume(keras.callbacks.Callback):
     callback last, so that it saves what the others have done. In the middle of an
     epoch, the batches that were trained are passed over; the first of them alone is
     trained, since Keras makes some of its variables in a first step, and what it
-    changed is put back.
+    changed is put back. Of inputs on disk, only that first batch is read.
 
     Args:
         directory: String or `Path` of a folder for the two checkpoints, made if need
@@ -192,6 +193,7 @@ class Resume(keras.callbacks.Callback):
             "epoch": epoch,
             "batch": batch,
             "steps": self.params["steps"],
+            "data": self._digest(),
             "stopped": bool(model.stop_training),
             "epochs": list(record.epoch),
             "history": {name: list(values) for name, values in record.history.items()},
@@ -240,6 +242,8 @@ class Resume(keras.callbacks.Callback):
             self._restore(values, notes, metrics=False)
         if self.data is not None:
             self.data.begin_at(notes["epoch"])
+            if hasattr(self.data, "pass_over"):
+                self.data.pass_over(notes["batch"])
         self._saved = values, notes, path
         # Where Keras's own callback leaves it, for the loop that begins now.
         self._before = model._initial_epoch
@@ -257,10 +261,16 @@ class Resume(keras.callbacks.Callback):
         steps, batch = self.params["steps"], notes["batch"]
         if steps != notes["steps"]:
             return f"its epochs have {notes['steps']} batches, where this has {steps}"
+        if self._digest() != notes["data"]:
+            return "the files it trained on are others, or in another order, than here"
         execution = self.model.steps_per_execution
         if batch % execution:
             return f"it ends at batch {batch}, within steps_per_execution={execution}"
         return None
+
+    def _digest(self):
+        """What tells the files of the data from others, `None` without any."""
+        return getattr(self.data, "digest", None)
 
     def _restore(self, values, notes, metrics=True):
         # JAX writes the live state into the variables before any is set.
@@ -406,6 +416,7 @@ _NOTES = {
     "epoch": (int,),
     "batch": (int,),
     "steps": (int, type(None)),
+    "data": (str, type(None)),
     "stopped": (bool,),
     "epochs": (list,),
     "history": (dict,),

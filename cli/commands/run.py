@@ -109,7 +109,9 @@ def test(recipe, model, folder, console):
         write = folder.write_rows if name.endswith(".csv") else folder.write_figure
         write(name, part)
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
-    console.print(f"Test set, {len(data['y'])} examples: {line}")
+    # Batches of inputs on disk hold the targets, too.
+    count = len(data["y"]) if "y" in data else data["x"].examples
+    console.print(f"Test set, {count} examples: {line}")
     return scores
 
 

@@ -8,6 +8,7 @@ from kdl.data.characters import Characters
 from kdl.data.sources.arithmetic import arithmetic
 from kdl.data.sources.dates import dates
 from kdl.data.sources.digits import digits
+from kdl.data.sources.fashion import fashion
 from kdl.data.sources.load import load
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.tfds import tfds
@@ -24,6 +25,7 @@ __all__ = [
     "arithmetic",
     "dates",
     "digits",
+    "fashion",
     "load",
     "mackey_glass",
     "tfds",

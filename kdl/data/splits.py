@@ -4,8 +4,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kdl.data.on_disk import OnDisk
+from kdl.data.summary import summarize
+from kdl.seeds import SPLITS, generator
 
-class Splits(NamedTuple):
+
+class _Parts(NamedTuple):
+    train: tuple[Any, Any]
+    validation: tuple[Any, Any]
+    test: tuple[Any, Any]
+
+
+class Splits(_Parts):
     """Data in three parts, each a tuple `(x, y)` of arrays.
 
     It unpacks as `(x, y), (x_val, y_val), (x_test, y_test) = splits`.
@@ -14,17 +24,43 @@ class Splits(NamedTuple):
         train: What the weights are fitted to.
         validation: What decides when to stop and which trial is best.
         test: What is looked at once, at the end.
+        classes: Optional sequence of strings. Names of the classes that integer targets
+            are, by target. Defaults to `None`, for numbers or what is no class.
 
     Example:
 
     >>> parts = (x[50:], y[50:]), (x[25:50], y[25:50]), (x[:25], y[:25])
     >>> splits = kdl.data.Splits(*parts)
     >>> recipe = kdl.recipes.Images(splits)
+    >>> splits.summary()["parts"]["test"]["examples"]
+    25
     """
 
-    train: tuple[Any, Any]
-    validation: tuple[Any, Any]
-    test: tuple[Any, Any]
+    def __new__(cls, train, validation, test, classes=None):
+        splits = super().__new__(cls, train, validation, test)
+        splits.classes = None if classes is None else [str(name) for name in classes]
+        return splits
+
+    def summary(self):
+        """Returns what the data are, and what may be wrong with them, a dict of JSON.
+
+        Its keys are
+
+        - `"parts"`: by name, how many `"examples"` a part has, and how many of each
+          class, `"classes"`, if targets are classes;
+        - `"inputs"` and `"targets"`: `"shape"` of an example, `None` for a side that
+          differs, and `"dtype"`; or a dict or list of such;
+        - `"files"`, of images on disk: the `"folder"`, how many `"files"` it has and
+          how many were `"examined"`, how often these have which `"sizes"` and
+          `"channels"`, and the `"damaged"` ones that were left out, by path with the
+          reason; otherwise `None`;
+        - `"duplicates"`: pairs of parts, with how many inputs of the second are, byte
+          by byte, in the first: `{"train, test": 3}`; `None` if there is too much to
+          compare, more than 256 MiB of arrays, 20,000 files or 1 GiB of these;
+        - `"warnings"`: sentences on classes of very different sizes, classes that a
+          part lacks, inputs that are in two parts, and very large images.
+        """
+        return summarize(self)
 
 
 def hold_out(x, y, share, seed):
@@ -47,6 +83,41 @@ def hold_out(x, y, share, seed):
         x, y, test_size=share, random_state=seed, stratify=y
     )
     return (x, y), (x_held_out, y_held_out)
+
+
+def hold_out_each(labels, count, seed):
+    """Draws a tenth of each class, at least one example of it, `count` times.
+
+    Args:
+        labels: Integer array of shape `(examples,)`. Each class has more than `count`
+            examples.
+        count: Integer in `[0, inf)`.
+        seed: Integer in `[0, 2**32)`. Same seed, same parts.
+
+    Returns:
+        List of `1 + count` integer arrays, first the rows that remain, then those held
+        out, each in a random order.
+    """
+    rng = generator(seed, SPLITS)
+    parts = [[] for _ in range(1 + count)]
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        tenth = max(1, round(len(rows) / 10))
+        ends = tenth * np.arange(count, -1, -1)
+        cut = np.split(rows, len(rows) - ends[:-1])
+        for part, some in zip(parts, cut, strict=True):
+            part.append(some)
+    return [rng.permutation(np.concatenate(part)) for part in parts]
+
+
+def listed(missing):
+    """Returns for what a training set is split, as a text.
+
+    Args:
+        missing: Sequence of strings. The parts that are drawn from it.
+    """
+    parts = [part for part in ("validation", "test") if part in missing]
+    return " and ".join([", ".join(["training", *parts[:-1]]), *parts[-1:]])
 
 
 def split_in_three(x, y, groups, rng):
@@ -87,8 +158,10 @@ def labelled_images(splits):
         ValueError: If the inputs of a part are not of four dimensions, or if its
             labels are not integers of 0 or more, or if a part is empty.
     """
-    for part in splits:
-        x, y = map(np.asarray, part)
+    for x, y in splits:
+        if not isinstance(x, OnDisk):
+            x = np.asarray(x)
+        y = np.asarray(y)
         integers = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
         if x.ndim != 4 or not integers or not len(y) or y.min() < 0:
             raise ValueError(

@@ -281,9 +281,9 @@ class TestRun:
 
     def test_refuses_data_that_there_are_not(self, folder):
         assert refusal("run", "images", "--data", "cifar") == (
-            "`--data` must be 'digits', 'gallery', 'dates', 'arithmetic', 'topics', "
-            "'mackey_glass', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
-            "Received: --data='cifar'"
+            "`--data` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
+            "'topics', 'mackey_glass', 'images:DIR', 'npz:FILE', 'tfds:NAME', "
+            "'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"
         )
         assert not list(folder.iterdir())
 

@@ -1,10 +1,13 @@
 import json
+import threading
 
 import keras
 import numpy as np
 import pytest
 import scipy.special
 from contracts import RecipeContract, array, begin_anew, same
+from image_folders import make_folder
+from PIL import Image
 
 from kdl.callbacks import LogNumbers, Resume
 from kdl.data import Splits
@@ -232,3 +235,128 @@ class TestImages(RecipeContract):
         assert str(error.value) == (
             "The state of the recipe 'images' must have 'classes'. It has: 'letters'"
         )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = make_folder(tmp_path_factory.mktemp("own"), {"dark": 40, "bright": 40})
+    for path in folder.rglob("dark/*.png"):
+        Image.open(path).point(lambda value: value // 2).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(folder):
+    return Images(f"images:{folder}")
+
+
+@pytest.fixture(scope="module")
+def model(recipe):
+    keras.utils.set_random_seed(0)
+    values = {"batch_size": 16, "filters": 16, "units": 32, "rate": 0.0}
+    model, _ = run(recipe, **recipe.data(), hp=values, epochs=6, verbose=0)
+    return model
+
+
+class TestOwnImages:
+    """Of a folder with images of two classes, of bright ones and of dark ones."""
+
+    def test_learns_them_from_disk(self, recipe, model):
+        assert model.input_shape == (None, 6, 5, 3)
+        assert model.output_shape == (None, 2)
+        assert recipe.classes == ["bright", "dark"]
+        # Noise of 90 pixels, of which the means are far apart.
+        assert recipe.evaluate(model)["accuracy"] == 1
+        assert list(recipe.examine(model)) == ["confusion_matrix.png"]
+
+    def test_does_as_with_arrays(self, recipe, model):
+        """The same splits, in memory: the same training and scores."""
+        splits = [(x[np.arange(len(x))], y) for x, y in recipe.splits]
+        other = Images(Splits(*splits, classes=recipe.classes))
+        np.testing.assert_allclose(
+            list(other.evaluate(model).values()),
+            list(recipe.evaluate(model).values()),
+            rtol=1e-5,
+        )
+        hp = hyperparameters(recipe, {"batch_size": 32, "filters": 16, "units": 32})
+        built = recipe.build(hp)
+        begin = begin_anew(built, splits[0][0][:2], splits[0][1][:2])
+        histories = []
+        for some in (recipe, other):
+            begin()
+            history = some.fit(hp, built, **some.data(), epochs=2, verbose=0)
+            histories.append(history.history)
+        assert histories[0].keys() == histories[1].keys()
+        for name, values in histories[0].items():
+            np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)
+
+    def test_predicts_arrays_paths_and_folders_alike(self, folder, recipe, model):
+        paths = [folder / "dark" / f"{n}.png" for n in range(3)]
+        rows = recipe.predict(model, paths)
+        assert [row["class"] for row in rows] == ["dark"] * 3
+        assert [row.pop("file") for row in rows] == [*map(str, paths)]
+        pixels = [np.asarray(Image.open(path)) for path in paths]
+        assert same(recipe.predict(model, np.stack(pixels) / np.float32(255)), rows)
+        of_folder = recipe.predict(model, str(folder / "dark"))
+        assert len(of_folder) == 40 and of_folder[0]["file"] == str(paths[0])
+        (alone,) = recipe.predict(model, paths[1])
+        assert alone["class"] == "dark"
+        x, _ = recipe.splits.test
+        assert len(recipe.predict(model, x[:3])) == 3
+
+    def test_another_one_predicts_files_by_its_state(self, folder, recipe, model):
+        other = Images("images:/nowhere")
+        other.set_state(json.loads(json.dumps(recipe.get_state())))
+        path = folder / "bright" / "0.png"
+        assert same(other.predict(model, path), recipe.predict(model, path))
+
+    def test_leaves_no_threads(self, recipe, model):
+        recipe.evaluate(model)
+        for thread in threading.enumerate():
+            if thread.name == "kdl-prefetch":
+                thread.join(60)
+                assert not thread.is_alive()
+
+    def test_goes_on_where_a_fit_was_killed(self, recipe, tmp_path):
+        class Kill(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    raise KeyboardInterrupt
+
+        values = {"batch_size": 16, "filters": 16, "units": 32}
+        hp = hyperparameters(recipe, values)
+        model, data = recipe.build(hp), recipe.data()
+        begin = begin_anew(model, data["x"][np.arange(2)], data["y"][:2])
+
+        def fit(*callbacks):
+            begin()
+            return recipe.fit(
+                hp, model, **data, epochs=3, callbacks=[*callbacks], verbose=0
+            ).history
+
+        whole = fit()
+        with pytest.raises(KeyboardInterrupt):
+            fit(Kill(), Resume(tmp_path))
+        np.testing.assert_equal(fit(Resume(tmp_path)), whole)
+
+    def test_names_a_damaged_file_that_it_comes_to(self, folder, recipe, model):
+        (path := folder / "text.jpg").write_text("This is a text.")
+        with pytest.raises(ValueError) as error:
+            recipe.predict(model, [path])
+        path.unlink()
+        assert str(error.value) == (
+            f"{path} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or GIF. "
+            "Repair or delete it; the source images:DIR?skip_damaged=true leaves such "
+            "files out."
+        )
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize(
+        ("shape", "flat"), [((8, 8), (4, 4)), ((28, 28), (7, 7)), ((100, 30), (7, 2))]
+    )
+    def test_halves_large_images_until_they_are_small(self, shape, flat):
+        part = np.zeros((2, *shape, 3), "float32"), np.array([0, 1])
+        recipe = Images(Splits(part, part, part))
+        model = recipe.build(hyperparameters(recipe, {"filters": 16}))
+        (layer,) = [a for a in model.layers if isinstance(a, keras.layers.Flatten)]
+        assert layer.input.shape == (None, *flat, 32)

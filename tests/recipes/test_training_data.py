@@ -3,6 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from on_disk import Stored
 
 from kdl.recipes.training_data import check_training_data
 
@@ -81,6 +82,17 @@ class TestCheckTrainingData:
         with pytest.raises(ValueError) as error:
             check_training_data(model(3), X, Y, (x, y))
         assert str(error.value) == f"The validation set {message}"
+
+    def test_takes_inputs_on_disk_without_reading_them(self):
+        x = Stored(X)
+        check_training_data(model(3), x, Y, (x, Y))
+        assert x.rows == []
+        with pytest.raises(ValueError) as error:
+            check_training_data(model(3), Stored(X[:, :2]), Y)
+        assert str(error.value) == (
+            "The training set must have inputs of shape (examples, 3), as the model "
+            "takes. Received: (4, 2)"
+        )
 
     def test_looks_at_each_step_of_a_sequence(self):
         tokens = np.array([[0, 1], [2, 4], [0, 0], [1, 1]])

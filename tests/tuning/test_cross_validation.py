@@ -2,6 +2,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from on_disk import Stored
 
 from kdl.tuning import CrossValidation, RandomSearch, read_search
 
@@ -105,6 +106,16 @@ def tuner(folder, model, **options):
 
 
 class TestFolds:
+    def test_inputs_on_disk_stay_there(self, tmp_path):
+        x, y, model = Stored(X), Y.copy(), Means()
+        search = tuner(tmp_path, model, folds=3)
+        search.search(x[:8], y[:8], validation_data=(x[8:], y[8:]))
+        assert x.rows == [] and len(model.given) == 3
+        for x_train, y_train, (x_test, y_test), _ in model.given:
+            for part, targets in ((x_train, y_train), (x_test, y_test)):
+                values = part[np.arange(len(part))][:, 0]
+                np.testing.assert_array_equal(values**2, targets)
+
     def test_the_score_is_the_mean_over_folds_of_all_data(self, tmp_path):
         model = Means()
         search = tuner(tmp_path, model, folds=3)

@@ -1,5 +1,7 @@
 """Batches that a seed reproduces."""
 
+import functools
+import hashlib
 import inspect
 
 import keras
@@ -7,6 +9,8 @@ import numpy as np
 from keras import tree
 
 from kdl.checks import check_boolean, check_integer
+from kdl.data.batches.prefetch import Prefetch
+from kdl.data.on_disk import OnDisk
 from kdl.seeds import AUGMENTATION, ORDER, generator
 
 
@@ -20,14 +24,18 @@ class Batches(keras.utils.PyDataset):
     announces them, of a `fit` as of `evaluate` and `predict`: give each `fit` batches
     of its own.
 
+    Inputs that stay on disk, such as those of `kdl.data.load("images:DIR")`, are read
+    batch by batch, augmentation and all: a few threads make the next batches, those of
+    the next epoch too, while the model trains. They end when there is nothing to make.
+
     Pass it to `fit` with `shuffle=False`; `fit` would shuffle the batches again,
     with Python's `random`. A training that goes on at `initial_epoch` sees what it
     would have seen, if it is given batches that begin with that `epoch`;
     `kdl.callbacks.Resume` sees to it.
 
     Args:
-        x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes; or
-            a dict or tuple of such, for a model of several inputs.
+        x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes, or
+            inputs on disk; or a dict or tuple of such, for a model of several inputs.
         y: The targets, of the same kinds.
         batch_size: Integer in `[1, inf)`. Defaults to `32`.
         seed: Integer in `[0, inf)`. Defaults to `0`.
@@ -40,7 +48,8 @@ class Batches(keras.utils.PyDataset):
             and a `numpy.random.Generator`, applied in turn. One that mixes examples
             takes the weights as well, as `kdl.data.MixUp` does: with an argument
             `sample_weight`, it is given them, if there are any, and returns them
-            third. Defaults to none.
+            third. With inputs on disk, threads call them side by side. Defaults to
+            none.
         epoch: Integer in `[0, inf)`. The epoch that the first `fit` begins with, its
             `initial_epoch`. Defaults to `0`.
         sample_weight: Optional array of shape `(examples, ...)`, or for a model of
@@ -87,8 +96,11 @@ class Batches(keras.utils.PyDataset):
         self.augment = _check_augment(augment)
         self.epoch = check_integer("epoch", epoch, "[0, inf)")
         self._ends = 0
-        self._order = None, None
+        self._orders = {}
         self._asked = []
+        on_disk = any(isinstance(part, OnDisk) for part in tree.flatten(self._parts))
+        self._prefetch = Prefetch() if on_disk else None
+        self._passed_over, self._stand_in = (None, 0), None
 
     @property
     def examples(self):
@@ -111,8 +123,42 @@ class Batches(keras.utils.PyDataset):
                 f"`index` must be below {self.num_batches}. Received: index={index}"
             )
         self._asked.append(index)
-        epoch, start = self._epoch, index * self.batch_size
-        rows = self._rows(epoch)[start : start + self.batch_size]
+        epoch = self._epoch
+        if self._prefetch is None:
+            return self._made(epoch, index, self._rows_of(epoch, index))
+        is_passed_over = self._is_passed_over(epoch, index)
+        if is_passed_over and self._stand_in is not None:
+            return self._stand_in
+        batch = self._prefetch.get(self._following(epoch, index))
+        self._stand_in = batch if is_passed_over else None
+        return batch
+
+    def _following(self, epoch, index):
+        """A batch and those after it, each by its place with a function that makes it.
+
+        Of batches that are passed over, the first one alone is made.
+        """
+        first = epoch, index
+        while True:
+            if (epoch, index) == first or not self._is_passed_over(epoch, index):
+                rows = self._rows_of(epoch, index)
+                make = functools.partial(self._made, epoch, index, rows)
+                yield (epoch, index), make
+            index += 1
+            if index == self.num_batches:
+                epoch, index = epoch + 1, 0
+
+    def _is_passed_over(self, epoch, index):
+        passing, count = self._passed_over
+        return epoch == passing and index < count
+
+    def _rows_of(self, epoch, index):
+        """The examples of a batch."""
+        start = index * self.batch_size
+        return self._rows(epoch)[start : start + self.batch_size]
+
+    def _made(self, epoch, index, rows):
+        """The batch of some examples, augmented."""
         x, y, *weight = self._take(rows)
         if self.augment:
             rng = generator(self.seed, AUGMENTATION, epoch, index)
@@ -144,7 +190,8 @@ class Batches(keras.utils.PyDataset):
                 f"`rows` must be {count} integers from 0 to {count - 1}, as many as "
                 f"there are examples. Received: rows={rows!r}"
             )
-        self._order = self._epoch, self._arranged(rows)
+        self.release()
+        self._orders = {self._epoch: self._arranged(rows)}
         self._asked = []
         return self._asked
 
@@ -155,7 +202,42 @@ class Batches(keras.utils.PyDataset):
             epoch: Integer in `[0, inf)`.
         """
         epoch = check_integer("epoch", epoch, "[0, inf)")
+        self.release()
         self.epoch = epoch - max(0, self._ends - 1)
+
+    def pass_over(self, count):
+        """Has the current epoch not read the first batches, of inputs on disk.
+
+        They are asked for, but not trained, by a fit that goes on in the middle of an
+        epoch. The first of them is given for all.
+
+        Args:
+            count: Integer in `[0, inf)`.
+        """
+        count = check_integer("count", count, "[0, inf)")
+        self.release()
+        self._passed_over = self._epoch, count
+
+    def release(self):
+        """Forgets the batches that have been made ahead, of inputs on disk."""
+        self._stand_in = None
+        if self._prefetch is not None:
+            self._prefetch.clear()
+
+    @functools.cached_property
+    def digest(self):
+        """Tells inputs on disk from others, a string; `None` without any.
+
+        It is a digest of their names, in order, which `kdl.callbacks.Resume` keeps.
+        """
+        if self._prefetch is None:
+            return None
+        digest = hashlib.sha256()
+        for part in tree.flatten(self._parts):
+            if isinstance(part, OnDisk):
+                names = "\0".join([*part.names(), str(part.shape), ""])
+                digest.update(names.encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
 
     def on_epoch_end(self):
         self._ends += 1
@@ -163,12 +245,12 @@ class Batches(keras.utils.PyDataset):
 
     def _rows(self, epoch):
         """The order of the examples in an epoch."""
-        # Kept for the epoch, as one pair: TensorFlow draws from threads of its own.
-        known, order = self._order
-        if known != epoch:
-            order = self._drawn(epoch)
-            self._order = epoch, order
-        return order
+        # Set at once: TensorFlow draws from threads of its own.
+        orders = self._orders
+        if epoch not in orders:
+            kept = {n: rows for n, rows in orders.items() if n >= self._epoch - 1}
+            orders = self._orders = {**kept, epoch: self._drawn(epoch)}
+        return orders[epoch]
 
     def _drawn(self, epoch):
         """The order of an epoch that was given no rows."""
@@ -197,6 +279,8 @@ def _arrays(data):
         return {name: _arrays(part) for name, part in data.items()}
     if isinstance(data, tuple):
         return tuple(map(_arrays, data))
+    if isinstance(data, OnDisk):
+        return data
     return np.asarray(data)
 
 

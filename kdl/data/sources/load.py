@@ -1,9 +1,15 @@
 """Data by name."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from kdl.data.sources.arithmetic import arithmetic
 from kdl.data.sources.dates import dates
 from kdl.data.sources.digits import digits
+from kdl.data.sources.fashion import fashion
+from kdl.data.sources.images.folder import read_folder
 from kdl.data.sources.mackey_glass import mackey_glass
+from kdl.data.sources.npz_files import read_npz
 from kdl.data.sources.text_files import read_pairs, read_windows
 from kdl.data.sources.tfds import tfds
 from kdl.data.sources.topics import topics
@@ -14,13 +20,28 @@ def load(source, seed=0):
     """Loads data by the name that a command line can carry.
 
     Args:
-        source: `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
-            `"dates"`, `"arithmetic"`, `"topics"` or `"mackey_glass"`, after the
-            functions of `kdl.data`; `"tfds:NAME"`, a data set of `kdl.data.tfds`, such
-            as `"tfds:mnist"`; `"text:PATH"`, the text in a file, in windows of 64
-            characters as those of `kdl.data.topics`; `"pairs:PATH"`, the lines of a
-            file, each of a text, a tab and what it is to become; or `kdl.data.Splits`,
-            which are returned as they are. Files are in UTF-8.
+        source: One of
+
+            - `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
+            - `"fashion"`, `"dates"`, `"arithmetic"`, `"topics"` or `"mackey_glass"`,
+              after the functions of `kdl.data`;
+            - `"images:DIR"`, a folder with a folder of images for each class, maybe
+              within `train`, `validation` and `test`. They stay on disk, and are read
+              batch by batch. Options follow a question mark:
+              `"images:pets?size=96"`, or with height and width `size=96x128`, to which
+              the images are resized; `channels=1` for grey or `channels=3`; and
+              `skip_damaged=true`, to leave out files that cannot be read. Several are
+              joined by `&`. If a path has a question mark itself, put one more behind
+              it;
+            - `"npz:FILE"`, arrays that `numpy.savez` wrote: `x` and `y`, or `x_train`,
+              `y_train`, `x_test` and `y_test`, and maybe `x_validation` and
+              `y_validation`;
+            - `"tfds:NAME"`, a data set of `kdl.data.tfds`, such as `"tfds:mnist"`;
+            - `"text:PATH"`, the text in a file in UTF-8, in windows of 64 characters
+              as those of `kdl.data.topics`;
+            - `"pairs:PATH"`, the lines of a file in UTF-8, each of a text, a tab and
+              what it is to become;
+            - `kdl.data.Splits`, which are returned as they are.
         seed: Integer in `[0, 2**32)`. Draws what the source leaves to chance.
             Defaults to `0`.
 
@@ -43,8 +64,8 @@ def load(source, seed=0):
         return source
     if source in _NAMED:
         return _NAMED[source](seed)
-    kind, _, name = source.partition(":")
-    return _KINDS[kind](name, seed)
+    kind, argument, options = _parsed(source)
+    return kind.load(argument, seed, **options)
 
 
 def check_source(source):
@@ -54,31 +75,116 @@ def check_source(source):
         source: As of `load`.
 
     Raises:
-        ValueError: If no source has this name.
+        ValueError: If no source has this name, or if it has no such options.
     """
     known = isinstance(source, Splits)
     if isinstance(source, str):
-        kind, _, name = source.partition(":")
-        known = source in _NAMED or bool(name and kind in _KINDS)
+        prefix, _, argument = source.partition(":")
+        known = source in _NAMED or bool(argument and prefix in _KINDS)
     if not known:
+        forms = [*map(repr, _NAMED), *(f"'{kind.form}'" for kind in _KINDS.values())]
         raise ValueError(
-            f"`source` must be {', '.join(map(repr, _NAMED))}, 'tfds:NAME', "
-            "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
+            f"`source` must be {', '.join(forms)} or a `kdl.data.Splits`. "
             f"Received: source={source!r}"
         )
+    if isinstance(source, str) and source not in _NAMED:
+        _parsed(source)
     return source
+
+
+class _Option(NamedTuple):
+    """What follows the question mark in a source.
+
+    Args:
+        read: Function of the text, which returns the value, or raises a `ValueError`.
+        form: String. What the text must be.
+    """
+
+    read: Callable
+    form: str
+
+
+class _Kind(NamedTuple):
+    """A source with an argument after a colon.
+
+    Args:
+        form: String, such as `"images:DIR"`.
+        load: Function of the argument, the seed and the options that were given.
+        options: Dict of `_Option`s by name. Without any, a question mark is a part of
+            the argument.
+    """
+
+    form: str
+    load: Callable
+    options: dict = {}
+
+
+def _parsed(source):
+    """Kind, argument and options of a source that has a colon."""
+    prefix, _, argument = source.partition(":")
+    kind = _KINDS[prefix]
+    if not kind.options or "?" not in argument:
+        return kind, argument, {}
+    argument, _, query = argument.rpartition("?")
+    options = {}
+    for name, _, text in (part.partition("=") for part in query.split("&") if part):
+        if name not in kind.options:
+            raise ValueError(
+                f"`source` of the form '{kind.form}' has the options "
+                f"{', '.join(map(repr, kind.options))}. Received: source={source!r}"
+            )
+        option = kind.options[name]
+        try:
+            options[name] = option.read(text)
+        except ValueError:
+            raise ValueError(
+                f"`source` must have {option.form} as its option {name!r}. "
+                f"Received: source={source!r}"
+            ) from None
+    return kind, argument, options
+
+
+def _size(text):
+    sides = [int(side) for side in text.split("x")]
+    if len(sides) > 2 or not all(1 <= side <= 4096 for side in sides):
+        raise ValueError
+    return sides[0], sides[-1]
+
+
+def _one_of(**values):
+    """Reads one of the texts that are given, with its value."""
+
+    def read(text):
+        if text not in values:
+            raise ValueError
+        return values[text]
+
+    return read
 
 
 _NAMED = {
     "digits": lambda seed: digits(seed=seed),
     "gallery": lambda seed: digits("gallery", seed),
+    "fashion": lambda seed: fashion(),
     "dates": lambda seed: dates(seed=seed),
     "arithmetic": lambda seed: arithmetic(seed=seed),
     "topics": lambda seed: topics(),
     "mackey_glass": lambda seed: mackey_glass(seed=seed),
 }
 _KINDS = {
-    "tfds": lambda name, seed: tfds(name, seed=seed),
-    "text": lambda path, seed: read_windows(path),
-    "pairs": read_pairs,
+    "images": _Kind(
+        "images:DIR",
+        read_folder,
+        {
+            "size": _Option(
+                _size, "pixels from 1 to 4096, one number or HEIGHTxWIDTH,"
+            ),
+            "channels": _Option(_one_of(**{"1": 1, "3": 3}), "1 or 3"),
+            "skip_damaged": _Option(_one_of(true=True, false=False), "true or false"),
+        },
+    ),
+    "npz": _Kind("npz:FILE", read_npz),
+    "tfds": _Kind("tfds:NAME", lambda name, seed: tfds(name, seed=seed)),
+    "text": _Kind("text:PATH", lambda path, seed: read_windows(path)),
+    "pairs": _Kind("pairs:PATH", read_pairs),
 }

@@ -8,14 +8,17 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from kdl.checks import check_integer
+from kdl.data.on_disk import OnDisk
 from kdl.data.splits import Splits, hold_out
 
 # Seconds that the hosts of a data set have to answer before a download begins.
 PATIENCE = 4
+# Bytes of inputs, as float32, up to which a data set is loaded into memory.
+MOST_BYTES = 2**28
 
 
 def tfds(name, data_dir=None, seed=0):
-    """Loads a labelled data set of TensorFlow Datasets (TFDS) into memory.
+    """Loads a labelled data set of TensorFlow Datasets (TFDS).
 
     The data set is read from `data_dir` if it was prepared there, and is downloaded
     and prepared otherwise, as array_record, the format that needs no TensorFlow.
@@ -26,6 +29,9 @@ def tfds(name, data_dir=None, seed=0):
     The splits are those named `train`, `validation` and `test`. A test set that the
     data set lacks is a stratified tenth of the training set, and so is, then, a
     missing validation set.
+
+    Inputs of more than 256 MiB stay on disk, and are read batch by batch: see
+    `kdl.data.Batches`. MNIST has 200 MiB. Their labels alone are read at once.
 
     Args:
         name: String. Name of the data set, as in `"mnist"`, with a configuration
@@ -39,7 +45,7 @@ def tfds(name, data_dir=None, seed=0):
     Returns:
         `kdl.data.Splits` of tuples `(x, y)`: inputs, float32 of shape
         `(examples, ...)`, integers scaled by 1/255, and labels, int32 of shape
-        `(examples,)`.
+        `(examples,)`, with the names of the classes.
 
     Raises:
         ImportError: If TFDS is not installed.
@@ -69,19 +75,32 @@ def tfds(name, data_dir=None, seed=0):
             f"has the splits {list(builder.info.splits)} and the features "
             f"{list(builder.info.features)}."
         )
-    parts = {
-        part: _arrays(name, builder, part)
+    input_key, label_key = builder.info.supervised_keys
+    _check_features(name, builder.info.features, input_key, label_key)
+    sizes = {
+        part: builder.info.splits[part].num_examples
         for part in ("train", "validation", "test")
         if part in builder.info.splits
     }
+    item = np.prod(builder.info.features[input_key].shape, dtype=int)
+    is_large = sum(sizes.values()) * item * 4 > MOST_BYTES
+    parts = {part: _read(name, builder, part, is_large) for part in sizes}
     if "test" not in parts:
-        parts["train"], parts["test"] = hold_out(*parts["train"], 0.1, seed)
+        parts["train"], parts["test"] = _hold_out(*parts["train"], 0.1, seed)
         share = 1 / 9
     else:
         share = 0.1
     if "validation" not in parts:
-        parts["train"], parts["validation"] = hold_out(*parts["train"], share, seed)
-    return Splits(**parts)
+        parts["train"], parts["validation"] = _hold_out(*parts["train"], share, seed)
+    classes = getattr(builder.info.features[label_key], "names", None)
+    return Splits(**parts, classes=classes)
+
+
+def _hold_out(x, y, share, seed):
+    """As `hold_out`, also of inputs on disk."""
+    rows = hold_out(np.arange(len(y)), y, share, seed)
+    take = x.take if isinstance(x, OnDisk) else x.__getitem__
+    return [(take(some), labels) for some, labels in rows]
 
 
 def _builder(name, data_dir, **options):
@@ -145,20 +164,45 @@ def _check_hosts(name, builder):
         )
 
 
-def _arrays(name, builder, part):
-    source = builder.as_data_source(split=part)
-    input_key, label_key = builder.info.supervised_keys
-    shape = builder.info.features[input_key].shape
-    if None in shape or builder.info.features[label_key].shape != ():
+def _check_features(name, features, input_key, label_key):
+    shape, label_shape = features[input_key].shape, features[label_key].shape
+    if None in shape or label_shape != ():
         raise ValueError(
             f"The data set {name!r} must have inputs of a fixed shape and one label "
-            f"each. Its inputs have the shape {shape}, its labels "
-            f"{builder.info.features[label_key].shape}."
+            f"each. Its inputs have the shape {shape}, its labels {label_shape}."
         )
-    x = np.empty((len(source), *shape), "float32")
-    y = np.empty(len(source), "int32")
-    for row, example in enumerate(source):
-        x[row], y[row] = example[input_key], example[label_key]
-    if np.issubdtype(builder.info.features[input_key].np_dtype, np.integer):
-        x /= 255
-    return x, y
+
+
+def _read(name, builder, part, is_large):
+    """Inputs of a part, on disk if it is large, and labels."""
+    import tensorflow_datasets
+
+    input_key, label_key = builder.info.supervised_keys
+    x = _Records(name, builder, part)
+    # The labels alone are decoded.
+    decoders = {input_key: tensorflow_datasets.decode.SkipDecoding()}
+    source = builder.as_data_source(split=part, decoders=decoders)
+    y = np.array([example[label_key] for example in source], "int32")
+    return (x if is_large else x[np.arange(len(x))]), y
+
+
+class _Records(OnDisk):
+    """Inputs in the files of a prepared data set."""
+
+    def __init__(self, name, builder, part):
+        self.key = builder.info.supervised_keys[0]
+        feature = builder.info.features[self.key]
+        self.name = f"{builder.info.full_name}, {part}"
+        self.source = builder.as_data_source(split=part)
+        self.scale = 255 if np.issubdtype(feature.np_dtype, np.integer) else None
+        what = f"The inputs of the data set {name!r}"
+        super().__init__(len(self.source), feature.shape, what)
+
+    def _read(self, rows):
+        x = np.empty((len(rows), *self._item_shape), "float32")
+        for place, row in enumerate(rows):
+            x[place] = self.source[int(row)][self.key]
+        return x / np.float32(self.scale) if self.scale else x
+
+    def _names(self, rows):
+        return [f"{self.name}, {row}" for row in rows]

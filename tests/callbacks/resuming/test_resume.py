@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from contracts import CallbackContract, array, begin_anew, same
+from on_disk import Stored
 
 import kdl
 from kdl.callbacks import (
@@ -26,6 +27,7 @@ from kdl.callbacks import (
     TrainingDoctor,
 )
 from kdl.data import Batches, RandomAffine
+from kdl.data.batches.prefetch import Prefetch
 
 X = np.random.default_rng(0).normal(size=(26, 4, 4, 1)).astype("float32")
 Y = np.arange(26) % 3
@@ -438,6 +440,69 @@ DAMAGES = {
     "a state of no metrics": stated("EarlyStopping", "metrics", []),
     "a state of a user": stated("Count", "nested", ...),
 }
+
+
+class TestOnDisk:
+    """Inputs on disk go on as the array that they are."""
+
+    def fitted(self, directory, x, callbacks=(), y=Y):
+        model, anew = network()
+        anew()
+        batches = Batches(x, y, 7, seed=3, augment=[RandomAffine(1.0, 10.0)])
+        count = Count()
+        resume = Resume(directory, batches, [count], save_freq=1)
+        history = model.fit(
+            batches,
+            shuffle=False,
+            epochs=3,
+            callbacks=[count, *callbacks, resume],
+            verbose=0,
+        )
+        variables = model.variables + model.optimizer.variables
+        return history.history, [array(variable) for variable in variables]
+
+    def killed(self, directory, x, batch):
+        with pytest.raises(KeyboardInterrupt):
+            self.fitted(directory, x, [Kill(batch)])
+
+    @pytest.mark.parametrize("batch", [4, 7])
+    def test_goes_on_as_if_it_had_not_been_killed(self, tmp_path, batch):
+        expected = self.fitted(tmp_path / "whole", X)
+        assert same(self.fitted(tmp_path / "disk", Stored(X)), expected)
+        self.killed(tmp_path, Stored(X), batch)
+        assert same(self.fitted(tmp_path, Stored(X)), expected)
+
+    def test_reads_no_batch_that_it_passes_over_but_the_first(
+        self, tmp_path, monkeypatch
+    ):
+        make = functools.partial(Prefetch, ahead=1)
+        monkeypatch.setattr("kdl.data.batches.batches.Prefetch", make)
+        self.killed(tmp_path, Stored(X), 11)
+        x = Stored(X)
+
+        class Forget(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                # Some backends look at batches before a fit begins.
+                x.rows.clear()
+
+        with pytest.raises(KeyboardInterrupt):
+            self.fitted(tmp_path, x, [Forget(), Kill(11)])
+        batches = [y for _, y in Batches(X, np.arange(26), 7, seed=3, epoch=2)]
+        # The third was under way when the fit was killed.
+        assert {*batches[0], *batches[2], *batches[3]} <= {*x.rows}
+        # Besides, at most the first one of the next epoch.
+        assert len(x.rows) <= 7 + 7 + 5 + 7
+
+    def test_refuses_a_folder_that_has_changed(self, tmp_path):
+        self.killed(tmp_path, Stored(X), 7)
+        for other in (Stored(X)[::-1], X):
+            with pytest.raises(ValueError) as error:
+                self.fitted(tmp_path, other)
+            assert str(error.value) == (
+                f"{tmp_path / 'checkpoint.npz'} is of another fit: the files it "
+                "trained on are others, or in another order, than here. Delete it to "
+                "begin anew."
+            )
 
 
 class Kill(keras.callbacks.Callback):

@@ -1,9 +1,12 @@
+import threading
+
 import keras
 import numpy as np
 import pytest
 from contracts import Contract, array, same
+from on_disk import Stored
 
-from kdl.data import Batches
+from kdl.data import Batches, BucketedBatches
 
 
 def noise(x, y, rng):
@@ -291,3 +294,161 @@ class TestStreams:
             for epoch in (0, 1, 2)
         }
         assert len(orders) == 12
+
+
+class TestOnDisk:
+    """Inputs on disk make the same batches as the array that they are."""
+
+    def batches(self, x=None, **options):
+        x = numbers(26) if x is None else x
+        return Batches(x, np.arange(26), 4, augment=[noise], **options)
+
+    def test_are_the_batches_of_the_array(self):
+        x, whole = numbers(26), np.arange(26.0)[:, None].astype("float32")
+        mine, other = self.batches(x), self.batches(whole)
+        for _ in range(3):
+            assert same(list(mine), list(other))
+            mine.on_epoch_end()
+            other.on_epoch_end()
+        weights = {"sample_weight": np.arange(26)}
+        assert same(
+            list(self.batches(x, **weights)), list(self.batches(whole, **weights))
+        )
+
+    def test_hold_in_structures(self):
+        x = numbers(26)
+        batches = Batches({"a": x, "b": (np.arange(26), x)}, np.arange(26), 4)
+        for inputs, y in batches:
+            assert same(inputs["a"][:, 0], y.astype("float32"))
+            assert same(inputs["b"][1], inputs["a"])
+
+    def test_may_be_asked_in_any_order(self):
+        whole = list(self.batches())
+        batches, order = self.batches(), np.random.default_rng(0).integers(0, 7, 40)
+        for index in order:
+            assert same(batches[index], whole[index])
+
+    def test_are_read_ahead_across_the_end_of_an_epoch(self):
+        x = numbers(26)
+        batches = self.batches(x)
+        batches[6]
+        join_threads()
+        read = len(x.rows)
+        batches.on_epoch_end()
+        batches.on_epoch_end()
+        assert same(batches[0], self.batches(epoch=1)[0])
+        join_threads()
+        # What was read ahead is not read again; one more batch is.
+        assert read < len(x.rows) <= read + 4
+
+    def test_given_rows_drop_what_was_read_ahead(self):
+        batches, whole = self.batches(), np.arange(26.0)[:, None].astype("float32")
+        rows = np.arange(26)[::-1] // 2
+        others = self.batches(whole)
+        for some in (batches, others):
+            some[0]
+            some.use_rows(rows)
+        assert same(list(batches), list(others))
+        # Of an epoch that is over, they are not those of the next one.
+        for some in (batches, others):
+            some.on_epoch_end()
+            some.on_epoch_end()
+        assert same(list(batches), list(others))
+
+    def test_given_rows_stay_while_the_next_epochs_are_read(self):
+        """Of epochs so short that several are read ahead."""
+        batches = Batches(numbers(3), np.arange(3), 2)
+        batches.use_rows(np.array([2, 2, 2]))
+        for index in (0, 1, 0, 1):
+            assert set(batches[index][1]) == {2}
+
+    def test_begins_at_an_epoch_wherever_it_was(self):
+        batches, other = self.batches(), self.batches(epoch=5)
+        for ends in range(3):
+            batches[1]
+            batches.begin_at(5)
+            assert same(batches[1], other[1]), ends
+            batches.on_epoch_end()
+
+    def test_batches_that_are_passed_over_are_not_read(self):
+        x = numbers(26)
+        batches = self.batches(x, epoch=2)
+        # Else the next epoch is read ahead, with all examples.
+        batches._prefetch.ahead = 2
+        batches.pass_over(5)
+        passed = [batches[index] for index in range(5)]
+        whole = list(self.batches(epoch=2))
+        assert all(same(batch, whole[0]) for batch in passed)
+        join_threads()
+        order = np.concatenate([y for _, y in whole])
+        assert {*x.rows} == {*order[:4], *order[20:]}
+        assert same([batches[5], batches[6]], whole[5:])
+        batches.on_epoch_end()
+        batches.on_epoch_end()
+        assert same(list(batches), list(self.batches(epoch=3)))
+
+    def test_an_error_of_a_batch_is_raised_when_it_is_asked_for(self):
+        x = numbers(26, broken=9)
+        batches = Batches(x, np.arange(26), 4, shuffle=False)
+        batches[1]
+        join_threads()
+        for _ in range(2):
+            with pytest.raises(ValueError, match="Row 9 is broken"):
+                batches[2]
+        assert same(batches[3][1], np.arange(12, 16))
+
+    def test_threads_end_with_the_fit_and_are_none_for_arrays(self):
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(self.batches(), shuffle=False, epochs=2, verbose=0)
+        join_threads()
+        batches = self.batches(np.zeros((26, 1), "float32"))
+        batches[0]
+        assert not threads()
+
+    def test_fit_sees_them_as_it_sees_the_array(self):
+        def trained(x):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+            model.compile(keras.optimizers.SGD(1e-3), "mse")
+            validation = Batches(x, np.arange(26), 5, shuffle=False)
+            return model.fit(
+                self.batches(x),
+                shuffle=False,
+                epochs=3,
+                validation_data=validation,
+                verbose=0,
+            ).history
+
+        whole = np.arange(26.0)[:, None].astype("float32")
+        assert trained(numbers(26)) == trained(whole)
+
+    def test_digest_tells_files_and_their_order(self):
+        x = numbers(26)
+        digest = self.batches(x).digest
+        assert digest == self.batches(numbers(26)).digest
+        others = [x[::-1], x.take(np.arange(26) // 2), numbers(27)[1:]]
+        assert len({digest, *(self.batches(other).digest for other in others)}) == 4
+        assert self.batches(np.zeros((26, 1))).digest is None
+
+    def test_sequences_are_in_buckets(self):
+        """Beside inputs on disk, targets may be sequences."""
+        y = (np.arange(8) < 1 + np.arange(26)[:, None] % 8).astype(int)
+        for x, targets in BucketedBatches(numbers(26), y, 4, buckets=2):
+            assert same(x[:, 0] % 8 + 1, targets.sum(axis=1).astype("float32"))
+
+
+def numbers(count, **options):
+    """Row n holds n."""
+    return Stored(np.arange(count, dtype="float32")[:, None], **options)
+
+
+def threads():
+    return [t for t in threading.enumerate() if t.name == "kdl-prefetch"]
+
+
+def join_threads():
+    """Waits until all threads have ended, which they do by themselves."""
+    for thread in threads():
+        thread.join(60)
+        assert not thread.is_alive()

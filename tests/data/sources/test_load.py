@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 from contracts import same
+from image_folders import make_folder
 
-from kdl.data import arithmetic, dates, digits, load, mackey_glass, topics
+from kdl.data import arithmetic, dates, digits, fashion, load, mackey_glass, topics
+from kdl.data.sources.load import check_source
 from kdl.data.sources.text_files import read_pairs, read_windows
 
 pytestmark = pytest.mark.one_backend
@@ -11,6 +14,7 @@ class TestLoad:
     def test_knows_the_digits(self):
         assert same(load("digits", seed=1), digits(seed=1))
         assert same(load("gallery"), digits("gallery"))
+        assert same(load("fashion", seed=1), fashion())
 
     def test_knows_the_sequences(self):
         assert same(load("dates", seed=1), dates(seed=1))
@@ -29,13 +33,51 @@ class TestLoad:
         assert load(splits) is splits
 
     @pytest.mark.parametrize(
-        "source", ["mnist", "", None, 3, "text:", "book:a.txt", "digits:3", ":dates"]
+        "source",
+        ["mnist", "", None, 3, "text:", "book:a.txt", "digits:3", ":dates", "digits?"],
     )
     def test_refuses_other_names(self, source):
         with pytest.raises(ValueError) as error:
             load(source)
         assert str(error.value) == (
-            "`source` must be 'digits', 'gallery', 'dates', 'arithmetic', 'topics', "
-            "'mackey_glass', 'tfds:NAME', 'text:PATH', 'pairs:PATH' or a "
-            f"`kdl.data.Splits`. Received: source={source!r}"
+            "`source` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
+            "'topics', 'mackey_glass', 'images:DIR', 'npz:FILE', 'tfds:NAME', "
+            "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
+            f"Received: source={source!r}"
         )
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                "size=8&colour=1",
+                "of the form 'images:DIR' has the options 'size', 'channels', "
+                "'skip_damaged'",
+            ),
+            *(
+                (
+                    f"size={size}",
+                    "must have pixels from 1 to 4096, one number or HEIGHTxWIDTH, as "
+                    "its option 'size'",
+                )
+                for size in ("", "big", "0", "8x", "8x8x8", "-3", "1e2", "5000")
+            ),
+            ("channels=4", "must have 1 or 3 as its option 'channels'"),
+            ("skip_damaged", "must have true or false as its option 'skip_damaged'"),
+        ],
+    )
+    def test_refuses_other_options_before_it_reads(self, options, message):
+        source = f"images:/nowhere?{options}"
+        for refuse in (load, check_source):
+            with pytest.raises(ValueError) as error:
+                refuse(source)
+            assert (
+                str(error.value) == f"`source` {message}. Received: source={source!r}"
+            )
+
+    def test_a_path_may_have_a_question_mark(self, tmp_path):
+        folder = make_folder(tmp_path / "what?", {"a": 3, "b": 3})
+        assert len(load(f"images:{folder}?").train[0]) == 2
+        assert len(load(f"images:{folder}?size=8").train[0]) == 2
+        np.savez(tmp_path / "what?.npz", x=np.arange(10), y=np.arange(10))
+        assert len(load(f"npz:{tmp_path / 'what?.npz'}").train[0]) == 8

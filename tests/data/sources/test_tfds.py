@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from contracts import same
 
-from kdl.data import digits, tfds
+from kdl.data import Batches, digits, tfds
+from kdl.data.on_disk import OnDisk
 
 pytestmark = pytest.mark.one_backend
 
@@ -35,6 +36,38 @@ class TestTfds:
         for images, labels in ((x, y), (x_val, y_val), (x_test, y_test)):
             np.testing.assert_array_equal(np.rint(images[:, 0, 0, 0] * 255) % 2, labels)
         assert np.bincount(y_val).tolist() == [2, 2]
+
+    def test_inputs_of_a_large_data_set_stay_on_disk(self, tmp_path, monkeypatch):
+        make_builder()
+        whole = tfds("gray_squares", tmp_path, seed=1)
+        monkeypatch.setattr(sys.modules["kdl.data.sources.tfds"], "MOST_BYTES", 1000)
+        splits = tfds("gray_squares", tmp_path, seed=1)
+        assert splits.classes == whole.classes == ["0", "1"]
+        for (x, y), (array, labels) in zip(splits, whole, strict=True):
+            assert isinstance(x, OnDisk) and isinstance(array, np.ndarray)
+            assert x.shape == array.shape and x.dtype == array.dtype
+            assert same(x[np.arange(len(x))], array) and same(y, labels)
+        batches = zip(Batches(*splits.train, 8), Batches(*whole.train, 8), strict=True)
+        assert all(same(*pair) for pair in batches)
+        names = [name for x, _ in splits for name in x.names()]
+        assert len(set(names)) == 46
+        assert splits.summary()["duplicates"] is None
+
+    def test_decodes_labels_without_inputs(self, tmp_path, monkeypatch):
+        make_builder()
+        tfds("gray_squares", tmp_path)
+        monkeypatch.setattr(sys.modules["kdl.data.sources.tfds"], "MOST_BYTES", 1000)
+        import tensorflow_datasets
+
+        def fail(*args, **kwargs):
+            raise AssertionError("An image was decoded")
+
+        image = tensorflow_datasets.features.Image
+        monkeypatch.setattr(image, "decode_example_np", fail)
+        (x, y), _, _ = tfds("gray_squares", tmp_path)
+        assert len(y) == 36
+        with pytest.raises(AssertionError, match="An image was decoded"):
+            x[0]
 
     def test_refuses_a_data_set_that_only_tensorflow_reads(self, tmp_path):
         builder = make_builder()(data_dir=tmp_path, file_format="array_record")

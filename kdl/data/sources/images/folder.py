@@ -1,0 +1,283 @@
+"""Folders of images, one for each class."""
+
+import collections
+import concurrent.futures
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+
+from kdl.data.sources.images.decoding import SUFFIXES, DamagedError, examine
+from kdl.data.sources.images.image_files import ImageFiles
+from kdl.data.splits import Splits, hold_out_each, listed
+from kdl.seeds import SPLITS, generator
+
+# Names of the folders of each part.
+_PARTS = {
+    "train": ("train",),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test",),
+}
+# The size of images that differ in it, unless most of them are smaller.
+_DEFAULT_SIDE = 128
+# So many files are opened, evenly spaced, to learn the sizes of all.
+_EXAMINED = 1000
+_THREADS = 4
+
+
+def read_folder(path, seed, size=None, channels=None, skip_damaged=False):
+    """Returns the images in a folder that has a folder for each class.
+
+    Those stand in it, or in its folders `train`, `validation` (or `val`, `valid`) and
+    `test`. Each may have folders itself, whose images are of its class. A missing
+    `test`, and then a missing `validation`, is a tenth of each class, at least one
+    image. The classes have the names of their folders, in order of code points. Files
+    of other kinds, and what begins with a dot, are left out.
+
+    Only the names are read, and the headers of at most 1,000 files.
+
+    Args:
+        path: Path of the folder.
+        seed: Integer in `[0, 2**32)`. Draws the parts that are missing, and the order
+            of all.
+        size: Optional tuple of integers, height and width that images are resized to.
+            Defaults to the size of those whose headers were read, if it is the same,
+            and otherwise to their median height and width, each at most 128.
+        channels: Optional integer, 1 for grey or 3 for RGB. Defaults to 1 if those
+            whose headers were read are all grey.
+        skip_damaged: Boolean. Whether to leave out files that cannot be read, for
+            which all are decoded once. Defaults to `False`.
+
+    Returns:
+        `kdl.data.Splits` of tuples `(x, y)`: images on disk, which are read as float32
+        in `[0, 1]` of shape `(examples, height, width, channels)`, and labels, int32.
+
+    Raises:
+        ValueError: If the folder holds something else, or a damaged file was found.
+        OSError: If a folder cannot be read.
+    """
+    root = Path(path).expanduser()
+    folders = _parts(root)
+    parts = {part: _classes(folder) for part, folder in folders.items()}
+    classes = sorted(parts["train"])
+    if len(classes) < 2:
+        raise ValueError(
+            f"{folders['train']} must have a folder for each class, of two classes at "
+            f"least. Received: {', '.join(map(repr, classes)) or 'no folder'}"
+        )
+    names, labels, starts = [], [], [0]
+    for part, found in parts.items():
+        for name in sorted(found):
+            if name not in classes:
+                raise ValueError(
+                    f"{folders[part]} must have no other classes than "
+                    f"{folders['train']}. Received: {name!r}"
+                )
+            if not found[name]:
+                raise _no_images(folders[part] / name)
+            names += [os.path.relpath(file, root) for file in found[name]]
+            labels += [classes.index(name)] * len(found[name])
+        starts.append(len(names))
+    labels = np.array(labels, "int32")
+    part_of = np.repeat(np.arange(len(parts)), np.diff(starts))
+    skipped, seen = _examined(root, names, skip_damaged)
+    kept = np.setdiff1d(np.arange(len(names)), list(skipped))
+    shape = _shape(seen, size, channels)
+    files = ImageFiles(str(root), names, shape)
+    files.facts = {
+        "folder": str(root),
+        "files": len(names),
+        "examined": len(seen) + len(skipped),
+        "sizes": _counted(f"{height}x{width}" for height, width, _ in seen),
+        "channels": _counted("1" if is_grey else "3" for *_, is_grey in seen),
+        "damaged": {error.path: error.reason for error in skipped.values()},
+    }
+    rows = {part: kept[part_of[kept] == n] for n, part in enumerate(parts)}
+    _check_counts(folders, classes, labels, rows)
+    missing = [part for part in ("test", "validation") if part not in rows]
+    train, *held_out = hold_out_each(labels[rows["train"]], len(missing), seed)
+    drawn = {
+        part: rows["train"][places]
+        for part, places in zip(missing, held_out, strict=True)
+    }
+    rows = {**rows, "train": rows["train"][train], **drawn}
+    for place, part in enumerate(("validation", "test")):
+        if part not in drawn:
+            # Not class by class, so that some of them are of all classes.
+            rows[part] = generator(seed, SPLITS, place).permutation(rows[part])
+    parts = {part: (files.take(rows[part]), labels[rows[part]]) for part in _PARTS}
+    return Splits(**parts, classes=classes)
+
+
+def image_files(paths, shape):
+    """Returns images in files, or in folders and what is in them, still on disk.
+
+    Args:
+        paths: String or `Path` of a file or folder, or a list of such.
+        shape: Tuple of integers, height, width and channels that they are to have.
+
+    Returns:
+        `ImageFiles`, those of a folder in order of their names.
+
+    Raises:
+        ValueError: If a folder holds no images.
+        OSError: If a folder cannot be read.
+    """
+    found = []
+    for path in [paths] if isinstance(paths, (str, Path)) else paths:
+        path = Path(path).expanduser()
+        files = _files(path, ()) if path.is_dir() else [str(path)]
+        if not files:
+            raise _no_images(path)
+        found += files
+    return ImageFiles("", found, shape)
+
+
+def _no_images(path):
+    kinds = ", ".join(SUFFIXES)
+    return ValueError(
+        f"{path} must have images in it, files that end in {kinds}. Add some, or "
+        "delete the folder."
+    )
+
+
+def _parts(root):
+    """The folder of each part there is, by the name of the part; `root` as `train`."""
+    entries = _entries(root)
+    above = (_identity(root),)
+    names = [entry.name for entry in entries if _is_folder(entry, above)]
+    known = {name for some in _PARTS.values() for name in some}
+    if "train" not in names or not known.issuperset(names):
+        return {"train": root}
+    folders = {}
+    for part, synonyms in _PARTS.items():
+        there = [name for name in synonyms if name in names]
+        if len(there) > 1:
+            raise ValueError(
+                f"{root} must have one folder of validation images. Received: "
+                f"{' and '.join(map(repr, there))}"
+            )
+        if there:
+            folders[part] = root / there[0]
+    return folders
+
+
+def _classes(folder):
+    """The paths of the images of each class, by the name of its folder."""
+    above = (_identity(folder),)
+    return {
+        entry.name: _files(entry.path, above)
+        for entry in _entries(folder)
+        if _is_folder(entry, above)
+    }
+
+
+def _files(path, above):
+    """Paths of the images in a folder and those within it, in order of their names."""
+    above = (*above, _identity(path))
+    found = []
+    for entry in _entries(path):
+        if _is_folder(entry, above):
+            found += _files(entry.path, above)
+        elif entry.name.lower().endswith(SUFFIXES):
+            found.append(entry.path)
+    return found
+
+
+def _entries(path):
+    """What a folder holds and does not hide, in order of the names."""
+    try:
+        with os.scandir(path) as entries:
+            seen = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"Cannot read the folder {path}: {reason}") from None
+    return sorted(seen, key=lambda entry: entry.name)
+
+
+def _is_folder(entry, above):
+    """Whether an entry is a folder; refuses links that lead to one that holds them."""
+    if entry.is_symlink():
+        try:
+            loops = entry.is_dir() and _identity(entry.path) in above
+            os.stat(entry.path)
+        except OSError as error:
+            # Other links without an end are damaged files.
+            loops = error.errno == errno.ELOOP
+        if loops:
+            raise ValueError(
+                f"{entry.path} is a link that leads in a circle. Delete it."
+            )
+    return entry.is_dir()
+
+
+def _identity(path):
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _examined(root, names, skip_damaged):
+    """Opens some of the files, or all if damaged ones are left out.
+
+    Returns:
+        Tuple of a dict of `DamagedError`s, by number of the file, and of a list of what
+        `examine` returned of the others.
+    """
+    numbers = range(len(names))
+    if not skip_damaged and len(names) > _EXAMINED:
+        numbers = np.linspace(0, len(names) - 1, _EXAMINED).astype(int)
+
+    def look(number):
+        try:
+            return examine(os.path.join(root, names[number]), wholly=skip_damaged)
+        except DamagedError as error:
+            if not skip_damaged:
+                raise
+            return error
+
+    with contextlib.ExitStack() as stack:
+        each = map
+        if skip_damaged:
+            pool = concurrent.futures.ThreadPoolExecutor(_THREADS)
+            each = stack.enter_context(pool).map
+        results = dict(zip(numbers, each(look, numbers), strict=True))
+    damaged = {n: r for n, r in results.items() if isinstance(r, DamagedError)}
+    return damaged, [r for n, r in results.items() if n not in damaged]
+
+
+def _shape(seen, size, channels):
+    """Height, width and channels of images, of which some have been looked at."""
+    if size is None:
+        sizes = np.array([found[:2] for found in seen] or [(_DEFAULT_SIDE,) * 2])
+        size = sizes[0]
+        if (sizes != size).any():
+            size = np.minimum(np.median(sizes, axis=0).astype(int), _DEFAULT_SIDE)
+    if channels is None:
+        channels = 1 if seen and all(is_grey for *_, is_grey in seen) else 3
+    return (*map(int, size), channels)
+
+
+def _counted(values):
+    """How often each value occurs, the most frequent first."""
+    return dict(collections.Counter(values).most_common())
+
+
+def _check_counts(folders, classes, labels, rows):
+    """Refuses classes of too few images to be in each part."""
+    missing = [part for part in _PARTS if part not in folders]
+    for part, chosen in rows.items():
+        counts = np.bincount(labels[chosen], minlength=len(classes))
+        needed = 1 + len(missing) if part == "train" else 0
+        for name, count in zip(classes, counts, strict=True):
+            if count < needed:
+                raise ValueError(
+                    f"{folders[part] / name} must have {_images(needed)} or more, one "
+                    f"each for {listed(missing)}. Received: {_images(count)}. Add "
+                    "some, or delete the folder."
+                )
+
+
+def _images(count):
+    return "1 image" if count == 1 else f"{count} images"
