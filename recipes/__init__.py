@@ -8,6 +8,7 @@ from kdl.recipes.language_model import LanguageModel
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
 from kdl.recipes.seq2seq import Seq2Seq
+from kdl.recipes.tabular import Tabular
 
 __all__ = [
     "Arithmetic",
@@ -16,6 +17,7 @@ __all__ = [
     "LanguageModel",
     "Recipe",
     "Seq2Seq",
+    "Tabular",
     "hyperparameters",
     "run",
 ]

@@ -49,6 +49,7 @@ class Recipe(keras_tuner.HyperModel):
         epochs: Integer. Default number of epochs.
         meanings: Dict of strings. What a hyperparameter is, and its unit, by name.
             Subclasses add to those of their base.
+        takes_nan: Boolean. Whether inputs may have missing numbers.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
 
@@ -82,6 +83,7 @@ class Recipe(keras_tuner.HyperModel):
         "learning_rate": "highest learning rate of the cycle",
         "patience": "epochs without improvement before training stops",
     }
+    takes_nan = False
     kept = ()
 
     def __init_subclass__(cls, **kwargs):
@@ -195,7 +197,7 @@ class Recipe(keras_tuner.HyperModel):
         for name in ("batch_size", "shuffle", "validation_split"):
             if name in kwargs:
                 raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
-        check_training_data(model, x, y, validation_data)
+        check_training_data(model, x, y, validation_data, self.takes_nan)
         p = SimpleNamespace(**{**_DEFAULTS, **vars(self.space(hp))})
         epochs = self.epochs if epochs is None else epochs
         batches = self.batches(
@@ -239,6 +241,7 @@ class Recipe(keras_tuner.HyperModel):
         for callback in callbacks:
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
+        kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
         try:
             return model.fit(
                 batches,

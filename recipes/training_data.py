@@ -6,7 +6,7 @@ from keras import tree
 from kdl.data.on_disk import OnDisk
 
 
-def check_training_data(model, x, y, validation_data=None):
+def check_training_data(model, x, y, validation_data=None, takes_nan=False):
     """Refuses data of which a model would learn nothing, or become NaN.
 
     Args:
@@ -14,6 +14,8 @@ def check_training_data(model, x, y, validation_data=None):
         x: Inputs, arrays or structures of arrays. Those on disk are not read.
         y: Targets.
         validation_data: Optional tuple of inputs, targets and maybe weights.
+        takes_nan: Boolean. Whether inputs may be NaN, as missing numbers are. Defaults
+            to `False`.
 
     Raises:
         ValueError: If a set is empty, if a number is NaN or infinite, if the inputs do
@@ -25,7 +27,8 @@ def check_training_data(model, x, y, validation_data=None):
     if isinstance(validation_data, (list, tuple)):
         sets["validation"] = validation_data[:2]
     found = {
-        name: _check_set(f"The {name} set", *some, model) for name, some in sets.items()
+        name: _check_set(f"The {name} set", *some, model, takes_nan)
+        for name, some in sets.items()
     }
     labels = found["training"]
     if labels is not None and len(np.unique(labels)) == 1:
@@ -35,7 +38,7 @@ def check_training_data(model, x, y, validation_data=None):
         )
 
 
-def _check_set(name, x, y, model):
+def _check_set(name, x, y, model, takes_nan):
     """Returns targets that are classes, as integers; `None` if they are not."""
     counts = {}
     for what, data in (("inputs", x), ("targets", y)):
@@ -48,8 +51,11 @@ def _check_set(name, x, y, model):
                     f"{part.shape}"
                 )
             is_array = isinstance(part, np.ndarray) and part.dtype.kind == "f"
-            if is_array and not np.isfinite(part).all():
-                bad = np.argwhere(~np.isfinite(part))[0]
+            is_bad = ~np.isfinite(part) if is_array else np.False_
+            if takes_nan and what == "inputs" and is_array:
+                is_bad &= ~np.isnan(part)
+            if is_bad.any():
+                bad = np.argwhere(is_bad)[0]
                 raise ValueError(
                     f"{name} must hold finite numbers: leave out what has others, or "
                     f"fill them in. Received: {part[tuple(bad)]} in the {what} of "

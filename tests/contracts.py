@@ -1341,7 +1341,10 @@ def same(a, b):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
-    return np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+    if not isinstance(a, np.ndarray):
+        return a == b
+    kinds = {a.dtype.kind, np.asarray(b).dtype.kind}
+    return np.array_equal(a, b, equal_nan=kinds <= set("fM"))
 
 
 def compiled(function):

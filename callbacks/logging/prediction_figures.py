@@ -84,3 +84,22 @@ def regression_figure(targets, predicted, title=None):
     axes.set_title(title)
     axes.grid(alpha=0.3)
     return figure
+
+
+def residuals_figure(targets, predicted, title=None):
+    """Draws how far predictions are from targets, by prediction.
+
+    Args:
+        targets: Array of shape `(examples,)`.
+        predicted: Array of shape `(examples,)`.
+        title: Optional string.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0, color="gray", linewidth=1)
+    axes.plot(predicted, targets - predicted, "o", markersize=4, alpha=0.5)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("target - prediction")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return figure

@@ -11,6 +11,8 @@ from kdl.data.sources.digits import digits
 from kdl.data.sources.fashion import fashion
 from kdl.data.sources.load import load
 from kdl.data.sources.mackey_glass import mackey_glass
+from kdl.data.sources.tables.penguins import penguins
+from kdl.data.sources.tables.table import table
 from kdl.data.sources.tfds import tfds
 from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
@@ -28,6 +30,8 @@ __all__ = [
     "fashion",
     "load",
     "mackey_glass",
+    "penguins",
+    "table",
     "tfds",
     "topics",
 ]

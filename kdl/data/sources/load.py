@@ -10,6 +10,8 @@ from kdl.data.sources.fashion import fashion
 from kdl.data.sources.images.folder import read_folder
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.npz_files import read_npz
+from kdl.data.sources.tables.penguins import penguins
+from kdl.data.sources.tables.table import table
 from kdl.data.sources.text_files import read_pairs, read_windows
 from kdl.data.sources.tfds import tfds
 from kdl.data.sources.topics import topics
@@ -23,8 +25,8 @@ def load(source, seed=0):
         source: One of
 
             - `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
-            - `"fashion"`, `"dates"`, `"arithmetic"`, `"topics"` or `"mackey_glass"`,
-              after the functions of `kdl.data`;
+            - `"fashion"`, `"penguins"`, `"dates"`, `"arithmetic"`, `"topics"` or
+              `"mackey_glass"`, after the functions of `kdl.data`;
             - `"images:DIR"`, a folder with a folder of images for each class, maybe
               within `train`, `validation` and `test`. They stay on disk, and are read
               batch by batch. Options follow a question mark:
@@ -36,6 +38,10 @@ def load(source, seed=0):
             - `"npz:FILE"`, arrays that `numpy.savez` wrote: `x` and `y`, or `x_train`,
               `y_train`, `x_test` and `y_test`, and maybe `x_validation` and
               `y_validation`;
+            - `"csv:FILE"`, a table in CSV, TSV or Parquet. Options as of
+              `kdl.data.table` follow a question mark:
+              `"csv:houses.csv?target=price&drop=id,street"`; `group`, `test` and
+              `task` likewise;
             - `"tfds:NAME"`, a data set of `kdl.data.tfds`, such as `"tfds:mnist"`;
             - `"text:PATH"`, the text in a file in UTF-8, in windows of 64 characters
               as those of `kdl.data.topics`;
@@ -144,6 +150,12 @@ def _parsed(source):
     return kind, argument, options
 
 
+def _text(text):
+    if not text:
+        raise ValueError
+    return text
+
+
 def _size(text):
     sides = [int(side) for side in text.split("x")]
     if len(sides) > 2 or not all(1 <= side <= 4096 for side in sides):
@@ -170,6 +182,7 @@ _NAMED = {
     "arithmetic": lambda seed: arithmetic(seed=seed),
     "topics": lambda seed: topics(),
     "mackey_glass": lambda seed: mackey_glass(seed=seed),
+    "penguins": penguins,
 }
 _KINDS = {
     "images": _Kind(
@@ -184,6 +197,20 @@ _KINDS = {
         },
     ),
     "npz": _Kind("npz:FILE", read_npz),
+    "csv": _Kind(
+        "csv:FILE",
+        lambda path, seed, **options: table(path, seed=seed, **options),
+        {
+            "target": _Option(_text, "the name of a column"),
+            "drop": _Option(lambda text: text.split(","), "names of columns"),
+            "group": _Option(_text, "the name of a column"),
+            "test": _Option(_text, "a path"),
+            "task": _Option(
+                _one_of(classification="classification", regression="regression"),
+                "classification or regression",
+            ),
+        },
+    ),
     "tfds": _Kind("tfds:NAME", lambda name, seed: tfds(name, seed=seed)),
     "text": _Kind("text:PATH", lambda path, seed: read_windows(path)),
     "pairs": _Kind("pairs:PATH", read_pairs),

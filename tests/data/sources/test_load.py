@@ -3,7 +3,17 @@ import pytest
 from contracts import same
 from image_folders import make_folder
 
-from kdl.data import arithmetic, dates, digits, fashion, load, mackey_glass, topics
+from kdl.data import (
+    arithmetic,
+    dates,
+    digits,
+    fashion,
+    load,
+    mackey_glass,
+    penguins,
+    table,
+    topics,
+)
 from kdl.data.sources.load import check_source
 from kdl.data.sources.text_files import read_pairs, read_windows
 
@@ -28,6 +38,16 @@ class TestLoad:
         assert same(load(f"pairs:{path}", seed=1), read_pairs(path, 1))
         assert same(load(f"text:{path}"), read_windows(path))
 
+    def test_reads_tables(self, tmp_path):
+        assert same(load("penguins", seed=1), penguins(seed=1))
+        path = tmp_path / "table.csv"
+        rows = "".join(f"{n},{n % 3},{n / 2},{n // 5},1\n" for n in range(60))
+        path.write_text("id,kind,size,person,day\n" + rows)
+        options = "target=kind&drop=id,day&group=person&task=regression"
+        desired = {"drop": ["id", "day"], "group": "person", "task": "regression"}
+        loaded = load(f"csv:{path}?{options}&test={path}", seed=1)
+        assert same(loaded, table(path, "kind", test=path, seed=1, **desired))
+
     def test_passes_splits_on(self):
         splits = digits()
         assert load(splits) is splits
@@ -41,9 +61,9 @@ class TestLoad:
             load(source)
         assert str(error.value) == (
             "`source` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
-            "'topics', 'mackey_glass', 'images:DIR', 'npz:FILE', 'tfds:NAME', "
-            "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
-            f"Received: source={source!r}"
+            "'topics', 'mackey_glass', 'penguins', 'images:DIR', 'npz:FILE', "
+            "'csv:FILE', 'tfds:NAME', 'text:PATH', 'pairs:PATH' or a "
+            f"`kdl.data.Splits`. Received: source={source!r}"
         )
 
     @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""Predict a column of a table from the others."""
+
+import functools
+from types import SimpleNamespace
+
+import keras
+import keras_tuner
+import numpy as np
+from keras import layers, ops
+
+from kdl.callbacks.logging.prediction_figures import (
+    confusion_figure,
+    regression_figure,
+    residuals_figure,
+)
+from kdl.layers import PiecewiseLinearEncoding
+from kdl.recipes import table_columns
+from kdl.recipes.classes import class_rows
+from kdl.recipes.recipe import Recipe
+
+# Default size of a batch, by the rows from which on it is so.
+_BATCHES = {0: 16, 2000: 64, 10_000: 256, 20_000: 512}
+
+
+class Tabular(Recipe):
+    """Dense network that predicts a column of a table: a class or a number.
+
+    Numbers are standardized, and encoded piecewise linearly besides; categories are
+    embedded; a missing number is the mean of its column, and told by another input.
+    The network contains all this, but for the names of the categories, which
+    `get_state` returns.
+
+    Args:
+        source: What to learn, as `kdl.data.load` takes it: `"penguins"`,
+            `"csv:FILE?target=NAME"`, or a `kdl.data.Splits` of dicts of columns, and
+            integer labels or numbers of shape `(rows, 1)`. Loaded when it is first
+            needed. Defaults to `None`, which is `"penguins"`.
+        seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
+            `0`.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Tabular()
+    >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
+    >>> rows = recipe.predict(model, recipe.splits.test[0])
+
+    References:
+        - [Gorishniy et al., 2022](https://arxiv.org/abs/2203.05556)
+    """
+
+    default_source = "penguins"
+    epochs = 40
+    takes_nan = True
+    kept = ("columns", "classes")
+    meanings = {
+        "encoding": "how numbers enter: standardized, or in bins as well",
+        "bins": "bins of each number, with about as many rows",
+        "embedding": "numbers that a category is embedded in",
+        "depth": "hidden layers",
+        "width": "units of a hidden layer",
+        "dropout": "probability that a hidden unit is dropped",
+        "weight_decay": "share of the weights that is lost a step, times the rate",
+    }
+
+    @property
+    def objective(self):
+        """The cross-entropy or the root mean squared error of the validation."""
+        name = "val_rmse" if self.classes is None else "val_crossentropy"
+        return keras_tuner.Objective(name, "min")
+
+    @functools.cached_property
+    def columns(self):
+        """What the inputs are, as `describe_columns` returns them."""
+        return table_columns.describe_columns(self.splits.train[0])
+
+    @functools.cached_property
+    def classes(self):
+        """Names of the classes, by label; `None` where numbers are predicted."""
+        y = [np.asarray(y) for _, y in self.splits]
+        if y[0].dtype.kind not in "iu":
+            return None
+        return self.splits.classes or [str(n) for n in range(1 + max(map(np.max, y)))]
+
+    def inputs(self, raw):
+        x = table_columns.read_table(raw, self.columns)
+        inputs = {
+            "numbers": table_columns.numbers_of(x, self.columns),
+            "categories": table_columns.codes_of(x, self.columns),
+        }
+        return {name: part for name, part in inputs.items() if part.shape[1]}
+
+    def space(self, hp):
+        rows = len(self.splits.train[1])
+        batch_size = max(size for least, size in _BATCHES.items() if rows >= least)
+        p = SimpleNamespace(
+            encoding=hp.Choice("encoding", ["bins", "standardized"]),
+            bins=0,
+            embedding=hp.Int("embedding", 2, 32, step=2, sampling="log", default=8),
+            depth=hp.Int("depth", 1, 4, default=2),
+            width=hp.Int("width", 32, 512, step=2, sampling="log", default=128),
+            dropout=hp.Float("dropout", 0.0, 0.6, default=0.2 if rows < 2000 else 0.0),
+            batch_size=hp.Choice(
+                "batch_size", [16, 32, 64, 128, 256, 512], default=batch_size
+            ),
+            learning_rate=hp.Float(
+                "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
+            ),
+            weight_decay=hp.Float(
+                "weight_decay", 1e-3, 1.0, sampling="log", default=0.03
+            ),
+            patience=hp.Int("patience", 5, 40, default=15),
+        )
+        with hp.conditional_scope("encoding", ["bins"]):
+            if p.encoding == "bins":
+                default = 8 if rows < 2000 else 16
+                p.bins = hp.Int("bins", 4, 64, step=2, sampling="log", default=default)
+        return p
+
+    def build(self, hp):
+        p = self.space(hp)
+        x = self.inputs(self.splits.train[0])
+        inputs, parts = {}, []
+        if "numbers" in x:
+            inputs["numbers"] = keras.Input(x["numbers"].shape[1:], name="numbers")
+            parts += _encoded(inputs["numbers"], x["numbers"], p.bins)
+        if "categories" in x:
+            shape, count = (
+                x["categories"].shape[1:],
+                table_columns.code_count(self.columns),
+            )
+            inputs["categories"] = keras.Input(shape, dtype="int32", name="categories")
+            embedded = layers.Embedding(count, p.embedding)(inputs["categories"])
+            parts.append(layers.Flatten()(embedded))
+        outputs = layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+        for _ in range(p.depth):
+            outputs = layers.Dense(p.width, "relu")(outputs)
+            outputs = layers.Dropout(p.dropout)(outputs)
+        optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
+        if self.classes is not None:
+            model = keras.Model(inputs, layers.Dense(len(self.classes))(outputs))
+            model.compile(
+                optimizer,
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                metrics=[
+                    keras.metrics.SparseCategoricalAccuracy("accuracy"),
+                    keras.metrics.SparseCategoricalCrossentropy(
+                        "crossentropy", from_logits=True
+                    ),
+                ],
+            )
+            return model
+        y = np.asarray(self.splits.train[1], "float64")
+        mean, scale = float(y.mean()), float(y.std())
+        outputs = layers.Rescaling(scale, mean)(layers.Dense(1)(outputs))
+        model = keras.Model(inputs, outputs)
+        model.compile(
+            optimizer,
+            "mse",
+            # As of a target of variance 1.
+            loss_weights=1 / scale**2,
+            metrics=[
+                keras.metrics.RootMeanSquaredError("rmse"),
+                keras.metrics.MeanAbsoluteError("mae"),
+                keras.metrics.R2Score(name="r2"),
+            ],
+        )
+        return model
+
+    def rows(self, raw, outputs):
+        if self.classes is not None:
+            return class_rows(self.classes, outputs)
+        return [{"prediction": float(value)} for value in np.ravel(outputs)]
+
+    def examine(self, model):
+        x, y = self.encode(self.splits.test)
+        outputs = model.predict(x, verbose=0)
+        if self.classes is not None:
+            predicted = np.argmax(outputs, axis=-1)
+            figure = confusion_figure(y, predicted, self.classes, title="Test set")
+            return {"confusion_matrix.png": figure}
+        targets, predicted = np.ravel(y), np.ravel(outputs)
+        return {
+            "predictions.png": regression_figure(targets, predicted, "Test set"),
+            "residuals.png": residuals_figure(targets, predicted, "Test set"),
+        }
+
+
+def _encoded(inputs, x, bins):
+    """Numbers as a network learns from them most readily, of training inputs `x`."""
+    mean = np.nan_to_num(np.nanmean(x, axis=0, dtype="float64"))
+    deviation = np.nanstd(x, axis=0, dtype="float64")
+    # A date has parts that are always the same.
+    deviation = np.where(deviation > 1e-6 * np.abs(mean), deviation, 1.0)
+    scaled = layers.Normalization(mean=mean, variance=deviation**2)(inputs)
+    missing = ops.isnan(scaled)
+    known = ops.where(missing, 0.0, scaled)
+    parts = [known]
+    if np.isnan(x).any():
+        parts.append(ops.cast(missing, "float32"))
+    if bins:
+        edges = PiecewiseLinearEncoding.quantiles((x - mean) / deviation, bins)
+        parts.append(PiecewiseLinearEncoding(edges)(known))
+    return parts
