@@ -62,6 +62,22 @@ class Tabular(Recipe):
         "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
+    def check(self, splits):
+        for x, y in splits:
+            columns = x.values() if isinstance(x, dict) else ()
+            lengths = {np.shape(column) for column in columns}
+            shape, kind = np.shape(y), np.asarray(y).dtype.kind
+            is_class = kind in "iu" and len(shape) == 1
+            is_target = is_class or (kind == "f" and shape[1:] == (1,))
+            if not is_target or lengths != {shape[:1]}:
+                raise ValueError(
+                    "`source` must hold tables, a dict of columns of one length, and a "
+                    "target for each row: an integer for a class, or a number, of "
+                    f"shape (rows, 1). Received: {type(x).__name__} and "
+                    f"{np.asarray(y).dtype} {shape}"
+                )
+        return splits
+
     @property
     def objective(self):
         """The cross-entropy or the root mean squared error of the validation."""

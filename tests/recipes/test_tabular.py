@@ -146,6 +146,24 @@ class TestTabular(RecipeContract):
         defaults = hyperparameters(recipe, {}).values
         assert (defaults["batch_size"], defaults["bins"]) == (512, 16)
 
+    @pytest.mark.parametrize(
+        ("x", "y", "received"),
+        [
+            (np.zeros((4, 3)), np.zeros(4, int), "ndarray and int64 (4,)"),
+            ({"a": np.zeros(4)}, np.zeros(4), "dict and float64 (4,)"),
+            ({"a": np.zeros(4)}, np.zeros(3, int), "dict and int64 (3,)"),
+            ({}, np.zeros(3, int), "dict and int64 (3,)"),
+        ],
+    )
+    def test_refuses_what_are_no_tables(self, x, y, received):
+        with pytest.raises(ValueError) as error:
+            Tabular(Splits((x, y), (x, y), (x, y))).data()
+        assert str(error.value) == (
+            "`source` must hold tables, a dict of columns of one length, and a target "
+            "for each row: an integer for a class, or a number, of shape (rows, 1). "
+            f"Received: {received}"
+        )
+
     def test_refuses_infinite_numbers_but_no_gaps(self):
         data = self.recipe.data()
         data["x"] = {**data["x"], "numbers": data["x"]["numbers"].copy()}

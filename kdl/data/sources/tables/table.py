@@ -16,7 +16,7 @@ from kdl.seeds import SPLITS, generator
 _TASKS = ("classification", "regression")
 _FEW = 20  # As many different integers are classes.
 _MANY = 1000  # As many classes as there may be.
-_LIKELY = ("target", "label", "class", "y")
+_LIKELY = ("target", "label", "class")
 
 
 def table(path, target=None, drop=(), group=None, test=None, task=None, seed=0):
@@ -31,7 +31,7 @@ def table(path, target=None, drop=(), group=None, test=None, task=None, seed=0):
             where all values are such of ISO 8601, of numbers where all are, and of
             categories otherwise.
         target: Optional string. Name of the column to predict. Defaults to `None`, for
-            the one that is called target, label, class or y.
+            the one that is called target, label or class.
         drop: Sequence of strings. Names of columns to leave out. Defaults to `()`.
         group: Optional string. Name of a column whose rows of one value stay in one
             part, such as the patients of several visits. It is not learned from.

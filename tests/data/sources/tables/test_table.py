@@ -90,7 +90,7 @@ class TestTable:
         ],
     )
     def test_few_integers_are_classes(self, column, task, classes, tmp_path):
-        path = written(tmp_path, id=lambda n: n, y=column)
+        path = written(tmp_path, id=lambda n: n, Label=column)
         # The target by its name.
         assert table(path, task=task).classes == classes
 
@@ -149,20 +149,25 @@ class TestTable:
         assert str(error.value) == message.format(path)
 
     def test_refuses_targets_without_a_value(self, tmp_path):
-        path = written(tmp_path, id=lambda n: n, y=lambda n: "" if n == 7 else n / 3)
+        path = written(
+            tmp_path, id=lambda n: n, target=lambda n: n / 3 if n - 7 else ""
+        )
         with pytest.raises(ValueError) as error:
             table(path)
         assert str(error.value) == (
-            f"The target 'y' of {path} must have a value in each row: leave out those "
-            "without. Received: 1 without, the first of them row 8"
+            f"The target 'target' of {path} must have a value in each row: leave out "
+            "those without. Received: 1 without, the first of them row 8"
         )
 
     def test_refuses_too_many_classes(self, tmp_path):
-        path = written(tmp_path, rows=4000, id=lambda n: n, y=lambda n: f"c{n % 1001}")
+        path = written(
+            tmp_path, rows=4000, id=lambda n: n, label=lambda n: f"c{n % 1001}"
+        )
         with pytest.raises(ValueError) as error:
             table(path)
         assert str(error.value) == (
-            f"The target 'y' of {path} must have from 2 to 1000 classes. Received: 1001"
+            f"The target 'label' of {path} must have from 2 to 1000 classes. Received: "
+            "1001"
         )
 
     @pytest.mark.parametrize(
