@@ -14,6 +14,7 @@ from kdl.data import RandomAffine
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.recipes.classes import class_rows
+from kdl.recipes.reading.image_files import SUFFIXES, read_image
 from kdl.recipes.recipe import Recipe
 from kdl.schedules import Warmup
 
@@ -47,7 +48,8 @@ class Images(Recipe):
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    kept = ("classes",)
+    kept = ("classes", "shape", "white")
+    reads = (*SUFFIXES, ".npy", ".npz")
     meanings = {
         "filters": "filters of the first two convolutions; the third has twice as many",
         "units": "units of the dense layer",
@@ -74,6 +76,27 @@ class Images(Recipe):
         """Names of the classes, by label."""
         # A class may be missing from one of the parts.
         return [str(n) for n in range(1 + max(int(np.max(y)) for _, y in self.splits))]
+
+    @functools.cached_property
+    def shape(self):
+        """Height, width and channels of an image, as a list."""
+        return list(np.shape(self.splits.train[0])[1:])
+
+    @functools.cached_property
+    def white(self):
+        """The value of a white pixel: 255.0, or 1.0 where none is greater than 1."""
+        return 255.0 if np.max(self.splits.train[0]) > 1 else 1.0
+
+    def read(self, path):
+        """Yields name and pixels of the image in a file, or of each in an array.
+
+        An image is scaled to the size of those that were learned, and made grey or
+        coloured as they are. An array must hold images as the source has them.
+        """
+        if path == "-" or path.suffix.lower() not in SUFFIXES:
+            yield from super().read(path)
+        else:
+            yield str(path), self.white * read_image(path, self.shape)
 
     def inputs(self, raw):
         return np.asarray(raw, "float32")

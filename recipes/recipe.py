@@ -12,7 +12,8 @@ from kdl.data import Batches, load
 from kdl.data.sources.load import check_source
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
-from kdl.recipes.training_data import check_training_data
+from kdl.recipes.reading.files import check_suffix, numbers
+from kdl.recipes.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
 # What `fit` goes by where the space of a recipe does not declare it.
@@ -41,6 +42,8 @@ class Recipe(keras_tuner.HyperModel):
 
     Attributes:
         default_source: String or `kdl.data.Splits`.
+        sources: Dict of sources that only this recipe has: functions of a seed that
+            return `kdl.data.Splits`, by name.
         objective: `keras_tuner.Objective`. What early stopping monitors and a search
             optimizes.
         epochs: Integer. Default number of epochs.
@@ -48,6 +51,7 @@ class Recipe(keras_tuner.HyperModel):
             Subclasses add to those of their base.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
+        reads: Tuple of strings. Endings of the files that `read` reads.
 
     Example:
 
@@ -72,6 +76,7 @@ class Recipe(keras_tuner.HyperModel):
     """
 
     default_source = None
+    sources = {}
     objective = keras_tuner.Objective("val_loss", "min")
     epochs = 20
     meanings = {
@@ -80,16 +85,22 @@ class Recipe(keras_tuner.HyperModel):
         "patience": "epochs without improvement before training stops",
     }
     kept = ()
+    reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.meanings = {**super(cls, cls).meanings, **cls.meanings}
 
+    # Whether its `fit` may declare hyperparameters, and report other metrics.
+    fits_by_itself = False
+
     def __init__(self, source=None, seed=0):
         # `Seq2Seq` is seq2seq, and `LanguageModel` language_model.
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__)
         super().__init__(name=words.lower())
-        self.source = check_source(self.default_source if source is None else source)
+        self.source = self.check_source(
+            self.default_source if source is None else source
+        )
         self.seed = check_integer("seed", seed, "[0, 4294967296)")
 
     def space(self, hp):
@@ -102,6 +113,22 @@ class Recipe(keras_tuner.HyperModel):
             `types.SimpleNamespace` of values by name.
         """
         raise NotImplementedError
+
+    def check_source(self, source):
+        """Returns `source`, provided it is one of `sources`, or of `kdl.data.load`.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        is_own = isinstance(source, str) and source in self.sources
+        if self.sources and isinstance(source, str) and not is_own:
+            try:
+                return check_source(source)
+            except ValueError as error:
+                own = ", ".join(map(repr, self.sources))
+                text = str(error).replace("must be ", f"must be {own}, ", 1)
+                raise ValueError(text) from None
+        return source if is_own else check_source(source)
 
     def check(self, splits):
         """Returns `splits`, provided the recipe can learn them.
@@ -120,8 +147,30 @@ class Recipe(keras_tuner.HyperModel):
         x, y = part
         return self.inputs(x), y
 
+    def read(self, path):
+        """Yields the raw inputs in a file, one by one.
+
+        Args:
+            path: `Path` of a file, or `"-"`, standard input.
+
+        Yields:
+            Tuple of a name, which says where in the file an input stands, and the
+            input, as the source has them.
+
+        Raises:
+            ValueError: If the file is of a kind that the recipe does not read, or
+                does not hold what it should.
+        """
+        if path != "-":
+            check_suffix(path, self.reads)
+        return numbers(path)
+
     def rows(self, raw, outputs):
-        """Returns what outputs mean, a dict for each of the raw inputs."""
+        """Returns what outputs mean, as dicts.
+
+        They are one for each of the raw inputs. Where an input has several, each says
+        by `"input"` of which it is, counted from 0.
+        """
         return [{"output": output.tolist()} for output in outputs]
 
     def examine(self, model):
@@ -146,7 +195,8 @@ class Recipe(keras_tuner.HyperModel):
     @functools.cached_property
     def splits(self):
         """`kdl.data.Splits` of the source."""
-        return self.check(load(self.source, self.seed))
+        own = isinstance(self.source, str) and self.sources.get(self.source)
+        return self.check(own(self.seed) if own else load(self.source, self.seed))
 
     def data(self):
         """Keyword arguments of `model.fit`: the training and the validation set."""
@@ -256,8 +306,13 @@ class Recipe(keras_tuner.HyperModel):
 
         Returns:
             List of dicts, one or more for each input.
+
+        Raises:
+            ValueError: If the inputs do not have the shape that the model takes.
         """
-        return self.rows(raw, model.predict(self.inputs(raw), verbose=0))
+        x = self.inputs(raw)
+        check_shapes("`raw`", x, getattr(model, "input_shape", None))
+        return self.rows(raw, model.predict(x, verbose=0))
 
     def get_state(self):
         """Returns what predictions need besides the model, a dict of JSON."""

@@ -23,7 +23,7 @@ def check_training_data(model, x, y, validation_data=None):
     if isinstance(validation_data, (list, tuple)):
         sets["validation"] = validation_data[:2]
     found = {
-        name: _check_set(f"The {name} set", *some, model) for name, some in sets.items()
+        name: check_set(f"The {name} set", *some, model) for name, some in sets.items()
     }
     labels = found["training"]
     if labels is not None and len(np.unique(labels)) == 1:
@@ -33,8 +33,21 @@ def check_training_data(model, x, y, validation_data=None):
         )
 
 
-def _check_set(name, x, y, model):
-    """Returns targets that are classes, as integers; `None` if they are not."""
+def check_set(name, x, y, model):
+    """Refuses a set that a model cannot be fitted to, or evaluated on.
+
+    Args:
+        name: String. What an error calls the set.
+        x: Inputs, arrays or structures of arrays.
+        y: Targets.
+        model: `keras.Model`.
+
+    Returns:
+        Targets that are classes, as integers; `None` if they are not.
+
+    Raises:
+        ValueError: If it cannot be, as `check_training_data` says.
+    """
     counts = {}
     for what, data in (("inputs", x), ("targets", y)):
         for part in map(np.asarray, tree.flatten(data)):
@@ -55,7 +68,7 @@ def _check_set(name, x, y, model):
         found = " and ".join(f"{count} {what}" for count, what in counts.items())
         raise ValueError(f"{name} must have a target for each input. Received: {found}")
     # A model that is not built yet has no shapes.
-    _check_shapes(name, x, getattr(model, "input_shape", None))
+    check_shapes(name, x, getattr(model, "input_shape", None))
     output_shape = getattr(model, "output_shape", None)
     labels = _labels(y, output_shape)
     if labels is not None:
@@ -70,7 +83,7 @@ def _check_set(name, x, y, model):
     return labels
 
 
-def _check_shapes(name, x, shapes):
+def check_shapes(name, x, shapes):
     """Refuses inputs of another shape, in models of one input or of named ones."""
     if isinstance(x, dict) != isinstance(shapes, dict):
         return
