@@ -270,7 +270,7 @@ def refusals():
         yield
     except (ValueError, ImportError, OSError) as error:
         text = str(error)
-        if isinstance(error, OSError) and error.strerror:
+        if isinstance(error, OSError) and error.strerror and error.filename:
             text = f"{error.filename} cannot be used: {error.strerror}."
         end(text, 1 if is_full(error) else 2)
     except Exception as error:

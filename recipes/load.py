@@ -90,7 +90,7 @@ def _named(folder, settings, recipe):
         if is_own(there):
             raise ValueError(
                 f"The recipe of {folder} is a file of yours, which is only run if you "
-                f"name it: give `recipe`, as in recipe={_basename(there)!r}"
+                f"name it: give `recipe`, as in recipe={_basename(there)!r}."
             )
         return find(there)
     if not isinstance(recipe, str):
@@ -123,7 +123,7 @@ def _is_known(source, named):
 
 def _model(path, named):
     try:
-        return keras.saving.load_model(path, custom_objects=named.objects())
+        return keras.saving.load_model(path, named.objects(), safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"The model in {path} cannot be loaded: {text}") from error

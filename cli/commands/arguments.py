@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import re
 
 import keras
 import keras_tuner
@@ -63,6 +64,29 @@ def load(recipe):
     """
     with names_data():
         return recipe.data()
+
+
+def trained(options, source=None):
+    """Returns the recipe and the model in the folder of some options.
+
+    Args:
+        options: Options with `folder` and `recipe`.
+        source: Optional string. Other data.
+
+    Raises:
+        ValueError: If the folder is of something else, or its recipe is the user's
+            and not named.
+    """
+    with names_data():
+        try:
+            return recipes.load(options.folder, options.recipe, source)
+        except ValueError as error:
+            # As an option.
+            way = r"give `recipe`, as in recipe='(.*)'"
+            text = re.sub(way, r"give --recipe \1", str(error))
+            if text == str(error):
+                raise
+            raise ValueError(text) from None
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from kdl.files import hold, write_json
 from kdl.recipes.training_data import check_set
 from kdl_cli.commands import arguments
 from kdl_cli.commands.run import examine, tell
-from kdl_cli.commands.trained import load
 from kdl_cli.folder import reading, writing
 
 
@@ -24,7 +23,7 @@ class Evaluation:
             writing.check_free(self.path, ", or --overwrite")
         elif writing.occupied(self.path):
             reading.read_settings(self.path, "evaluation")
-        self.recipe, self.model = load(options, options.data)
+        self.recipe, self.model = arguments.trained(options, options.data)
         settings = reading.read_settings(options.folder)
         shared = {
             name: settings[name] for name in _SHARED if settings.get(name) is not None

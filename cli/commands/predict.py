@@ -4,6 +4,7 @@ import contextlib
 import csv
 import itertools
 import json
+import os
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from kdl.checks import check_choice
 from kdl.files import atomic
 from kdl.recipes.reading.files import STDIN, files
-from kdl_cli.commands.trained import load
+from kdl_cli.commands import arguments
 from kdl_cli.terminal.progress import Count
 
 FORMATS = ("csv", "jsonl")
@@ -37,7 +38,7 @@ class Prediction:
             raise ValueError(
                 f"{out} already exists. Give --out a new name, or --overwrite."
             )
-        self.recipe, self.model = load(options)
+        self.recipe, self.model = arguments.trained(options)
         reads = self.recipe.reads
         self.files = [file for path in options.inputs for file in files(path, reads)]
 
@@ -59,7 +60,12 @@ class Prediction:
     @contextlib.contextmanager
     def _output(self):
         if self.options.out is None:
-            yield sys.stdout
+            try:
+                yield sys.stdout
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # As `head` does, the reader has enough. Python would complain at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return
         self.options.out.parent.mkdir(parents=True, exist_ok=True)
         with (

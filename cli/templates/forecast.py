@@ -22,7 +22,7 @@ class Template(kdl.recipes.Recipe):
 
     # What it learns: windows of a series, arrays of shapes (windows, history, features)
     # and (windows, horizon, features), scaled to about mean 0 and variance 1. For
-    # arrays of yours, write a function that returns `kdl.data.Splits`, and name it here:
+    # arrays of yours, write a function that returns `kdl.data.Splits`, and name it:
     #     sources = {"mine": my_splits}  # A function of a seed.
     #     default_source = "mine"
     default_source = "mackey_glass"

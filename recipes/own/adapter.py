@@ -79,10 +79,10 @@ class Adapter(Recipe):
             results = model.fit(*args, **kwargs)
         history = _history(results, self.objective)
         if not self.objective.has_value(history.history):
+            reported = ", ".join(sorted(history.history)) or "nothing"
             raise errors.FatalValueError(
                 f"The objective is {self.objective.name!r}, which the fit did not "
-                "report. Give one of those that it did: "
-                f"{', '.join(sorted(history.history)) or 'nothing'}."
+                f"report. It reported: {reported}."
             )
         return history
 

@@ -12,6 +12,8 @@ from pathlib import Path
 # Modules of users by file, each as a tuple of its digest and the modules that it
 # brought along.
 _IMPORTED = {}
+# Where a user's folder may hold code of others.
+_OURS, _OTHERS = ("kdl", "kdl_cli"), {"site-packages", "dist-packages"}
 
 
 class UserError(ValueError):
@@ -42,11 +44,16 @@ def own_lines(error):
     Returns:
         String of several lines; `None` if no code of a user took part.
     """
-    files = {file for _, modules in _IMPORTED.values() for file in _files(modules)}
+    walked = traceback.walk_tb(error.__traceback__)
+    modules = [frame.f_globals.get("__name__") or "" for frame, _ in walked]
     frames = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in frames if _resolved(frame.filename) in files]
-    is_syntax = isinstance(error, SyntaxError) and error.filename is not None
-    if not frames and not (is_syntax and _resolved(error.filename) in files):
+    frames = [
+        frame
+        for frame, module in zip(frames, modules, strict=True)
+        if _is_own(frame.filename, module)
+    ]
+    is_syntax = isinstance(error, SyntaxError) and _is_own(error.filename or "", "")
+    if not frames and not is_syntax:
         return None
     lines = traceback.format_list(frames) + traceback.format_exception_only(error)
     return "".join(lines).rstrip()
@@ -114,7 +121,7 @@ def import_module(name):
     path = Path(spec.origin).resolve()
     before = set(sys.modules)
     # Its lines are the user's also while it is imported.
-    _IMPORTED[path] = _digest(path), [spec]
+    _IMPORTED[path] = _digest(path), []
     try:
         with told(f"{name} cannot be imported:"):
             module = importlib.import_module(name)
@@ -150,19 +157,20 @@ def _brought(before, folder):
         module
         for name, module in list(sys.modules.items())
         if name not in before
-        and name.partition(".")[0] not in ("kdl", "kdl_cli")
+        and name.partition(".")[0] not in _OURS
         and (file := getattr(module, "__file__", None))
         and folder in Path(file).parents
-        and "site-packages" not in Path(file).parts
+        and not _OTHERS.intersection(Path(file).parts)
     ]
 
 
-def _files(modules):
-    for module in modules:
-        file = getattr(module, "__file__", None) or getattr(module, "origin", None)
-        if file:
-            yield _resolved(file)
-
-
-def _resolved(file):
-    return str(Path(file).resolve())
+def _is_own(file, module):
+    """Whether a file is one that a user named, or lies in its folder."""
+    if file.startswith("<"):
+        return False  # Of Python itself.
+    file = Path(file).resolve()
+    return file in _IMPORTED or (
+        not _OTHERS.intersection(file.parts)
+        and module.partition(".")[0] not in _OURS
+        and any(path.parent in file.parents for path in _IMPORTED)
+    )

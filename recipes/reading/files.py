@@ -165,11 +165,12 @@ def _array_file(path):
             yield file
         return
     with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        names = [n[: -len(".npy")] for n in archive.namelist() if n.endswith(".npy")]
         name = names[0] if len(names) == 1 else "x"
         if name not in names:
             raise ValueError(
-                f"of several, it must have an array `x`. It has: {', '.join(names)}"
+                "it must have one array, or one that is called `x`. It has: "
+                f"{', '.join(names) or 'none'}"
             )
         with archive.open(f"{name}.npy") as file:
             yield file
