@@ -17,12 +17,10 @@ def read_image(path, shape):
 
     Raises:
         ValueError: If the file is no image.
-        ImportError: If Pillow is not installed.
     """
-    try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise ImportError("Files of images need Pillow: pip install pillow") from None
+    # Only those who read images need to wait for it.
+    from PIL import Image, ImageOps
+
     height, width, channels = shape
     try:
         with Image.open(path) as image:

@@ -34,6 +34,6 @@ def test_a_file_is_imported_once_with_its_folder_on_the_path(folder):
 
 def test_a_file_that_exits_or_fails_is_not_kept(folder):
     (folder / "exits.py").write_text("raise SystemExit(3)\n")
-    with pytest.raises(UserError, match="^exits.py cannot be imported:\n"):
+    with pytest.raises(UserError, match=r"^exits\.py cannot be imported:\n"):
         import_file(folder / "exits.py")
     assert "exits" not in sys.modules

@@ -61,5 +61,5 @@ def test_images_are_turned_as_cameras_say(tmp_path, pixels):
 def test_a_damaged_file_is_named(tmp_path, pixels):
     path = save(tmp_path / "a.png", pixels)
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ValueError, match="a.png is no image that can be read: "):
+    with pytest.raises(ValueError, match=r"a\.png is no image that can be read: "):
         read_image(path, (6, 5, 3))
