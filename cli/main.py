@@ -18,6 +18,8 @@ from kdl_cli.folder import reading
 from kdl_cli.options import (
     Backend,
     CompareOptions,
+    EvaluateOptions,
+    PredictOptions,
     RunOptions,
     SearchOptions,
     SweepOptions,
@@ -66,6 +68,7 @@ def list_(backend: Backend = None):
         catalogue = start(backend, "catalogue")
         console.print("Recipes, for `kdl run` and `kdl tune`", style="bold")
         console.print(catalogue.recipes_table())
+        console.print("One of your own is named by its file; `kdl init` writes one.")
         console.print("\nSpaces, which recipes are made of: `kdl.spaces`", style="bold")
         console.print(catalogue.spaces_table())
 
@@ -73,7 +76,11 @@ def list_(backend: Backend = None):
 @app.command()
 def describe(
     name: Annotated[
-        str, typer.Argument(help="Name of a recipe or a space; see `kdl list`.")
+        str,
+        typer.Argument(
+            help="Name of a recipe or a space, see `kdl list`; or a recipe of your "
+            "own, such as my_recipe.py."
+        ),
     ],
     backend: Backend = None,
 ):
@@ -83,7 +90,9 @@ def describe(
     """
     with refusals():
         catalogue = start(backend, "catalogue")
-        console.print(catalogue.space_table(*catalogue.declared(name)))
+        with told(name):
+            declared = catalogue.declared(name)
+        console.print(catalogue.space_table(*declared))
 
 
 @app.command()
@@ -92,7 +101,7 @@ def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
     with refusals():
         module = start(options.backend, "run")
-        training = module.Training(module.plan(options))
+        training = module.Training(planned(module, options))
         training.begin()
     with failures():
         training.perform(console)
@@ -107,7 +116,7 @@ def lr(options):
     """
     with refusals():
         module = start(options.backend, "lr")
-        sweep = module.Sweep(module.plan(options))
+        sweep = module.Sweep(planned(module, options))
         sweep.begin()
     with failures():
         sweep.perform(console)
@@ -124,7 +133,7 @@ def tune(options):
     """
     with refusals():
         module = start(options.backend, "tune")
-        search = module.Search(module.plan(options))
+        search = module.Search(planned(module, options))
         search.begin()
     with failures():
         search.perform(console)
@@ -140,10 +149,52 @@ def compare(options):
     """
     with refusals():
         module = start(options.backend, "compare")
-        comparison = module.Comparison(module.plan(options))
+        comparison = module.Comparison(planned(module, options))
         comparison.begin()
     with failures():
         comparison.perform(console)
+
+
+@app.command()
+@takes(PredictOptions)
+def predict(options):
+    """Predicts what is in files, with the model that a run or a search has left."""
+    with refusals():
+        module = start(options.backend, "predict", errors)
+        prediction = module.Prediction(options)
+    with failures(), refusals():
+        prediction.perform(errors)
+
+
+@app.command()
+@takes(EvaluateOptions)
+def evaluate(options):
+    """Tests the model that a run or a search has left on new data."""
+    with refusals():
+        evaluation = start(options.backend, "evaluate").Evaluation(options)
+        evaluation.begin()
+    with failures(), refusals():
+        evaluation.perform(console)
+
+
+@app.command()
+def init(
+    name: Annotated[
+        str, typer.Argument(help="Name of the recipe, of which the file is NAME.py.")
+    ],
+    like: Annotated[
+        str,
+        typer.Option(
+            help="The task to begin with: images, forecast, seq2seq or language_model."
+        ),
+    ] = "images",
+):
+    """Writes a recipe file of your own, which runs as it is."""
+    from kdl_cli.commands import init
+
+    with refusals():
+        for line in init.write(name, like):
+            console.print(line)
 
 
 @app.command()
@@ -175,16 +226,29 @@ def report(
             console.print(f"\nAs a page with charts: {page.write(folder, search)}")
 
 
-def start(requested, name):
+def start(requested, name, output=console):
     """Chooses the backend, and returns the module of a command, which imports Keras.
 
     Prints the backend if the user did not choose one.
     """
     backend, reason = backends.choose(requested)
     if reason:
-        console.print(f"Backend: {backend} ({reason}; --backend chooses)", style="dim")
+        output.print(f"Backend: {backend} ({reason}; --backend chooses)", style="dim")
     with without_collection():
         return importlib.import_module(f"kdl_cli.commands.{name}")
+
+
+def planned(module, options):
+    """Returns the plan of a command, for which code of the user may run."""
+    with told(options.recipe):
+        return module.plan(options)
+
+
+def told(name):
+    """Tells an error in the code of the user, in the recipe `name`, by its lines."""
+    from kdl.recipes.own import user_code
+
+    return user_code.told(f"{name} failed:")
 
 
 @contextlib.contextmanager
@@ -206,20 +270,42 @@ def refusals():
         yield
     except (ValueError, ImportError, OSError) as error:
         text = str(error)
-        if isinstance(error, OSError) and error.strerror:
+        if isinstance(error, OSError) and error.strerror and error.filename:
             text = f"{error.filename} cannot be used: {error.strerror}."
         end(text, 1 if is_full(error) else 2)
+    except Exception as error:
+        end_in_user_code(error, 2)
+        raise
 
 
 @contextlib.contextmanager
 def failures():
-    """Turns a file that cannot be written into a message and exit code 1."""
+    """Turns some errors of a training into a message and exit code 1.
+
+    They are files that cannot be written, an objective that is not reported, and errors
+    in the code of the user.
+    """
+    from keras_tuner.errors import FatalValueError
+
     from kdl.files import WriteError
 
     try:
         yield
-    except WriteError as error:
+    except (WriteError, FatalValueError) as error:
         end(error, 1)
+    except Exception as error:
+        end_in_user_code(error, 1)
+        raise
+
+
+def end_in_user_code(error, code):
+    """Ends with the lines of the user's code that an error comes from, if any."""
+    if isinstance(error, typer.Exit):
+        return
+    user_code = sys.modules.get("kdl.recipes.own.user_code")
+    lines = user_code and user_code.own_lines(error)
+    if lines:
+        end(f"Your recipe failed:\n{lines}", code)
 
 
 def is_full(error):

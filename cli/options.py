@@ -11,7 +11,21 @@ import typer
 # The largest number of epochs, trials and so on; a larger one is a typing error.
 _MOST = 1_000_000
 
-Recipe = Annotated[str, typer.Argument(help="Name of a recipe; see `kdl list`.")]
+Recipe = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a recipe, see `kdl list`; or one of your own: my_recipe.py, "
+        "my_recipe.py:Name or package.module:Name."
+    ),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:min|max]",
+        help="What early stopping and a search go by, such as val_accuracy. Defaults "
+        "to that of the recipe; a KerasTuner hypermodel has none.",
+    ),
+]
 Backend = Annotated[
     str | None,
     typer.Option(help="tensorflow, jax or torch. Defaults to Keras's choice."),
@@ -84,6 +98,7 @@ class RunOptions:
     set_: Set = None
     hp: Hp = None
     data: Data = None
+    objective: Objective = None
     epochs: Epochs = None
     seed: Seed = 0
     out: Annotated[
@@ -108,6 +123,7 @@ class SweepOptions:
         ),
     ] = 100
     data: Data = None
+    objective: Objective = None
     seed: Seed = 0
     out: Annotated[
         Path | None,
@@ -128,6 +144,7 @@ class SearchOptions:
         ),
     ] = 20
     data: Data = None
+    objective: Objective = None
     epochs: Epochs = None
     seed: Seed = 0
     out: Annotated[
@@ -246,6 +263,7 @@ class CompareOptions:
         ),
     ] = None
     data: Data = None
+    objective: Objective = None
     epochs: Epochs = None
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="First of the seeds.")
@@ -261,4 +279,67 @@ class CompareOptions:
         bool,
         typer.Option("--quiet", help="Print one line per run, without a progress bar."),
     ] = False
+    backend: Backend = None
+
+
+Folder = Annotated[
+    Path, typer.Argument(help="Folder that `kdl run` or `kdl tune` has left.")
+]
+Own = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        help="Your recipe file, if the folder is of one. Its code is run.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what --out names, if it exists.")
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOptions:
+    """What `kdl predict` takes; the help of each option says what it is."""
+
+    folder: Folder
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files or folders of images, arrays (.npy, .npz), numbers (.csv, "
+            ".tsv, .jsonl) or texts (.txt); or - for standard input."
+        ),
+    ]
+    format_: Annotated[
+        str, typer.Option("--format", help="csv or jsonl, a JSON object a line.")
+    ] = "csv"
+    out: Annotated[
+        Path | None, typer.Option(help="File to write. Defaults to standard output.")
+    ] = None
+    overwrite: Overwrite = False
+    batch: Annotated[
+        int, typer.Option(min=1, max=_MOST, help="Number of inputs predicted at once.")
+    ] = 256
+    recipe: Own = None
+    backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """What `kdl evaluate` takes; the help of each option says what it is."""
+
+    folder: Folder
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Data set, as `kdl.data.load` takes it. Its test set is evaluated."
+        ),
+    ]
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for metrics and pictures. Defaults to evaluation, in FOLDER."
+        ),
+    ] = None
+    overwrite: Overwrite = False
+    recipe: Own = None
     backend: Backend = None

@@ -5,6 +5,7 @@ from kdl.recipes.forecast import Forecast
 from kdl.recipes.hyperparameters import hyperparameters
 from kdl.recipes.images import Images
 from kdl.recipes.language_model import LanguageModel
+from kdl.recipes.load import load
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
 from kdl.recipes.seq2seq import Seq2Seq
@@ -19,5 +20,6 @@ __all__ = [
     "Seq2Seq",
     "Tabular",
     "hyperparameters",
+    "load",
     "run",
 ]

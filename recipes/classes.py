@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.special import softmax
 
+from kdl.data import Splits
+
 
 def class_rows(classes, logits):
     """Returns the class that each example most likely is, and all probabilities.
@@ -21,3 +23,23 @@ def class_rows(classes, logits):
         each = {f"p({name})": float(p) for name, p in zip(classes, row, strict=True)}
         rows.append({"class": classes[best], "probability": float(row[best]), **each})
     return rows
+
+
+def relabelled(splits, classes):
+    """Returns splits whose labels are those of a model.
+
+    Args:
+        splits: `kdl.data.Splits` with names of classes.
+        classes: List of strings. Names of the classes of the model, by label.
+
+    Raises:
+        ValueError: If a class is none of the model's.
+    """
+    unknown = [name for name in splits.classes if name not in classes]
+    if unknown:
+        raise ValueError(
+            f"The data must have the classes of the model, "
+            f"{', '.join(map(repr, classes))}. Received: {unknown[0]!r}"
+        )
+    labels = np.array([classes.index(name) for name in splits.classes], "int32")
+    return Splits(*((x, labels[y]) for x, y in splits), classes, splits.drawn)

@@ -39,7 +39,7 @@ class Forecast(sequences.SequenceRecipe):
 
     default_source = "mackey_glass"
     objective = keras_tuner.Objective("val_rmse", "min")
-    kept = ("horizon",)
+    kept = ("horizon", "features")
     meanings = {"units": "units of the encoder, and of the forecaster"}
 
     def check(self, splits):
@@ -57,6 +57,36 @@ class Forecast(sequences.SequenceRecipe):
     def horizon(self):
         """Number of steps to forecast."""
         return np.shape(self.splits.train[1])[1]
+
+    @functools.cached_property
+    def features(self):
+        """Number of features of a step."""
+        return np.shape(self.splits.train[0])[-1]
+
+    def read(self, path):
+        """Yields name and past steps of each series of a file.
+
+        Of a table, the rows are the steps of one series and the columns its features.
+        An array holds several series, of shape `(series, steps, features)`, and so
+        does JSON, a series a line. The features may be left out if there is one.
+        """
+        series = super().read(path)
+        if path == "-" or path.suffix.lower() in (".csv", ".tsv"):
+            steps = [step for _, step in series]
+            if not steps:
+                return
+            if len({len(step) for step in steps}) > 1:
+                raise ValueError(f"{path} must have as many numbers in each row.")
+            series = [(str(path), np.stack(steps))]
+        for name, values in series:
+            if values.ndim == 1 and self.features == 1:
+                values = values[:, np.newaxis]
+            if values.ndim != 2 or values.shape[1] != self.features:
+                raise ValueError(
+                    f"{name} must be a series of shape (steps, {self.features}), the "
+                    f"features of a step in each row. Received: {values.shape}"
+                )
+            yield name, values
 
     def inputs(self, raw):
         past = np.asarray(raw, "float32")
@@ -81,16 +111,15 @@ class Forecast(sequences.SequenceRecipe):
 
     def build(self, hp):
         p = self.space(hp)
-        features = np.shape(self.splits.train[0])[-1]
         inputs = {
-            name: keras.Input((None, features), name=name)
+            name: keras.Input((None, self.features), name=name)
             for name in ("past", "future")
         }
         x = Clock(name="clock")(inputs)
         state = layers.GRU(p.units)(x["past"])
         forecaster = RecurrentForecaster(
             layers.GRUCell(p.units),
-            features,
+            self.features,
             sequences.feeding(p, "free_running"),
             name="decoder",
         )
@@ -110,11 +139,11 @@ class Forecast(sequences.SequenceRecipe):
         """The forecast of each window, step by step."""
         return [
             {
-                "window": window,
+                "input": index,
                 "step": step,
                 **{f"feature_{n}": float(value) for n, value in enumerate(values)},
             }
-            for window, steps in enumerate(outputs)
+            for index, steps in enumerate(outputs)
             for step, values in enumerate(steps, 1)
         ]
 

@@ -13,6 +13,7 @@ from kdl import spaces
 from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import RandomAffine
 from kdl.data.on_disk import OnDisk
+from kdl.data.sources.images.decoding import SUFFIXES, decode
 from kdl.data.sources.images.folder import image_files
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
@@ -63,7 +64,8 @@ class Images(Recipe):
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    kept = ("classes", "shape")
+    kept = ("classes", "shape", "white")
+    reads = (*SUFFIXES, ".npy", ".npz")
     meanings = {
         "filters": "filters of the first two convolutions; the third has twice as many",
         "units": "units of the dense layer",
@@ -97,6 +99,25 @@ class Images(Recipe):
     def shape(self):
         """Height, width and channels of the images, a list."""
         return list(np.shape(self.splits.train[0])[1:])
+
+    @functools.cached_property
+    def white(self):
+        """The value of a white pixel: 255.0, or 1.0 where none is greater than 1."""
+        x = self.splits.train[0]
+        return 255.0 if not isinstance(x, OnDisk) and np.max(x) > 1 else 1.0
+
+    def read(self, path):
+        """Yields name and pixels of the image in a file, or of each in an array.
+
+        An image is scaled to the size of those that were learned, and made grey or
+        coloured as they are. An array must hold images as the source has them.
+        """
+        if path == "-" or path.suffix.lower() not in SUFFIXES:
+            yield from super().read(path)
+        else:
+            height, width, channels = self.shape
+            pixels = decode(str(path), (height, width), channels)
+            yield str(path), pixels * np.float32(self.white / 255)
 
     def inputs(self, raw):
         if _are_paths(raw):

@@ -49,7 +49,9 @@ class LanguageModel(sequences.SequenceRecipe):
         "dropout": "probability that a feature is dropped",
     }
 
+    reads = sequences.TEXTS
     check = staticmethod(sequences.texts)
+    read = sequences.read_texts
 
     @functools.cached_property
     def alphabet(self):

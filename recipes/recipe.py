@@ -15,7 +15,9 @@ from kdl.data.on_disk import OnDisk
 from kdl.data.sources.load import check_source
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
-from kdl.recipes.training_data import check_training_data
+from kdl.recipes.classes import relabelled
+from kdl.recipes.reading.files import check_suffix, numbers
+from kdl.recipes.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
 # What `fit` goes by where the space of a recipe does not declare it.
@@ -44,6 +46,8 @@ class Recipe(keras_tuner.HyperModel):
 
     Attributes:
         default_source: String or `kdl.data.Splits`.
+        sources: Dict of sources that only this recipe has: functions of a seed that
+            return `kdl.data.Splits`, by name.
         objective: `keras_tuner.Objective`. What early stopping monitors and a search
             optimizes.
         epochs: Integer. Default number of epochs.
@@ -52,6 +56,7 @@ class Recipe(keras_tuner.HyperModel):
         takes_nan: Boolean. Whether inputs may have missing numbers.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
+        reads: Tuple of strings. Endings of the files that `read` reads.
 
     Example:
 
@@ -76,6 +81,7 @@ class Recipe(keras_tuner.HyperModel):
     """
 
     default_source = None
+    sources = {}
     objective = keras_tuner.Objective("val_loss", "min")
     epochs = 20
     meanings = {
@@ -85,16 +91,22 @@ class Recipe(keras_tuner.HyperModel):
     }
     takes_nan = False
     kept = ()
+    reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.meanings = {**super(cls, cls).meanings, **cls.meanings}
 
+    # Whether its `fit` may declare hyperparameters, and report other metrics.
+    fits_by_itself = False
+
     def __init__(self, source=None, seed=0):
         # `Seq2Seq` is seq2seq, and `LanguageModel` language_model.
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__)
         super().__init__(name=words.lower())
-        self.source = check_source(self.default_source if source is None else source)
+        self.source = self.check_source(
+            self.default_source if source is None else source
+        )
         self.seed = check_integer("seed", seed, "[0, 4294967296)")
 
     def space(self, hp):
@@ -107,6 +119,22 @@ class Recipe(keras_tuner.HyperModel):
             `types.SimpleNamespace` of values by name.
         """
         raise NotImplementedError
+
+    def check_source(self, source):
+        """Returns `source`, provided it is one of `sources`, or of `kdl.data.load`.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        is_own = isinstance(source, str) and source in self.sources
+        if self.sources and isinstance(source, str) and not is_own:
+            try:
+                return check_source(source)
+            except ValueError as error:
+                own = ", ".join(map(repr, self.sources))
+                text = str(error).replace("must be ", f"must be {own}, ", 1)
+                raise ValueError(text) from None
+        return source if is_own else check_source(source)
 
     def check(self, splits):
         """Returns `splits`, provided the recipe can learn them.
@@ -125,8 +153,30 @@ class Recipe(keras_tuner.HyperModel):
         x, y = part
         return self.inputs(x), y
 
+    def read(self, path):
+        """Yields the raw inputs in a file, one by one.
+
+        Args:
+            path: `Path` of a file, or `"-"`, standard input.
+
+        Yields:
+            Tuple of a name, which says where in the file an input stands, and the
+            input, as the source has them.
+
+        Raises:
+            ValueError: If the file is of a kind that the recipe does not read, or
+                does not hold what it should.
+        """
+        if path != "-":
+            check_suffix(path, self.reads)
+        return numbers(path)
+
     def rows(self, raw, outputs):
-        """Returns what outputs mean, a dict for each of the raw inputs."""
+        """Returns what outputs mean, as dicts.
+
+        They are one for each of the raw inputs. Where an input has several, each says
+        by `"input"` of which it is, counted from 0.
+        """
         return [{"output": output.tolist()} for output in outputs]
 
     def examine(self, model):
@@ -150,8 +200,13 @@ class Recipe(keras_tuner.HyperModel):
 
     @functools.cached_property
     def splits(self):
-        """`kdl.data.Splits` of the source."""
-        return self.check(load(self.source, self.seed))
+        """`kdl.data.Splits` of the source, with the labels of `set_state`, if any."""
+        own = isinstance(self.source, str) and self.sources.get(self.source)
+        splits = own(self.seed) if own else load(self.source, self.seed)
+        classes = vars(self).get("classes")
+        if classes is not None and splits.classes is not None:
+            splits = relabelled(splits, classes)
+        return self.check(splits)
 
     def data(self):
         """Keyword arguments of `model.fit`: the training and the validation set."""
@@ -270,8 +325,12 @@ class Recipe(keras_tuner.HyperModel):
 
         Returns:
             List of dicts, one or more for each input.
+
+        Raises:
+            ValueError: If the inputs do not have the shape that the model takes.
         """
         x = self.inputs(raw)
+        check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return self.rows(raw, model.predict(readable(x), verbose=0))
 
     def get_state(self):

@@ -53,7 +53,9 @@ class Seq2Seq(sequences.SequenceRecipe):
         "dropout": "probability that a feature of the encoder is dropped",
     }
 
+    reads = sequences.TEXTS
     check = staticmethod(sequences.texts)
+    read = sequences.read_texts
 
     @functools.cached_property
     def alphabets(self):

@@ -9,6 +9,7 @@ from scipy.special import lambertw
 from kdl.callbacks import Curriculum, ScheduledSampling
 from kdl.data import BucketedBatches
 from kdl.models import Feeding, ProfessorForcing
+from kdl.recipes.reading import files
 from kdl.recipes.recipe import Recipe
 from kdl.schedules import Adjustable, InverseSigmoidDecay
 
@@ -19,6 +20,7 @@ STRATEGIES = [
     "professor_forcing",
     "curriculum",
 ]
+TEXTS = (".txt", ".csv", ".tsv", ".jsonl")  # Endings of files of texts.
 _DECAYS = ["linear", "exponential", "inverse_sigmoid"]
 
 
@@ -125,6 +127,18 @@ def texts(splits):
                 f"{x.dtype} {x.shape} and {y.dtype} {y.shape}"
             )
     return splits
+
+
+def read_texts(recipe, path):
+    """Yields name and text of each line of a file; `Recipe.read` of a recipe of texts.
+
+    Raises:
+        ValueError: If the file is of a kind that the recipe does not read, or does not
+            hold texts.
+    """
+    if path != files.STDIN:
+        files.check_suffix(path, recipe.reads)
+    return files.texts(path)
 
 
 def predictions(model, evaluation, x):

@@ -16,6 +16,7 @@ from kdl.callbacks.logging.prediction_figures import (
 from kdl.layers import PiecewiseLinearEncoding
 from kdl.recipes import table_columns
 from kdl.recipes.classes import class_rows
+from kdl.recipes.reading.files import rows_in
 from kdl.recipes.recipe import Recipe
 
 # Default size of a batch, by the rows from which on it is so.
@@ -52,6 +53,7 @@ class Tabular(Recipe):
     epochs = 40
     takes_nan = True
     kept = ("columns", "classes")
+    reads = (".csv", ".tsv", ".jsonl")
     meanings = {
         "encoding": "how numbers enter: standardized, or in bins as well",
         "bins": "bins of each number, with about as many rows",
@@ -96,6 +98,10 @@ class Tabular(Recipe):
         if y[0].dtype.kind not in "iu":
             return None
         return self.splits.classes or [str(n) for n in range(1 + max(map(np.max, y)))]
+
+    def read(self, path):
+        """Yields name and row of a table, a dict by name of the column."""
+        return rows_in(path, self.reads)
 
     def inputs(self, raw):
         x = table_columns.read_table(raw, self.columns)

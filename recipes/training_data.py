@@ -27,7 +27,7 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
     if isinstance(validation_data, (list, tuple)):
         sets["validation"] = validation_data[:2]
     found = {
-        name: _check_set(f"The {name} set", *some, model, takes_nan)
+        name: check_set(f"The {name} set", *some, model, takes_nan)
         for name, some in sets.items()
     }
     labels = found["training"]
@@ -38,8 +38,22 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
         )
 
 
-def _check_set(name, x, y, model, takes_nan):
-    """Returns targets that are classes, as integers; `None` if they are not."""
+def check_set(name, x, y, model, takes_nan=False):
+    """Refuses a set that a model cannot be fitted to, or evaluated on.
+
+    Args:
+        name: String. What an error calls the set.
+        x: Inputs, arrays or structures of arrays.
+        y: Targets.
+        model: `keras.Model`.
+        takes_nan: Boolean. Whether inputs may be NaN. Defaults to `False`.
+
+    Returns:
+        Targets that are classes, as integers; `None` if they are not.
+
+    Raises:
+        ValueError: If it cannot be, as `check_training_data` says.
+    """
     counts = {}
     for what, data in (("inputs", x), ("targets", y)):
         for part in tree.flatten(data):
@@ -66,7 +80,7 @@ def _check_set(name, x, y, model, takes_nan):
         found = " and ".join(f"{count} {what}" for count, what in counts.items())
         raise ValueError(f"{name} must have a target for each input. Received: {found}")
     # A model that is not built yet has no shapes.
-    _check_shapes(name, x, getattr(model, "input_shape", None))
+    check_shapes(name, x, getattr(model, "input_shape", None))
     output_shape = getattr(model, "output_shape", None)
     labels = _labels(y, output_shape)
     if labels is not None:
@@ -81,7 +95,7 @@ def _check_set(name, x, y, model, takes_nan):
     return labels
 
 
-def _check_shapes(name, x, shapes):
+def check_shapes(name, x, shapes):
     """Refuses inputs of another shape, in models of one input or of named ones."""
     if isinstance(x, dict) != isinstance(shapes, dict):
         return

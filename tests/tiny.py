@@ -6,32 +6,27 @@ import numpy as np
 from typer.testing import CliRunner
 
 from kdl import recipes
+from kdl.data import Splits
 from kdl_cli.main import app
 
 
-class Tiny(keras_tuner.HyperModel):
+def sides(side):
+    """Returns a source: points in the plane, and which side of 0 one is on."""
+
+    def part(count, seed):
+        x = np.random.default_rng(seed).normal(size=(count, 2)).astype("float32")
+        return x, (x[:, side] > 0).astype("int32")
+
+    return lambda seed: Splits(part(64, 0), part(32, 1), part(32, 2))
+
+
+class Tiny(recipes.Recipe):
     """Learns two classes of points in the plane, from one of two sources."""
 
+    default_source = "left"
+    sources = {"left": sides(0), "right": sides(1)}
     objective = keras_tuner.Objective("val_loss", "min")
     epochs = 2
-
-    def __init__(self, source="left"):
-        super().__init__(name="tiny")
-        self.source = source
-
-    def _points(self, count, seed):
-        if self.source not in ("left", "right"):
-            raise ValueError(f"`source` must be a side. Received: {self.source!r}")
-        x = np.random.default_rng(seed).normal(size=(count, 2)).astype("float32")
-        return {"x": x, "y": (x[:, int(self.source == "right")] > 0).astype("int32")}
-
-    def data(self):
-        validation = self._points(32, 1)
-        points = validation["x"], validation["y"]
-        return {**self._points(64, 0), "validation_data": points}
-
-    def test_data(self):
-        return self._points(32, 2)
 
     def space(self, hp):
         hp.Choice("kind", ["plain", "wide"])
@@ -56,10 +51,8 @@ class Tiny(keras_tuner.HyperModel):
         return ["accuracy"]
 
     def fit(self, hp, model, *args, seed=None, **kwargs):
+        # As little as can be, since commands are tested here and no training.
         return model.fit(*args, batch_size=hp.get("batch_size"), **kwargs)
-
-    def examine(self, model):
-        return {}
 
 
 def tune(*arguments, code=0):

@@ -3,19 +3,57 @@
 import contextlib
 import dataclasses
 import json
+import re
 
 import keras
+import keras_tuner
+from keras_tuner.engine.metrics_tracking import infer_metric_direction
 
 from kdl import recipes
-from kdl_cli.commands import catalogue
-from kdl_cli.folder import reading
+from kdl.callbacks.log_values import Scalars
+from kdl.checks import check_choice
+from kdl.recipes.own import named
+from kdl_cli.folder import metrics, reading
 
 
-def make(name, data):
-    """Returns the recipe of this name, on its own data unless others are given."""
-    recipe = catalogue.find(name)
+def make(options):
+    """Returns the recipe of some options, and the `Named` that it was made of.
+
+    It has its own data and objective unless others are given.
+
+    Raises:
+        ValueError: If there is no such recipe, or not with these data.
+    """
+    found = named.find(options.recipe)
+    objective = None
+    if options.objective is not None:
+        objective = keras_tuner.Objective(
+            *metrics.directed("--objective", options.objective, infer_metric_direction)
+        )
     with names_data():
-        return recipe() if data is None else recipe(data)
+        return found.make(options.data, objective), found
+
+
+def check_objective(recipe, hp, given):
+    """Refuses an objective that was given and that the model does not compute.
+
+    Args:
+        recipe: `kdl.recipes.Recipe`.
+        hp: `keras_tuner.HyperParameters`.
+        given: Optional string. The option `--objective`.
+    """
+    # What a `fit` of the user's own reports is known only after it.
+    if given is None or recipe.fits_by_itself:
+        return
+    # Only a model that has seen data knows its metrics.
+    scores = evaluate(recipe, recipe.build(hp))
+    known = [f"{prefix}{name}" for prefix in ("val_", "") for name in scores]
+    check_choice("--objective", recipe.objective.name, known)
+
+
+def evaluate(recipe, model):
+    """Returns a dict of a model's loss and metrics on the test set, floats."""
+    return Scalars(reading.RESULTS)(recipe.evaluate(model))
 
 
 def load(recipe):
@@ -26,6 +64,29 @@ def load(recipe):
     """
     with names_data():
         return recipe.data()
+
+
+def trained(options, source=None):
+    """Returns the recipe and the model in the folder of some options.
+
+    Args:
+        options: Options with `folder` and `recipe`.
+        source: Optional string. Other data.
+
+    Raises:
+        ValueError: If the folder is of something else, or its recipe is the user's
+            and not named.
+    """
+    with names_data():
+        try:
+            return recipes.load(options.folder, options.recipe, source)
+        except ValueError as error:
+            # As an option.
+            way = r"give `recipe`, as in recipe='(.*)'"
+            text = re.sub(way, r"give --recipe \1", str(error))
+            if text == str(error):
+                raise
+            raise ValueError(text) from None
 
 
 @contextlib.contextmanager
@@ -45,7 +106,9 @@ def names_data():
 
 
 def taken_along(options):
-    """Takes data and epochs from the folder of `--hp`, unless they are given.
+    """Takes data, epochs and objective from the folder of `--hp`, unless given.
+
+    The objective is taken if it was given there, too.
 
     A file of hyperparameters has neither, nor has a folder that is not that of a run,
     a search or a sweep.
@@ -64,9 +127,10 @@ def taken_along(options):
     if folder is None or not (folder / reading.SETTINGS).exists():
         return options, ""
     there = reading.read_settings(folder)
+    there |= {"objective": there.get("objective_given")}
     taken = {
         name: there[name]
-        for name in ("data", "epochs")
+        for name in ("data", "epochs", "objective")
         if getattr(options, name, "given") is None and there.get(name) is not None
     }
     if not taken:
@@ -75,17 +139,39 @@ def taken_along(options):
     return dataclasses.replace(options, **taken), f"From {folder}: {names}. "
 
 
-def settings(recipe, name, epochs, seed):
-    """Returns the settings that all commands record, with defaults filled in."""
+def settings(recipe, found, options):
+    """Returns the settings that all commands record, with defaults filled in.
+
+    Args:
+        recipe: `kdl.recipes.Recipe`.
+        found: `Named` that it was made of.
+        options: Options of the command.
+    """
+    own = {} if found.file is None else {"recipe_sha256": found.sha256}
+    if options.objective is not None:
+        own["objective_given"] = options.objective
     return {
-        "recipe": name,
-        "data": recipe.source,
-        "epochs": epochs or recipe.epochs,
-        "seed": seed,
+        "recipe": found.name,
+        **own,
+        # Arrays in a file of the user have no name.
+        "data": recipe.source if isinstance(recipe.source, str) else None,
+        "epochs": getattr(options, "epochs", None) or recipe.epochs,
+        "seed": options.seed,
         "objective": recipe.objective.name,
         "direction": recipe.objective.direction,
-        "backend": keras.backend.backend(),
+        "backend": backend(),
     }
+
+
+def backend():
+    """The name of Keras's backend."""
+    return keras.backend.backend()
+
+
+def identity(settings, names):
+    """Returns some of the settings, as two folders are compared by them."""
+    found = {name: settings.get(name) for name in names}
+    return found | {"recipe": reading.basename(settings["recipe"])}
 
 
 def hyperparameters(recipe, name, path, changes):
@@ -95,7 +181,16 @@ def hyperparameters(recipe, name, path, changes):
         ValueError: If the recipe lacks a hyperparameter or does not allow its value.
     """
     values = read_hyperparameters(path, name) if path else {}
-    return recipes.hyperparameters(recipe, values | changed(changes))
+    values |= changed(changes)
+    if not recipe.fits_by_itself:
+        return recipes.hyperparameters(recipe, values)
+    # Those that its `fit` declares are known only then.
+    known = recipes.hyperparameters(recipe, {}).space
+    names = {parameter.name for parameter in known}
+    ours = {name: value for name, value in values.items() if name in names}
+    hp = recipes.hyperparameters(recipe, ours)
+    hp.values |= values
+    return hp
 
 
 def read_hyperparameters(path, recipe):
@@ -107,7 +202,7 @@ def read_hyperparameters(path, recipe):
     if path.is_dir():
         path = path / reading.HYPERPARAMETERS
     other, values = reading.read_hyperparameters(path)
-    if other != recipe:
+    if reading.basename(other) != reading.basename(recipe):
         raise ValueError(
             f"{path} holds hyperparameters of the recipe {other!r}, not of {recipe!r}."
         )

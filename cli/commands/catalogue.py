@@ -5,36 +5,16 @@ import inspect
 import keras_tuner
 from rich.table import Table
 
-from kdl import recipes, spaces
+from kdl import spaces
+from kdl.recipes.own import named
 from kdl_cli.terminal.text import values_table
-
-
-def by_name():
-    """Returns the public recipes by the name of the file that defines each."""
-    return {
-        component.__module__.rpartition(".")[2]: component
-        for component in vars(recipes).values()
-        if inspect.isclass(component)
-        and issubclass(component, keras_tuner.HyperModel)
-        and component is not recipes.Recipe
-    }
-
-
-def find(name):
-    """Returns the class of the recipe `name`, or raises a `ValueError`."""
-    known = by_name()
-    if name not in known:
-        raise ValueError(
-            f"There is no recipe {name!r}. The recipes: {', '.join(sorted(known))}."
-        )
-    return known[name]
 
 
 def recipes_table():
     return values_table(
         {
             name: inspect.getdoc(recipe).split("\n")[0]
-            for name, recipe in sorted(by_name().items())
+            for name, recipe in sorted(named.built_in().items())
         }
     )
 
@@ -57,11 +37,16 @@ def declared(name):
         takes_steps = "steps" in inspect.signature(space).parameters
         space(hp, **({"steps": 1000} if takes_steps else {}))
         return hp, {}
-    try:
-        recipe = find(name)
-    except ValueError as error:
-        raise ValueError(f"{error} The spaces: {', '.join(spaces.__all__)}.") from None
-    recipe().space(hp)
+    if not named.is_own(name) and name not in named.built_in():
+        try:
+            named.find(name)
+        except ValueError as error:
+            text = f"{error} The spaces: {', '.join(spaces.__all__)}."
+            raise ValueError(text) from None
+    recipe = named.find(name).made()
+    # A hypermodel of KerasTuner, and a function, build a model to declare theirs.
+    build = getattr(recipe, "build", recipe)
+    getattr(recipe, "space", build)(hp)
     return hp, getattr(recipe, "meanings", {})
 
 

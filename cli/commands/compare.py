@@ -11,13 +11,12 @@ import time
 from pathlib import Path
 
 import keras
-import keras_tuner
 import typer
 
 from kdl import recipes
-from kdl.callbacks.log_values import Scalars
 from kdl.checks import check_choice
 from kdl.files import WriteError, hold
+from kdl.recipes.own.named import Named
 from kdl.tuning.best_epoch import final
 from kdl_cli.commands import arguments
 from kdl_cli.commands.varied import varied
@@ -27,7 +26,7 @@ from kdl_cli.terminal.progress import EpochProgress, Stop
 from kdl_cli.terminal.text import short, written
 
 # Settings in which a comparison and the one that resumes it have to agree.
-IDENTITY = ("recipe", "data", "epochs", "seed", "backend", "vary")
+IDENTITY = ("recipe", "data", "objective", "epochs", "seed", "backend", "vary")
 # Panels of the picture.
 _PANELS = 6
 
@@ -38,7 +37,8 @@ class ComparisonPlan:
 
     Attributes:
         options: `CompareOptions`.
-        recipe: `keras_tuner.HyperModel`.
+        recipe: `kdl.recipes.Recipe`.
+        named: `Named` that it was made of.
         candidates: Dict from values, as `--set` takes them, to
             `keras_tuner.HyperParameters`.
         settings: Dict of plain values, as `settings.json` holds them.
@@ -46,7 +46,8 @@ class ComparisonPlan:
     """
 
     options: CompareOptions
-    recipe: keras_tuner.HyperModel
+    recipe: recipes.Recipe
+    named: Named
     candidates: dict
     settings: dict
     note: str = ""
@@ -55,7 +56,7 @@ class ComparisonPlan:
     def path(self):
         """`Path` of the folder."""
         name = self.settings["vary"].replace("/", "-")
-        default = Path("runs") / f"{self.options.recipe}-compare-{name}"
+        default = Path("runs") / f"{self.named.title}-compare-{name}"
         return self.options.out or default
 
 
@@ -73,12 +74,12 @@ def plan(options):
             f"Received: --seed={options.seed}, --seeds={options.seeds}"
         )
     options, note = arguments.taken_along(options)
-    recipe = arguments.make(options.recipe, options.data)
-    vary, candidates = _candidates(recipe, options)
+    recipe, named = arguments.make(options)
+    vary, candidates = _candidates(recipe, named, options)
     metric, direction = metrics.compared(options.metric, recipe.objective)
     settings = {
         "kind": "comparison",
-        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
+        **arguments.settings(recipe, named, options),
         "seeds": options.seeds,
         "vary": vary,
         "values": [hp.values[vary] for hp in candidates.values()],
@@ -91,10 +92,10 @@ def plan(options):
             if name != vary
         },
     }
-    return ComparisonPlan(options, recipe, candidates, settings, note)
+    return ComparisonPlan(options, recipe, named, candidates, settings, note)
 
 
-def _candidates(recipe, options):
+def _candidates(recipe, named, options):
     name = options.vary.partition("=")[0]
     changes = arguments.changed(options.set_)
     if name in changes:
@@ -104,7 +105,7 @@ def _candidates(recipe, options):
         )
     given = {}
     if options.hp:
-        given = arguments.read_hyperparameters(options.hp, options.recipe)
+        given = arguments.read_hyperparameters(options.hp, named.name)
     return varied(recipe, options.vary, given | changes)
 
 
@@ -116,7 +117,7 @@ class Comparison:
     """
 
     def __init__(self, plan):
-        self.plan, self._scalars = plan, Scalars(reading.RUNS)
+        self.plan = plan
 
     def begin(self):
         """Loads the data, then makes or takes over the folder and locks it.
@@ -129,10 +130,13 @@ class Comparison:
         resumed = writing.occupied(path)
         before = writing.check_same(path, plan.settings, identity) if resumed else None
         self.data = arguments.load(plan.recipe)
-        self.test_data = plan.recipe.test_data()
+        (hp, *_) = plan.candidates.values()
+        arguments.check_objective(plan.recipe, hp, plan.options.objective)
         if plan.options.metric is not None:
-            self._check_metric()
-        self.folder = writing.Folder(path, plan.settings, before)
+            # Only a model that has seen data knows its metrics.
+            scores = arguments.evaluate(plan.recipe, plan.recipe.build(hp))
+            check_choice("--metric", plan.settings["metric"], list(scores))
+        self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
         if not resumed:
             self.folder.begin()
         with contextlib.ExitStack() as held:
@@ -148,16 +152,6 @@ class Comparison:
             if resumed:
                 self.folder.begin()
             self.held = held.pop_all()
-
-    def _check_metric(self):
-        (hp, *_) = self.plan.candidates.values()
-        # Only a model that has seen data knows its metrics.
-        scores = self._test(self.plan.recipe.build(hp))
-        check_choice("--metric", self.plan.settings["metric"], list(scores))
-
-    def _test(self, model):
-        scores = model.evaluate(**self.test_data, verbose=0, return_dict=True)
-        return self._scalars(scores)
 
     def perform(self, console):
         """Trains what has not been trained yet, and writes the results."""
@@ -234,7 +228,7 @@ class Comparison:
             )
             best, _ = final(history, objective)
             scores = {objective.name: float(best[objective.name])}
-            for name, score in self._test(model).items():
+            for name, score in arguments.evaluate(self.plan.recipe, model).items():
                 scores[f"test_{name}"] = score
         for name, score in scores.items():
             if not math.isfinite(score):
@@ -264,7 +258,7 @@ class Comparison:
 
 def identity(settings):
     """Returns the settings in which a comparison that resumes one has to agree."""
-    names = {name: settings.get(name) for name in IDENTITY}
+    names = arguments.identity(settings, IDENTITY)
     names["values"] = ",".join(comparison.labels(settings))
     others = settings["hyperparameters"].items()
     return names | {f"hyperparameter {name}": value for name, value in others}

@@ -18,11 +18,11 @@ def plan(options):
     Raises:
         ValueError: If an option is invalid.
     """
-    options, recipe, hp, note = chosen(options)
-    settings = arguments.settings(recipe, options.recipe, None, options.seed)
+    options, recipe, named, hp, note = chosen(options)
+    settings = arguments.settings(recipe, named, options)
     del settings["epochs"]
     settings = {"kind": "sweep", **settings, "steps": options.steps}
-    return SinglePlan(recipe, hp, settings, options.out, note)
+    return SinglePlan(recipe, named, hp, settings, options.out, note, options.objective)
 
 
 class Sweep(Single):
@@ -86,6 +86,12 @@ class Sweep(Single):
         )
         console.print(self.folder.listing())
         name = self.plan.settings["recipe"]
+        if "learning_rate" not in self.plan.hp.values:
+            console.print(
+                f"{name} has no hyperparameter `learning_rate`: set the rate where it "
+                "makes its optimizer."
+            )
+            return
         rate, note = self._nearest(suggested["valley"])
         told = ("--hp", path, "--set", f"learning_rate={rate}")
         console.print(f"To train with {note}: {command('run', name, *told)}")

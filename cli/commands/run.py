@@ -6,7 +6,6 @@ import keras
 
 from kdl import recipes
 from kdl.callbacks import LogNumbers
-from kdl.callbacks.log_values import Scalars
 from kdl.files import write_json
 from kdl_cli.commands import arguments, tracking
 from kdl_cli.commands.single import Single, SinglePlan, chosen
@@ -33,14 +32,23 @@ def plan(options):
     Raises:
         ValueError: If an option is invalid.
     """
-    options, recipe, hp, note = chosen(options)
+    options, recipe, named, hp, note = chosen(options)
     # Refuses an unknown mode.
     tracking.loggers(options.wandb)
     settings = {
         "kind": "run",
-        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
+        **arguments.settings(recipe, named, options),
     }
-    return TrainingPlan(recipe, hp, settings, options.out, note, options.wandb)
+    return TrainingPlan(
+        recipe,
+        named,
+        hp,
+        settings,
+        options.out,
+        note,
+        options.objective,
+        options.wandb,
+    )
 
 
 class Training(Single):
@@ -73,7 +81,7 @@ class Training(Single):
         hint = f"`{command('report', path)}` shows what there is."
         with self.held, writing.ending(self.folder, console, hint) as signals:
             record = Record(self.folder, progress)
-            with progress.shown(plan.settings["recipe"]):
+            with progress.shown(plan.named.title):
                 model, history = recipes.run(
                     recipe,
                     **self.data,
@@ -99,28 +107,24 @@ def test(recipe, model, folder, console):
     Returns:
         Dict of loss and metrics on the test set.
     """
-    data = recipe.test_data()
-    scores = evaluate(model, data)
+    scores = arguments.evaluate(recipe, model)
     write_json(folder.path / reading.RESULTS, {"test": scores})
     folder.write_model(model)
-    if hasattr(recipe, "get_state"):
-        write_json(folder.path / reading.STATE, recipe.get_state())
-    for name, part in recipe.examine(model).items():
-        write = folder.write_rows if name.endswith(".csv") else folder.write_figure
-        write(name, part)
-    line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
-    # Batches of inputs on disk hold the targets, too.
-    count = len(data["y"]) if "y" in data else data["x"].examples
-    console.print(f"Test set, {count} examples: {line}")
+    write_json(folder.path / reading.STATE, recipe.get_state())
+    examine(recipe, model, folder)
+    tell(recipe, scores, console)
     return scores
 
 
-def evaluate(model, data):
-    """Returns a dict of a model's loss and metrics on the test set.
+def examine(recipe, model, folder):
+    """Writes what a recipe makes of the test set, pictures and tables."""
+    for name, part in recipe.examine(model).items():
+        write = folder.write_rows if name.endswith(".csv") else folder.write_figure
+        write(name, part)
 
-    Args:
-        model: `keras.Model`.
-        data: Dict, as `test_data` of a recipe returns it.
-    """
-    scores = model.evaluate(**data, verbose=0, return_dict=True)
-    return Scalars(reading.RESULTS)(scores)
+
+def tell(recipe, scores, console):
+    """Prints the scores on the test set."""
+    line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    examples = len(recipe.splits.test[1])
+    console.print(f"Test set, {examples} examples: {line}")

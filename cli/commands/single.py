@@ -6,6 +6,8 @@ from pathlib import Path
 import keras_tuner
 
 from kdl.files import hold
+from kdl.recipes import Recipe
+from kdl.recipes.own.named import Named
 from kdl_cli.commands import arguments
 from kdl_cli.folder import writing
 
@@ -15,31 +17,34 @@ class SinglePlan:
     """What is to be done.
 
     Attributes:
-        recipe: `keras_tuner.HyperModel`.
+        recipe: `kdl.recipes.Recipe`.
+        named: `Named` that it was made of.
         hp: `keras_tuner.HyperParameters`.
         settings: Dict of plain values, as `settings.json` holds them.
         out: Optional `Path`. The new folder.
         note: String. What was taken from another folder, in a sentence, or empty.
+        objective: Optional string. The option `--objective`.
     """
 
-    recipe: keras_tuner.HyperModel
+    recipe: Recipe
+    named: Named
     hp: keras_tuner.HyperParameters
     settings: dict
     out: Path | None = None
     note: str = ""
+    objective: str | None = None
 
 
 def chosen(options):
-    """Returns options, recipe, hyperparameters and note, for a `SinglePlan`.
+    """Returns options, recipe, its `Named`, hyperparameters and note.
 
     Raises:
         ValueError: If an option is invalid.
     """
     options, note = arguments.taken_along(options)
-    name = options.recipe
-    recipe = arguments.make(name, options.data)
-    hp = arguments.hyperparameters(recipe, name, options.hp, options.set_)
-    return options, recipe, hp, note
+    recipe, named = arguments.make(options)
+    hp = arguments.hyperparameters(recipe, named.name, options.hp, options.set_)
+    return options, recipe, named, hp, note
 
 
 class Single:
@@ -62,11 +67,12 @@ class Single:
             ValueError: If the data or the folder cannot be used. Nothing is written
                 then.
         """
-        plan, name = self.plan, self.plan.settings["recipe"]
+        plan, named = self.plan, self.plan.named
         writing.check_free(plan.out)
         self.data = arguments.load(plan.recipe)
-        path = writing.create(plan.out, name + self.ending)
-        self.folder = writing.Folder(path, plan.settings)
+        arguments.check_objective(plan.recipe, plan.hp, plan.objective)
+        path = writing.create(plan.out, named.title + self.ending)
+        self.folder = writing.Folder(path, plan.settings, file=named.file)
         self.held = hold(path, self.doing)
         self.folder.begin()
-        self.folder.write_hyperparameters(name, plan.hp.values)
+        self.folder.write_hyperparameters(named.name, plan.hp.values)

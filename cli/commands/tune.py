@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from kdl import recipes, tuning
 from kdl.callbacks import TensorBoardLogger
 from kdl.checks import check_choice, check_number
 from kdl.files import WriteError, hold, write_json
+from kdl.recipes.own.named import Named
+from kdl.recipes.own.user_code import imported
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
 from kdl_cli.commands.narrowed import Narrowing, narrow
-from kdl_cli.commands.run import evaluate, test
+from kdl_cli.commands.run import test
 from kdl_cli.commands.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
 from kdl_cli.options import SearchOptions
@@ -28,7 +31,7 @@ from kdl_cli.terminal.text import command
 
 # Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
-    *("recipe", "data", "epochs", "seed", "backend"),
+    *("recipe", "data", "objective", "epochs", "seed", "backend"),
     *("oracle", "prune", "folds"),
 )
 
@@ -39,20 +42,22 @@ class SearchPlan:
 
     Attributes:
         options: `SearchOptions`.
-        recipe: `keras_tuner.HyperModel`.
+        recipe: `kdl.recipes.Recipe`.
+        named: `Named` that it was made of.
         space: `keras_tuner.HyperParameters` of the narrowed space, or `None`.
         settings: Dict of plain values, as `settings.json` holds them.
     """
 
     options: SearchOptions
-    recipe: keras_tuner.HyperModel
+    recipe: recipes.Recipe
+    named: Named
     space: keras_tuner.HyperParameters | None
     settings: dict
 
     @property
     def path(self):
         """`Path` of the folder."""
-        return self.options.out or Path("runs") / f"{self.options.recipe}-tune"
+        return self.options.out or Path("runs") / f"{self.named.title}-tune"
 
     @property
     def folds(self):
@@ -95,10 +100,10 @@ def plan(options):
         raise ValueError("Several --workers need a cluster: --engine ray.")
     if options.minutes is not None:
         check_number("--minutes", options.minutes, "(0, 1e9]")
-    recipe = arguments.make(options.recipe, options.data)
+    recipe, named = arguments.make(options)
     settings = {
         "kind": "search",
-        **arguments.settings(recipe, options.recipe, options.epochs, options.seed),
+        **arguments.settings(recipe, named, options),
         "trials": options.trials,
         "oracle": options.oracle,
         "prune": options.prune,
@@ -109,7 +114,7 @@ def plan(options):
         given = Narrowing.parse(options.set_, options.range_, options.choices)
         space, given = narrow(recipe, given)
         settings |= given.settings()
-    found = SearchPlan(options, recipe, space, settings)
+    found = SearchPlan(options, recipe, named, space, settings)
     # Refuse an unknown oracle or mode of W&B.
     found.oracle()
     tracking.loggers(options.wandb)
@@ -141,7 +146,12 @@ class Search:
             # Refuses data that cannot be split before there is a folder.
             _, targets, *_ = pooled(**self.data)
             folds.split(tree.flatten(targets)[0])
-        self.folder = writing.Folder(path, plan.settings, before)
+        arguments.check_objective(
+            plan.recipe,
+            recipes.hyperparameters(plan.recipe, {}),
+            plan.options.objective,
+        )
+        self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
         if not resumed:
             # Before the tuner writes files, which need settings beside them.
             self.folder.begin()
@@ -219,6 +229,7 @@ class Search:
             self.tuner.search(**data)
         else:
             workers = self.plan.options.workers
+            _send_modules()
             search_on_ray(self.tuner, workers, on_trial_end=watcher.end, **data)
 
     def finish(self, console):
@@ -262,7 +273,7 @@ class Search:
         scores = None
         if trial.status == "completed":
             try:
-                scores = evaluate(self._model(trial), self.plan.recipe.test_data())
+                scores = arguments.evaluate(self.plan.recipe, self._model(trial))
             except ValueError as error:  # The weights are gone or damaged.
                 console.print(str(error))
         return found | {name: outcome.scores(search, trial, scores)}
@@ -291,9 +302,19 @@ class Search:
             console.print(f"As a page with charts: {written}")
 
 
+def _send_modules():
+    """Has Ray send the user's modules along, which its workers cannot import."""
+    # Without Ray, `search_on_ray` says so.
+    if modules := importlib.util.find_spec("ray") and imported():
+        from ray import cloudpickle
+
+        for module in modules:
+            cloudpickle.register_pickle_by_value(module)
+
+
 def identity(settings):
     """Returns the settings in which a search that resumes another has to agree."""
-    names = {name: settings.get(name) for name in IDENTITY}
+    names = arguments.identity(settings, IDENTITY)
     for values in (settings.get(name) or {} for name in ("set", "range", "choices")):
         names |= {f"hyperparameter {name}": value for name, value in values.items()}
     return names

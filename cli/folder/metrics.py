@@ -33,12 +33,26 @@ def compared(text, objective):
     """
     if text is None:
         return objective.name.removeprefix("val_"), objective.direction
+    return directed("--metric", text, lambda name: direction(name, objective))
+
+
+def directed(option, text, guess):
+    """Name and direction of `NAME`, `NAME:min` or `NAME:max`.
+
+    Args:
+        option: String. The option whose text it is.
+        text: String.
+        guess: Function from a name to its direction, or `None` where it is not known.
+
+    Raises:
+        ValueError: If the direction is not known.
+    """
     name, _, given = text.partition(":")
-    found = given or direction(name, objective)
+    found = given or guess(name)
     if found not in ("min", "max"):
         raise ValueError(
-            f"Say whether lower or higher `{name}` is better: --metric {name}:min or "
-            f"--metric {name}:max."
+            f"Say whether lower or higher `{name}` is better: {option} {name}:min or "
+            f"{option} {name}:max."
         )
     return name, found
 

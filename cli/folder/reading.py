@@ -8,7 +8,7 @@ import math
 from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
-KINDS = ("run", "search", "sweep", "comparison")
+KINDS = ("run", "search", "sweep", "comparison", "evaluation")
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
 TRIALS = "trials.csv"
@@ -128,6 +128,8 @@ _COMPARED = {
 }
 # Settings that may be missing, since older folders are read as well.
 _KNOWN = {
+    "recipe_sha256": _is_optional(_is_text),
+    "objective_given": _is_optional(_is_text),
     "data": _is_optional(_is_text),
     "epochs": _is_optional(lambda value: _is_count(value) and value > 0),
     "seed": _is_optional(_is_count),
@@ -139,6 +141,11 @@ _KNOWN = {
     "range": _is_optional(lambda value: isinstance(value, dict)),
     "choices": _is_optional(lambda value: isinstance(value, dict)),
 }
+
+
+def basename(recipe):
+    """The name of a recipe without the folder of its file, which may move."""
+    return recipe.replace("\\", "/").rpartition("/")[2]
 
 
 def read_hyperparameters(path):

@@ -13,7 +13,12 @@ import typer
 
 from kdl.files import WriteError, atomic, write_json, write_png
 from kdl.tuning.stop_signals import StopSignals, ignore_signals
-from kdl_cli.folder.reading import HYPERPARAMETERS, SETTINGS, read_settings
+from kdl_cli.folder.reading import (
+    HYPERPARAMETERS,
+    SETTINGS,
+    basename,
+    read_settings,
+)
 
 
 class Folder:
@@ -24,10 +29,12 @@ class Folder:
         settings: Dict of plain values, with the key `kind`.
         before: Dict. Settings that the folder holds, if it is resumed. Their
             `started` stays, and their `seconds` are added to.
+        file: Optional `Path`. The file of a user that defines the recipe, of which a
+            copy is kept.
     """
 
-    def __init__(self, path, settings, before=None):
-        self.path = path
+    def __init__(self, path, settings, before=None, file=None):
+        self.path, self._file = path, file
         before = before or {}
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.settings = {
@@ -43,6 +50,9 @@ class Folder:
         """Makes the folder, if needed, and writes the settings."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / SETTINGS, self.settings)
+        if self._file is not None:
+            with atomic(self.path / self._file.name) as draft:
+                draft.write_bytes(self._file.read_bytes())
 
     def ended(self, status):
         """Returns the settings of a command that ends now with this status."""
@@ -134,6 +144,7 @@ def check_same(path, settings, identity):
     """
     kind = settings["kind"]
     before = read_settings(path, kind)
+    check_same_file(path, before, settings)
     there, here = identity(before), identity(settings)
     other = [name for name in here | there if there.get(name) != here.get(name)]
     if other:
@@ -148,11 +159,31 @@ def check_same(path, settings, identity):
     return before
 
 
-def check_free(out):
-    """Raises a `ValueError` if `out`, which may be `None`, is not free."""
+def check_same_file(path, before, settings):
+    """Raises a `ValueError` if the file of a user's recipe has changed."""
+    name = basename(settings["recipe"])
+    if name == basename(before["recipe"]):
+        digests = before.get("recipe_sha256"), settings.get("recipe_sha256")
+        file = f"{name.rpartition(':')[0]}"
+        if digests[0] != digests[1]:
+            raise ValueError(
+                f"{file} has changed since the {settings['kind']} in {path} began with "
+                "it. Give --out a new name, or undo the change: a copy of what it was "
+                "is in that folder."
+            )
+
+
+def check_free(out, otherwise=""):
+    """Raises a `ValueError` if `out`, which may be `None`, is not free.
+
+    Args:
+        out: Optional `Path`.
+        otherwise: String. What else one can do, in the end of the sentence.
+    """
     if out is not None and occupied(out):
         raise ValueError(
-            f"{out} already exists, and nothing is overwritten. Give --out a new name."
+            f"{out} already exists, and nothing is overwritten. Give --out a new name"
+            f"{otherwise}."
         )
 
 

@@ -1,8 +1,10 @@
 """The progress of a training on a terminal."""
 
 import contextlib
+import time
 
 import keras
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kdl.callbacks.log_values import Scalars
@@ -76,3 +78,43 @@ class Stop(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.signals.check()
+
+
+class Count:
+    """Shows how many things are done, once that takes longer than a few seconds.
+
+    On a terminal it is one line that changes; elsewhere a line now and then.
+
+    Args:
+        console: `rich.console.Console`.
+        what: String. What is counted.
+    """
+
+    def __init__(self, console, what):
+        self._console, self._what, self._done = console, what, 0
+        self._next = time.monotonic() + _WAIT
+        self._live = None
+
+    @contextlib.contextmanager
+    def shown(self):
+        """Shows the count while the block runs."""
+        with contextlib.ExitStack() as opened:
+            if self._console.is_terminal:
+                live = Live(console=self._console, auto_refresh=False, transient=True)
+                self._live = opened.enter_context(live)
+            yield self
+
+    def add(self, number):
+        """Counts what is done."""
+        self._done += number
+        if time.monotonic() < self._next:
+            return
+        text = f"{self._done} {self._what}"
+        if self._live is None:
+            self._next = time.monotonic() + 10 * _WAIT
+            self._console.print(text)
+        else:
+            self._live.update(text, refresh=True)
+
+
+_WAIT = 2  # Seconds before the first sign of a `Count`.

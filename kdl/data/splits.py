@@ -3,8 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from keras import tree
 
-from kdl.data.on_disk import OnDisk
+from kdl.checks import check_boolean
+from kdl.data.on_disk import OnDisk, concatenate
 from kdl.data.summary import summarize
 from kdl.seeds import SPLITS, generator
 
@@ -26,6 +28,8 @@ class Splits(_Parts):
         test: What is looked at once, at the end.
         classes: Optional sequence of strings. Names of the classes that integer targets
             are, by target. Defaults to `None`, for numbers or what is no class.
+        drawn: Boolean. Whether the test set was drawn at random from examples that came
+            without one. Defaults to `False`.
 
     Example:
 
@@ -36,10 +40,24 @@ class Splits(_Parts):
     25
     """
 
-    def __new__(cls, train, validation, test, classes=None):
+    def __new__(cls, train, validation, test, classes=None, drawn=False):
         splits = super().__new__(cls, train, validation, test)
+        splits.drawn = check_boolean("drawn", drawn)
         splits.classes = None if classes is None else [str(name) for name in classes]
         return splits
+
+    def tested_whole(self):
+        """Returns splits to evaluate a model on that has learned from others.
+
+        The test set is all examples, unless they came with one.
+        """
+        if not self.drawn:
+            return self
+        x, y = (
+            tree.map_structure(lambda *parts: concatenate(parts), *sides)
+            for sides in zip(*self, strict=True)
+        )
+        return Splits(self.train, self.validation, (x, y), self.classes)
 
     def summary(self):
         """Returns what the data are, and what may be wrong with them, a dict of JSON.

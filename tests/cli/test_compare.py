@@ -23,24 +23,23 @@ from kdl_cli.options import CompareOptions
 pytestmark = pytest.mark.one_backend
 
 
-class Scores(keras_tuner.HyperModel):
+class Scores(recipes.Recipe):
     """Draws its scores, and learns nothing."""
 
     # So named, since the table of the runs has a column for what went wrong.
     objective = keras_tuner.Objective("val_error", "min")
+    default_source = "drawn"
+    sources = {"drawn": None}
     epochs = 3
     log = []  # Values and seed of each fit.
     stop_at = None  # Seed at which the user presses Ctrl-C.
 
-    def __init__(self, source="drawn"):
-        super().__init__(name="scores")
-        self.source = source
-
     def data(self):
         return {"x": {"left": [1], "right": [2]}, "y": [3]}
 
-    def test_data(self):
-        return self.data()
+    def evaluate(self, model):
+        error = model.error
+        return {"loss": 2 * error, "error": error, "bleu": -error}
 
     def space(self, hp):
         hp.Choice("strategy", ["plain", "noisy", "none"])
@@ -77,20 +76,13 @@ class Scores(keras_tuner.HyperModel):
 class Model:
     error = 0.0
 
-    def evaluate(self, x, y, verbose, return_dict):
-        assert return_dict and verbose == 0
-        return {"loss": 2 * self.error, "error": self.error, "bleu": -self.error}
-
 
 Scores.__module__ = "kdl.recipes.scores"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
 @pytest.fixture

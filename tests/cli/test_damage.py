@@ -3,9 +3,7 @@
 import json
 import os
 
-import keras
 import pytest
-from tiny import add
 from typer.testing import CliRunner
 
 from kdl_cli.main import app
@@ -60,15 +58,11 @@ pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    (tmp_path / "there").mkdir()
+def folder(tiny_folder):
+    (tiny_folder / "there").mkdir()
     for name, text in WHOLE.items():
-        (tmp_path / "there" / name).write_text(text)
-    return tmp_path
+        (tiny_folder / "there" / name).write_text(text)
+    return tiny_folder
 
 
 def refusal(*arguments):

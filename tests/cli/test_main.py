@@ -15,18 +15,18 @@ from typer.testing import CliRunner
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
 from kdl.recipes import Images
-from kdl_cli.commands import catalogue
+from kdl.recipes.own.named import built_in
 from kdl_cli.main import app
 
-RECIPES = ", ".join(sorted(catalogue.by_name()))
+RECIPES = (
+    f"{', '.join(sorted([*built_in(), 'tiny']))}. One of your own is named as "
+    "my_recipe.py."
+)
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
 def kdl(*arguments, code=0):
@@ -110,7 +110,7 @@ class TestDescribe:
 
     def test_refuses_unknown_recipes(self):
         assert refusal("describe", "mnist") == (
-            f"There is no recipe 'mnist'. The recipes: {RECIPES}. "
+            f"There is no recipe 'mnist'. The recipes: {RECIPES} "
             f"The spaces: {', '.join(spaces.__all__)}."
         )
 
@@ -210,7 +210,7 @@ class TestRun:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["mnist"], f"There is no recipe 'mnist'. The recipes: {RECIPES}."),
+            (["mnist"], f"There is no recipe 'mnist'. The recipes: {RECIPES}"),
             (
                 ["images", "--set", "rate=1.5"],
                 "`rate` must be a number in [0.0, 0.8]. Received: rate=1.5",
@@ -311,7 +311,7 @@ class TestLr:
 
     def test_refuses_in_a_sentence_and_writes_nothing(self, folder):
         assert refusal("lr", "digit") == (
-            f"There is no recipe 'digit'. The recipes: {RECIPES}."
+            f"There is no recipe 'digit'. The recipes: {RECIPES}"
         )
         assert not list(folder.iterdir())
 
@@ -456,13 +456,13 @@ class TestTune:
         (folder / "search").mkdir()
         (folder / "search" / "mine.txt").write_text("mine")
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run, search, sweep or comparison of kdl: "
-            "it has no settings.json."
+            "search is not the folder of a run, search, sweep, comparison or "
+            "evaluation of kdl: it has no settings.json."
         )
         (folder / "search" / "settings.json").write_text('{"kind": "other"}')
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run, search, sweep or comparison of kdl: "
-            "its settings.json is of something else."
+            "search is not the folder of a run, search, sweep, comparison or "
+            "evaluation of kdl: its settings.json is of something else."
         )
         settings = {"recipe": 0, "objective": 0, "direction": 0, "status": 0}
         text = json.dumps({"kind": "run", **settings})
@@ -483,8 +483,8 @@ class TestReport:
     @pytest.mark.one_backend
     def test_refuses_a_foreign_folder(self, folder):
         assert refusal("report", "nowhere") == (
-            "nowhere is not the folder of a run, search, sweep or comparison of kdl: "
-            "it has no settings.json."
+            "nowhere is not the folder of a run, search, sweep, comparison or "
+            "evaluation of kdl: it has no settings.json."
         )
 
 

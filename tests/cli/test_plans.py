@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 import pytest
-from tiny import Tiny, add
+from tiny import Tiny
 
 from kdl_cli.commands import compare, lr, run, tune
 from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions
@@ -20,10 +20,8 @@ PLANS = {
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    add(monkeypatch)
-    return tmp_path
+def folder(tiny_folder):
+    return tiny_folder
 
 
 @pytest.fixture(autouse=True)

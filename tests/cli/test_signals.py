@@ -14,7 +14,7 @@ from pathlib import Path
 import filelock
 import keras
 import pytest
-from tiny import Tiny, add
+from tiny import Tiny
 from typer.testing import CliRunner
 
 from kdl import files
@@ -59,12 +59,8 @@ TWICE = """
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch, usual_signals):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setenv("COLUMNS", "200")
-    add(monkeypatch)
-    return tmp_path
+def folder(tiny_folder, usual_signals):
+    return tiny_folder
 
 
 def kdl(*arguments, code=0):

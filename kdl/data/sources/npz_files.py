@@ -38,7 +38,7 @@ def read_npz(path, seed=0):
     arrays = _arrays(path)
     if {"x", "y"} <= arrays.keys():
         whole = _pair(path, arrays, "")
-        return Splits(**_drawn(path, {"train": whole}, seed))
+        return Splits(**_drawn(path, {"train": whole}, seed), drawn=True)
     parts = {"train": None, "validation": None, "test": None}
     for part in parts:
         keys = {f"x_{part}", f"y_{part}"}

@@ -108,7 +108,7 @@ def read_folder(path, seed, size=None, channels=None, skip_damaged=False):
             # Not class by class, so that some of them are of all classes.
             rows[part] = generator(seed, SPLITS, place).permutation(rows[part])
     parts = {part: (files.take(rows[part]), labels[rows[part]]) for part in _PARTS}
-    return Splits(**parts, classes=classes)
+    return Splits(**parts, classes=classes, drawn="test" in missing)
 
 
 def image_files(paths, shape):

@@ -7,7 +7,7 @@ import numpy as np
 # What stands for a missing value, in small letters.
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "#n/a", "?"}
 _DATE = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?"
-_SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t|"
 
 
 def read_columns(path):
@@ -38,7 +38,7 @@ def read_columns(path):
         else:
             frame = pandas.read_csv(
                 path,
-                sep=max(_SEPARATORS, key=lambda c: head.count(c.encode())),
+                sep=max(SEPARATORS, key=lambda c: head.count(c.encode())),
                 dtype=str,
                 keep_default_na=False,
                 header=None,

@@ -91,7 +91,7 @@ def table(path, target=None, drop=(), group=None, test=None, task=None, seed=0):
         }
         y = _targets(test, target, others.pop(target), classes)
         taken.append((others, y))
-    return Splits(*taken, classes)
+    return Splits(*taken, classes, drawn=test is None)
 
 
 def _target(path, columns, target):

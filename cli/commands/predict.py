@@ -1,0 +1,154 @@
+"""`kdl predict`: predictions of a trained model for inputs from files."""
+
+import contextlib
+import csv
+import itertools
+import json
+import os
+import sys
+
+import numpy as np
+
+from kdl.checks import check_choice
+from kdl.files import atomic
+from kdl.recipes.reading.files import STDIN, files
+from kdl_cli.commands import arguments
+from kdl_cli.terminal.progress import Count
+
+FORMATS = ("csv", "jsonl")
+
+
+class Prediction:
+    """Predictions, which `perform` makes.
+
+    Args:
+        options: `PredictOptions`.
+
+    Raises:
+        ValueError: If the folder, the inputs or the output cannot be used.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        check_choice("--format", options.format_, FORMATS)
+        out = options.out
+        if out is not None and out.is_dir():
+            raise ValueError(f"{out} is a folder. Give --out the name of a file.")
+        if out is not None and out.exists() and not options.overwrite:
+            raise ValueError(
+                f"{out} already exists. Give --out a new name, or --overwrite."
+            )
+        self.recipe, self.model = arguments.trained(options)
+        reads = self.recipe.reads
+        self.files = [file for path in options.inputs for file in files(path, reads)]
+
+    def perform(self, console):
+        """Predicts batch by batch, and writes the rows as they come.
+
+        Args:
+            console: `rich.console.Console` for the progress.
+        """
+        with self._output() as file, Count(console, "inputs").shown() as count:
+            write = None
+            for names, raw in batches(self._examples(), self.options.batch):
+                rows = list(self._rows(names, raw))
+                if write is None:
+                    write = _writer(self.options.format_, file, rows[0])
+                write(rows)
+                count.add(len(names))
+
+    @contextlib.contextmanager
+    def _output(self):
+        if self.options.out is None:
+            try:
+                yield sys.stdout
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # As `head` does, the reader has enough. Python would complain at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
+        self.options.out.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            atomic(self.options.out) as draft,
+            draft.open("w", newline="", encoding="utf-8") as file,
+        ):
+            yield file
+
+    def _examples(self):
+        for path in self.files:
+            read = self.recipe.read(path)
+            first = next(read, None)
+            if first is None:
+                name = "Standard input" if path == STDIN else path
+                raise ValueError(f"{name} holds no inputs: it is empty.")
+            yield first
+            yield from read
+
+    def _rows(self, names, raw):
+        """Yields the predictions of a batch, each with the name of its input."""
+        try:
+            rows = self.recipe.predict(self.model, raw)
+        except ValueError as error:
+            among = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+            text = str(error).replace("`raw`", "they")
+            raise ValueError(f"{among} cannot be predicted: {text}") from None
+        for index, row in enumerate(rows):
+            yield {**row, "input": names[row.get("input", index)]}
+
+
+def batches(examples, size):
+    """Yields names and inputs of up to `size` examples, of one shape each.
+
+    Args:
+        examples: Iterable of tuples of a name and an input, an array, a text, or the
+            row of a table.
+        size: Integer.
+
+    Yields:
+        Tuple of a list of names, and an array or a list of texts or rows.
+    """
+    for _, group in itertools.groupby(examples, lambda example: _shape(example[1])):
+        while some := list(itertools.islice(group, size)):
+            names, raw = zip(*some, strict=True)
+            is_array = _shape(raw[0]) is not None
+            yield list(names), np.stack(raw) if is_array else list(raw)
+
+
+def _shape(raw):
+    return None if isinstance(raw, (str, dict)) else np.shape(raw)
+
+
+def _writer(kind, file, first):
+    """Returns a function that writes rows as CSV or JSON lines."""
+    if kind == "jsonl":
+        return lambda rows: file.writelines(
+            json.dumps({"input": row["input"], **row}, ensure_ascii=False) + "\n"
+            for row in rows
+        )
+    columns = list(dict.fromkeys(["input", *_flat(first)]))
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+
+    def write(rows):
+        for row in map(_flat, rows):
+            if other := row.keys() ^ set(columns):
+                raise ValueError(
+                    f"The prediction of {row['input']} has other columns than the "
+                    f"first: {', '.join(sorted(other))}. Use --format jsonl."
+                )
+            writer.writerow(row)
+
+    return write
+
+
+def _flat(row):
+    """A row with a column for each number of a list."""
+    flat = {}
+    for name, value in row.items():
+        if isinstance(value, list):
+            for place in np.ndindex(np.shape(value)):
+                key = "/".join(map(str, (name, *place)))
+                flat[key] = np.asarray(value)[place].item()
+        else:
+            flat[name] = value
+    return flat

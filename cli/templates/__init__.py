@@ -1,0 +1,1 @@
+"""Recipe files that `kdl init` writes."""

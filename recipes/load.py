@@ -1,0 +1,141 @@
+"""Recipes and models from the folders of the command line."""
+
+import json
+from pathlib import Path
+
+import keras
+import keras_tuner
+
+from kdl.recipes.own.named import Named, find, is_own
+from kdl.recipes.recipe import Recipe
+
+# As the command line calls them.
+_SETTINGS, _STATE, _MODEL = "settings.json", "recipe.json", "model.keras"
+
+
+def load(folder, recipe=None, source=None):
+    """Returns the recipe and the model in a folder of `kdl run` or `kdl tune`.
+
+    Only the folder is read, and the model in Keras's safe mode. The code of a recipe
+    of yours is run only if you name it.
+
+    Args:
+        folder: String or `Path`.
+        recipe: Optional. The recipe of yours that the folder is of: its class or an
+            instance, or a string such as `"my_recipe.py"`. Defaults to `None`, where
+            it is one of kdl.
+        source: Optional. Other data for the recipe, as `kdl.data.load` takes them.
+            Loaded when they are first needed. Defaults to `None`, those in the
+            settings of the folder.
+
+    Returns:
+        Tuple `(recipe, model)`, for `recipe.predict(model, raw)`.
+
+    Raises:
+        ValueError: If the folder is of something else, or its files are damaged, or if
+            its recipe is not `recipe`.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Images()
+    >>> def predict():  # After `kdl run images --out runs/digits`.
+    ...     recipe, model = kdl.recipes.load("runs/digits")
+    ...     return recipe.predict(model, np.zeros((1, 8, 8, 1)))
+    """
+    folder = Path(folder)
+    settings = trained(folder)
+    named = _named(folder, settings, recipe)
+    objective = None
+    if not isinstance(named.made(), Recipe):
+        source = settings.get("data") if source is None else source
+        try:
+            objective = keras_tuner.Objective(
+                settings["objective"], settings["direction"]
+            )
+        except KeyError as error:
+            raise ValueError(f"{folder / _SETTINGS} lacks {error.args[0]}.") from None
+    elif source is None and _is_known(settings.get("data"), named):
+        source = settings["data"]
+    found = named.make(source, objective)
+    found.set_state(_json(folder / _STATE))
+    return found, _model(folder / _MODEL, named)
+
+
+def trained(folder):
+    """Returns the settings of a folder in which a model was trained.
+
+    Raises:
+        ValueError: If it is of something else.
+    """
+    path = folder / _SETTINGS
+    settings = _json(path) if path.exists() else None
+    kind = settings.get("kind") if isinstance(settings, dict) else None
+    if kind not in ("run", "search") or not isinstance(settings.get("recipe"), str):
+        raise ValueError(
+            f"{folder} is not the folder of a run or a search of kdl. `kdl run` and "
+            "`kdl tune` leave one."
+        )
+    if not (folder / _MODEL).exists():
+        raise ValueError(
+            f"{folder} has no {_MODEL}: its {kind} has not ended. Run the command "
+            "again."
+        )
+    return settings
+
+
+def _named(folder, settings, recipe):
+    """What `recipe` names, provided it may be that of the folder."""
+    there = settings["recipe"]
+    if recipe is None:
+        if is_own(there):
+            raise ValueError(
+                f"The recipe of {folder} is a file of yours, which is only run if you "
+                f"name it: give `recipe`, as in recipe={_basename(there)!r}."
+            )
+        return find(there)
+    if not isinstance(recipe, str):
+        return Named(there, recipe)
+    named = find(recipe)
+    ours, theirs = named.name, there
+    if is_own(ours) and is_own(theirs):
+        # A file may have moved.
+        ours, theirs = (name.rpartition(":")[2] for name in (ours, theirs))
+    if ours != theirs:
+        raise ValueError(
+            f"{folder} holds a model of the recipe {_basename(there)!r}, not of "
+            f"{_basename(named.name)!r}."
+        )
+    return named
+
+
+def _basename(name):
+    return Path(name).name
+
+
+def _is_known(source, named):
+    """Whether a recipe still has the source of its training, such as a file."""
+    try:
+        named.make(source)
+    except ValueError:
+        return False
+    return source is not None
+
+
+def _model(path, named):
+    try:
+        return keras.saving.load_model(path, named.objects(), safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"The model in {path} cannot be loaded: {text}") from error
+
+
+def _json(path):
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is not a JSON file.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a JSON file of a run or a search.")
+    return content

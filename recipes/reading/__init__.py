@@ -1,0 +1,1 @@
+"""Raw inputs from files."""

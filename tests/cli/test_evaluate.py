@@ -1,0 +1,84 @@
+"""A model in a folder, on new data."""
+
+import json
+
+import numpy as np
+import pytest
+from own_recipes import forget, write
+from typer.testing import CliRunner
+
+from kdl.recipes import load
+from kdl_cli.main import app
+
+pytestmark = pytest.mark.one_backend
+
+
+@pytest.fixture(autouse=True)
+def folder(tiny_folder, monkeypatch):
+    forget(monkeypatch)
+    write(tiny_folder)
+    return tiny_folder
+
+
+def kdl(*arguments, code=0):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def refusal(*arguments):
+    result = kdl("evaluate", *arguments, code=2)
+    return result.stderr.strip().removeprefix("Error: ")
+
+
+def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
+    small = ("--epochs", 1, "--set", "filters=16", "--set", "batch_size=64")
+    kdl("run", "images", *small, "--out", "run")
+    output = kdl("evaluate", "run", "--data", "gallery").output
+    recipe, model = load("run", source="gallery")
+    x, y = recipe.splits.test
+    right = np.mean(model.predict(x, verbose=0).argmax(-1) == y)
+    there = folder / "run" / "evaluation"
+    found = json.loads((there / "results.json").read_text())["test"]
+    assert found["accuracy"] == pytest.approx(right, abs=1e-5)
+    assert f"Test set, {len(y)} examples: accuracy {right:.4f}" in output
+    assert (there / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    shown = kdl("report", there).output
+    assert "evaluation" in shown and "gallery" in shown and f"{right:.4g}" in shown
+
+    again = "already exists, and nothing is overwritten. Give --out a new name, or"
+    message = f"run/evaluation {again} --overwrite."
+    assert refusal("run", "--data", "digits") == message
+    kdl("evaluate", "run", "--data", "digits", "--overwrite")
+    assert json.loads((there / "settings.json").read_text())["data"] == "digits"
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("mine")
+    assert refusal("run", "--data", "digits", "--out", "mine", "--overwrite") == (
+        "mine is not the folder of a run, search, sweep, comparison or evaluation of "
+        "kdl: it has no settings.json."
+    )
+
+
+def test_takes_recipes_of_users_that_are_named(folder):
+    told = ("--data", "digits", "--objective", "val_accuracy", "--epochs", 1)
+    kdl("run", "function.py", *told, "--out", "run")
+    assert refusal("run", "--data", "gallery") == (
+        "The recipe of run is a file of yours, which is only run if you name it: give "
+        "--recipe function.py:build."
+    )
+    named = ("--recipe", "function.py")
+    output = kdl("evaluate", "run", "--data", "gallery", *named).output
+    assert "Test set, 899 examples: accuracy" in output
+
+
+def test_refuses_what_the_model_cannot_be_evaluated_on(folder):
+    kdl("run", "recipe.py", "--out", "run")
+    named = ("--recipe", "recipe.py")
+    assert refusal("run", "--data", "digits", *named) == (
+        "The test set must have inputs of shape (examples, 2), as the model takes. "
+        "Received: (180, 8, 8, 1)"
+    )
+    assert refusal("run", "--data", "nothing", *named).startswith(
+        "`--data` must be 'points', 'digits', "
+    )
+    assert not (folder / "run" / "evaluation").exists()

@@ -1,0 +1,278 @@
+"""Predictions from a folder, for inputs from files."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+from own_recipes import forget, write
+from PIL import Image
+from typer.testing import CliRunner
+
+from kdl.data import digits
+from kdl.recipes import load
+from kdl_cli.commands.predict import batches
+from kdl_cli.main import app
+
+pytestmark = pytest.mark.one_backend
+
+SMALL = ("--epochs", 1, "--set", "filters=16", "--set", "batch_size=64")
+
+
+def kdl(*arguments, code=0, **options):
+    result = CliRunner().invoke(app, list(map(str, arguments)), **options)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def refusal(*arguments, **options):
+    result = kdl("predict", *arguments, code=2, **options)
+    assert isinstance(result.exception, SystemExit)
+    return result.stderr.strip().removeprefix("Error: ")
+
+
+def table(text):
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folders of short trainings."""
+    place = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        forget(patch)
+        write(place)
+        kdl("run", "images", *SMALL, "--out", "images")
+        pairs = "".join(f"{n} {n}\t{n}\n" for n in range(100, 200))
+        (place / "pairs.tsv").write_text(pairs)
+        told = ("--data", "pairs:pairs.tsv", "--epochs", 1, "--set", "units=32")
+        kdl("run", "seq2seq", *told, "--out", "texts")
+        told = ("--epochs", 1, "--set", "units=16", "--set", "batch_size=128")
+        kdl("run", "forecast", *told, "--out", "series")
+        kdl("run", "recipe.py", "--out", "own")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def folder(trained, tiny_folder, monkeypatch):
+    for path in trained.iterdir():
+        (tiny_folder / path.name).symlink_to(path)
+    forget(monkeypatch)
+    return tiny_folder
+
+
+@pytest.fixture(scope="module")
+def images():
+    x, _ = digits().test
+    return x[:7]
+
+
+class TestPredictions:
+    def test_are_those_of_the_recipe(self, folder, images):
+        np.save(folder / "x.npy", images)
+        np.savez(folder / "x.npz", x=images, y=np.zeros(7))
+        recipe, model = load("images")
+        expected = recipe.predict(model, images)
+        for name in ("x.npy", "x.npz"):
+            found = table(kdl("predict", "images", name, "--batch", 3).stdout)
+            assert [row["input"] for row in found] == [f"{name}[{n}]" for n in range(7)]
+            for row, desired in zip(found, expected, strict=True):
+                assert row["class"] == desired["class"]
+                probability = float(row["probability"])
+                assert probability == pytest.approx(desired["probability"], rel=1e-4)
+
+    def test_read_files_and_folders_of_images(self, folder, images):
+        (folder / "photos" / "more").mkdir(parents=True)
+        places = ["photos/a.png", "photos/more/b.bmp", "c.png"]
+        for place, image in zip(places, images, strict=False):
+            pixels = np.round(255 * image[..., 0]).astype("uint8")
+            Image.fromarray(pixels).save(folder / place)
+        (folder / "photos" / "notes.txt").write_text("not an image")
+        found = table(kdl("predict", "images", "photos", "c.png").stdout)
+        assert [row["input"] for row in found] == places
+        recipe, model = load("images")
+        expected = recipe.predict(model, np.round(255 * images[:3]) / 255)
+        for row, desired in zip(found, expected, strict=True):
+            probability = float(row["probability"])
+            assert probability == pytest.approx(desired["probability"], rel=1e-4)
+
+    def test_read_texts_a_line_each(self, folder):
+        (folder / "texts.txt").write_text("123 123\n\n17\n")
+        (folder / "texts.jsonl").write_text('"123 123"\n{"text": "17"}\n')
+        (folder / "texts.csv").write_text("123 123,x\n17,y\n")
+        found = []
+        for name in ("texts.txt", "texts.jsonl", "texts.csv", "-"):
+            result = kdl("predict", "texts", name, input="123 123\n17\n")
+            found.append([(r["text"], r["output"]) for r in table(result.stdout)])
+            assert [text for text, _ in found[-1]] == ["123 123", "17"]
+        assert all(rows == found[0] for rows in found)
+        names = [row["input"] for row in table(result.stdout)]
+        assert names == ["standard input:1", "standard input:2"]
+
+    def test_read_series(self, folder):
+        recipe, model = load("series")
+        past = recipe.splits.test[0][:2]
+        np.save(folder / "past.npy", past)
+        lines = [json.dumps(window.tolist()) for window in past]
+        (folder / "past.jsonl").write_text("\n".join(lines))
+        np.savetxt(folder / "past.csv", past[0], delimiter=",")
+        expected = [row["feature_0"] for row in recipe.predict(model, past)]
+        steps = len(expected) // 2
+        for name in ("past.npy", "past.jsonl", "past.csv"):
+            found = table(kdl("predict", "series", name, "--batch", 1).stdout)
+            values = [float(row["feature_0"]) for row in found]
+            np.testing.assert_allclose(values, expected[: len(values)], rtol=1e-3)
+            assert len(values) == (steps if name == "past.csv" else 2 * steps)
+        assert [row["input"] for row in found] == ["past.csv"] * steps
+
+    def test_of_a_recipe_of_the_user_are_numbers(self, folder):
+        (folder / "points.csv").write_text("0.5,1\n-1,2.5\n")
+        told = ("predict", "own", "points.csv", "--recipe", "recipe.py")
+        (first, _) = table(kdl(*told).stdout)
+        assert list(first) == ["input", "output/0", "output/1"]
+        result = kdl(*told[:2], "-", *told[3:], "--format", "jsonl", input="[0.5, 1]\n")
+        row = json.loads(result.stdout)
+        assert row["input"] == "standard input:1"
+        assert row["output"] == pytest.approx(
+            [float(first["output/0"]), float(first["output/1"])], rel=1e-4
+        )
+
+    def test_need_nothing_but_the_folder(self, folder, images, monkeypatch):
+        settings = json.loads((folder / "images" / "settings.json").read_text())
+        monkeypatch.setattr("kdl.recipes.recipe.load", None)
+        assert settings["data"] == "digits"
+        np.save(folder / "x.npy", images)
+        assert len(table(kdl("predict", "images", "x.npy").stdout)) == 7
+
+
+class TestOutput:
+    def test_is_written_at_once_and_replaced_on_request(self, folder, images):
+        np.save(folder / "x.npy", images)
+        told = ("images", "x.npy", "--out", "new/p.csv")
+        assert kdl("predict", *told).stdout == ""
+        before = (folder / "new" / "p.csv").read_bytes()
+        assert len(table(before.decode())) == 7
+        assert refusal(*told) == (
+            "new/p.csv already exists. Give --out a new name, or --overwrite."
+        )
+        np.save(folder / "x.npy", np.r_[images, images][:, :7])
+        assert "must have inputs of shape" in refusal(*told, "--overwrite")
+        assert (folder / "new" / "p.csv").read_bytes() == before
+        np.save(folder / "x.npy", images[:2])
+        kdl("predict", *told, "--overwrite")
+        assert len(table((folder / "new" / "p.csv").read_text())) == 2
+        assert [path.name for path in (folder / "new").iterdir()] == ["p.csv"]
+
+    def test_progress_goes_elsewhere(self, folder, images, monkeypatch):
+        monkeypatch.setattr("kdl_cli.terminal.progress._WAIT", 0)
+        np.save(folder / "x.npy", images)
+        result = kdl("predict", "images", "x.npy", "--batch", 4)
+        assert "4 inputs\n7 inputs" in result.stderr
+        assert len(table(result.stdout)) == 7
+
+    def test_batches_are_of_one_shape(self):
+        shapes = [(2,), (2,), (2,), (3,), (3,), (2,)]
+        examples = [(n, np.zeros(shape)) for n, shape in enumerate(shapes)]
+        found = [(names, raw.shape) for names, raw in batches(iter(examples), 2)]
+        assert found == [
+            ([0, 1], (2, 2)),
+            ([2], (1, 2)),
+            ([3, 4], (2, 3)),
+            ([5], (1, 2)),
+        ]
+
+
+class TestRefusals:
+    def test_of_inputs(self, folder, images):
+        (folder / "empty").mkdir()
+        for name in ("empty.csv", "empty.txt"):
+            (folder / name).write_text("")
+        (folder / "fake.png").write_text("text")
+        (folder / "words.csv").write_text("1,2\n3,four\n")
+        np.save(folder / "narrow.npy", images[:, :7])
+        np.save(folder / "none.npy", images[:0])
+        np.save(folder / "texts.npy", np.array(["a"]))
+        np.savez(folder / "two.npz", a=images, b=images)
+        endings = ".png, .jpg, .jpeg, .bmp, .webp, .gif, .npy, .npz"
+        for run, path, message in (
+            ("images", "nowhere", "There is no file or folder nowhere."),
+            (
+                "images",
+                "empty",
+                f"empty holds no inputs: it has no file that ends in {endings}.",
+            ),
+            (
+                "images",
+                "empty.txt",
+                "empty.txt is of a kind that the recipe does not read. It reads files "
+                f"that end in {endings}.",
+            ),
+            ("texts", "empty.txt", "empty.txt holds no inputs: it is empty."),
+            ("images", "none.npy", "none.npy holds no inputs: it is empty."),
+            ("texts", "-", "Standard input holds no inputs: it is empty."),
+            (
+                "images",
+                "fake.png",
+                "fake.png is no image that can be read: cannot identify image file "
+                "'fake.png'",
+            ),
+            (
+                "images",
+                "narrow.npy",
+                "narrow.npy[0] to narrow.npy[6] cannot be predicted: they must have "
+                "inputs of shape (examples, 8, 8, 1), as the model takes. Received: "
+                "(7, 7, 8, 1)",
+            ),
+            (
+                "images",
+                "texts.npy",
+                "texts.npy must hold an array of numbers, a row for each input. "
+                "Received: <U1 (1,)",
+            ),
+            (
+                "images",
+                "two.npz",
+                "two.npz is no file of an array: it must have one array, or one that "
+                "is called `x`. It has: a, b",
+            ),
+            (
+                "series",
+                "words.csv",
+                "words.csv:2 must be finite numbers, as in 1,2. Received: 3,four",
+            ),
+        ):
+            assert refusal(run, path) == message
+
+    def test_of_texts_that_the_recipe_does_not_know(self, folder):
+        (folder / "a.txt").write_text("x")
+        assert refusal("texts", "a.txt") == (
+            "a.txt:1 cannot be predicted: Texts must be of the characters "
+            "' 0123456789'. Received: 'x' in 'x'"
+        )
+
+    def test_of_folders(self, folder):
+        (folder / "x.csv").write_text("1,2\n")
+        assert refusal("nowhere", "x.csv") == (
+            "nowhere is not the folder of a run or a search of kdl. `kdl run` and "
+            "`kdl tune` leave one."
+        )
+        assert refusal("own", "x.csv") == (
+            "The recipe of own is a file of yours, which is only run if you name it: "
+            "give --recipe recipe.py:Mine."
+        )
+        assert "recipe" not in sys.modules
+        assert refusal("own", "x.csv", "--recipe", "function.py") == (
+            "own holds a model of the recipe 'recipe.py:Mine', not of "
+            "'function.py:build'."
+        )
+
+    def test_of_outputs(self, folder):
+        (folder / "x.csv").write_text("1,2\n")
+        assert refusal("images", "x.csv", "--format", "xml") == (
+            "`--format` must be one of 'csv', 'jsonl'. Received: --format='xml'"
+        )
+        assert refusal("images", "x.csv", "--out", ".") == (
+            ". is a folder. Give --out the name of a file."
+        )
