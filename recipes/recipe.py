@@ -1,5 +1,6 @@
 """What all recipes do alike."""
 
+import contextlib
 import functools
 import re
 from types import SimpleNamespace
@@ -239,7 +240,7 @@ class Recipe(keras_tuner.HyperModel):
         for callback in callbacks:
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
-        try:
+        with _reading(batches, validation_data):
             return model.fit(
                 batches,
                 shuffle=False,
@@ -250,12 +251,12 @@ class Recipe(keras_tuner.HyperModel):
                 callbacks=[*ours, *callbacks],
                 **kwargs,
             )
-        finally:
-            batches.release()
 
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
-        return model.evaluate(**self.test_data(), verbose=0, return_dict=True)
+        data = self.test_data()
+        with _reading(data["x"]):
+            return model.evaluate(**data, verbose=0, return_dict=True)
 
     def predict(self, model, raw):
         """Predicts what raw inputs are.
@@ -268,8 +269,7 @@ class Recipe(keras_tuner.HyperModel):
         Returns:
             List of dicts, one or more for each input.
         """
-        x = self.inputs(raw)
-        return self.rows(raw, model.predict(readable(x), verbose=0))
+        return self.rows(raw, predicted(model, self.inputs(raw)))
 
     def get_state(self):
         """Returns what predictions need besides the model, a dict of JSON."""
@@ -290,9 +290,32 @@ class Recipe(keras_tuner.HyperModel):
             vars(self)[name] = state[name]
 
 
-def readable(x):
-    """Returns inputs as `model.predict` takes them; those on disk in batches."""
-    return _batches(x, np.zeros(len(x))) if _is_on_disk(x) else x
+def predicted(model, x):
+    """Returns the outputs of a model; it reads inputs on disk batch by batch."""
+    if not _is_on_disk(x):
+        return model.predict(x, verbose=0)
+    batches = _batches(x, np.zeros(len(x)))
+    with _reading(batches):
+        return model.predict(batches, verbose=0)
+
+
+@contextlib.contextmanager
+def _reading(*data):
+    """Raises what reading inputs on disk raises, and forgets what was read ahead.
+
+    TensorFlow makes an error of its own of it.
+    """
+    batches = [part for part in data if isinstance(part, Batches)]
+    try:
+        yield
+    except Exception:
+        for part in batches:
+            if part.error is not None:
+                raise part.error from None
+        raise
+    finally:
+        for part in batches:
+            part.release()
 
 
 def _batches(x, y, sample_weight=None):
