@@ -226,7 +226,7 @@ READERS = {
 }
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if len(sys.argv) > 2:
         measure(*sys.argv[1:])
     else:
         main()

@@ -18,7 +18,7 @@ from kdl.data.sources.images.folder import image_files
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.recipes.classes import class_rows
-from kdl.recipes.recipe import Recipe, readable
+from kdl.recipes.recipe import Recipe, predicted
 from kdl.schedules import Warmup
 
 _PENALTIES = {
@@ -198,10 +198,8 @@ class Images(Recipe):
 
     def examine(self, model):
         x, y = self.splits.test
-        predicted = np.argmax(model.predict(readable(x), verbose=0), axis=-1)
-        return {
-            "confusion_matrix.png": confusion_figure(y, predicted, title="Test set")
-        }
+        found = np.argmax(predicted(model, x), axis=-1)
+        return {"confusion_matrix.png": confusion_figure(y, found, title="Test set")}
 
     def _warmup(self, p, value, epochs):
         """A number that grows from zero to a value, in epochs of the source."""
@@ -211,8 +209,10 @@ class Images(Recipe):
 
 def _are_paths(raw):
     some = [raw] if isinstance(raw, (str, Path)) else raw
-    return isinstance(some, (list, tuple)) and all(
-        isinstance(path, (str, Path)) for path in some
+    return (
+        isinstance(some, (list, tuple))
+        and bool(some)
+        and all(isinstance(path, (str, Path)) for path in some)
     )
 
 

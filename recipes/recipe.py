@@ -1,5 +1,6 @@
 """What all recipes do alike."""
 
+import contextlib
 import functools
 import re
 from types import SimpleNamespace
@@ -297,7 +298,7 @@ class Recipe(keras_tuner.HyperModel):
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
         kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
-        try:
+        with _reading(batches, validation_data):
             return model.fit(
                 batches,
                 shuffle=False,
@@ -308,12 +309,12 @@ class Recipe(keras_tuner.HyperModel):
                 callbacks=[*ours, *callbacks],
                 **kwargs,
             )
-        finally:
-            batches.release()
 
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
-        return model.evaluate(**self.test_data(), verbose=0, return_dict=True)
+        data = self.test_data()
+        with _reading(data["x"]):
+            return model.evaluate(**data, verbose=0, return_dict=True)
 
     def predict(self, model, raw):
         """Predicts what raw inputs are.
@@ -331,7 +332,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         x = self.inputs(raw)
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
-        return self.rows(raw, model.predict(readable(x), verbose=0))
+        return self.rows(raw, predicted(model, x))
 
     def get_state(self):
         """Returns what predictions need besides the model, a dict of JSON."""
@@ -352,9 +353,32 @@ class Recipe(keras_tuner.HyperModel):
             vars(self)[name] = state[name]
 
 
-def readable(x):
-    """Returns inputs as `model.predict` takes them; those on disk in batches."""
-    return _batches(x, np.zeros(len(x))) if _is_on_disk(x) else x
+def predicted(model, x):
+    """Returns the outputs of a model; it reads inputs on disk batch by batch."""
+    if not _is_on_disk(x):
+        return model.predict(x, verbose=0)
+    batches = _batches(x, np.zeros(len(x)))
+    with _reading(batches):
+        return model.predict(batches, verbose=0)
+
+
+@contextlib.contextmanager
+def _reading(*data):
+    """Raises what reading inputs on disk raises, and forgets what was read ahead.
+
+    TensorFlow makes an error of its own of it.
+    """
+    batches = [part for part in data if isinstance(part, Batches)]
+    try:
+        yield
+    except Exception:
+        for part in batches:
+            if part.error is not None:
+                raise part.error from None
+        raise
+    finally:
+        for part in batches:
+            part.release()
 
 
 def _batches(x, y, sample_weight=None):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from contracts import same
+from image_folders import make_folder
 
-from kdl.data import Splits
+from kdl.data import Splits, load
 from kdl.data.splits import hold_out, split_in_three
 
 pytestmark = pytest.mark.one_backend
@@ -12,6 +13,24 @@ class TestSplits:
     def test_unpacks(self):
         train, validation, test = Splits("a", "b", "c")
         assert (train, validation, test) == ("a", "b", "c")
+
+    def test_is_tested_whole_unless_it_came_with_a_test_set(self, tmp_path):
+        x = {"a": np.arange(6), "b": np.arange(6.0)}
+        parts = [
+            ({name: x[name][n::3] for name in x}, np.arange(6)[n::3]) for n in range(3)
+        ]
+        assert Splits(*parts).tested_whole().test is parts[2]
+        whole = Splits(*parts, classes="pqrstu", drawn=True).tested_whole()
+        assert whole.classes == list("pqrstu") and whole.train is parts[0]
+        tested, y = whole.test
+        assert same(tested["b"], tested["a"].astype(float)) and same(tested["a"], y)
+        assert sorted(y) == list(range(6))
+
+    def test_of_a_folder_without_a_test_set_is_tested_whole(self, tmp_path):
+        splits = load(f"images:{make_folder(tmp_path, {'a': 5, 'b': 4})}")
+        x, y = splits.tested_whole().test
+        assert len(x) == len(y) == 9 and len(set(x.names())) == 9
+        assert same(x[np.arange(9)][-1:], splits.test[0][np.array([-1])])
 
     def test_hold_out_is_stratified_and_complete(self):
         x, y = np.arange(100), np.arange(100) % 5

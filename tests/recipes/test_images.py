@@ -342,7 +342,8 @@ class TestOwnImages:
     def test_names_a_damaged_file_that_it_comes_to(self, folder, recipe, model):
         (path := folder / "text.jpg").write_text("This is a text.")
         with pytest.raises(ValueError) as error:
-            recipe.predict(model, [path])
+            # In the third batch: TensorFlow looks at two beforehand.
+            recipe.predict(model, [folder / "dark", folder / "bright", path])
         path.unlink()
         assert str(error.value) == (
             f"{path} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or GIF. "

@@ -56,6 +56,10 @@ class Batches(keras.utils.PyDataset):
             several outputs a dict or tuple of such: how much each example, or each of
             its steps, counts in the loss. Defaults to `None`, all alike.
 
+    Attributes:
+        error: The last error that reading inputs on disk raised, or `None`. TensorFlow
+            raises another one of many lines in its place.
+
     Raises:
         ValueError: If `x`, `y` and the weights differ in length or are empty, or if an
             argument is not as described.
@@ -101,6 +105,7 @@ class Batches(keras.utils.PyDataset):
         on_disk = any(isinstance(part, OnDisk) for part in tree.flatten(self._parts))
         self._prefetch = Prefetch() if on_disk else None
         self._passed_over, self._stand_in = (None, 0), None
+        self.error = None
 
     @property
     def examples(self):
@@ -129,7 +134,11 @@ class Batches(keras.utils.PyDataset):
         is_passed_over = self._is_passed_over(epoch, index)
         if is_passed_over and self._stand_in is not None:
             return self._stand_in
-        batch = self._prefetch.get(self._following(epoch, index))
+        try:
+            batch = self._prefetch.get(self._following(epoch, index))
+        except Exception as error:
+            self.error = error
+            raise
         self._stand_in = batch if is_passed_over else None
         return batch
 

@@ -1,14 +1,13 @@
 """Making what is asked for next before it is asked for."""
 
 import itertools
-import os
 import threading
 from concurrent.futures import Future
 
-# Few threads suffice: what they decode is used up by a training that is slower.
-THREADS = min(4, os.cpu_count() or 1)
-# How many are made ahead. While one is waited for, the next are under way.
-AHEAD = 2 * THREADS
+# Few threads suffice, as a training is slower than what they decode.
+THREADS = 4
+# How many are made ahead at most: they take memory.
+AHEAD = 6
 
 
 class Prefetch:
