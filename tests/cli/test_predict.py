@@ -215,8 +215,9 @@ class TestRefusals:
             (
                 "images",
                 "fake.png",
-                "fake.png is no image that can be read: cannot identify image file "
-                "'fake.png'",
+                "fake.png cannot be read as an image: it is no PNG, JPEG, BMP, WebP or "
+                "GIF. Repair or delete it; the source images:DIR?skip_damaged=true "
+                "leaves such files out.",
             ),
             (
                 "images",
