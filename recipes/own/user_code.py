@@ -111,7 +111,12 @@ def import_module(name):
         sys.path.insert(0, str(Path.cwd()))
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
+    except ImportError as error:
+        # A package that it lies in may lack another one.
+        if not f"{name}.".startswith(f"{error.name}."):
+            raise
+        spec = None
+    except ValueError:
         spec = None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise ValueError(
@@ -145,10 +150,8 @@ def _digest(path):
 def _module_name(path):
     """The name of the file, unless a module of another file has it."""
     there = sys.modules.get(path.stem)
-    ours = there is None or any(
-        there is modules[0] for _, modules in _IMPORTED.values()
-    )
-    return path.stem if ours else f"recipe_{path.stem}"
+    ours = any(there in modules[:1] for _, modules in _IMPORTED.values())
+    return path.stem if there is None or ours else f"recipe_{path.stem}"
 
 
 def _brought(before, folder):
