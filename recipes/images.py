@@ -199,7 +199,8 @@ class Images(Recipe):
     def examine(self, model):
         x, y = self.splits.test
         found = np.argmax(predicted(model, x), axis=-1)
-        return {"confusion_matrix.png": confusion_figure(y, found, title="Test set")}
+        figure = confusion_figure(y, found, self.splits.classes, title="Test set")
+        return {"confusion_matrix.png": figure}
 
     def _warmup(self, p, value, epochs):
         """A number that grows from zero to a value, in epochs of the source."""

@@ -12,8 +12,10 @@ from keras_tuner.engine.metrics_tracking import infer_metric_direction
 from kdl import recipes
 from kdl.callbacks.log_values import Scalars
 from kdl.checks import check_choice
+from kdl.files import write_json
 from kdl.recipes.own import named
 from kdl_cli.folder import metrics, reading
+from kdl_cli.terminal.data import data_lines
 
 
 def make(options):
@@ -64,6 +66,14 @@ def load(recipe):
     """
     with names_data():
         return recipe.data()
+
+
+def tell_data(recipe, folder, console):
+    """Writes into a folder what the data of a recipe are, and prints it."""
+    summary = recipe.splits.summary()
+    write_json(folder / reading.DATA, summary)
+    for line in data_lines(summary):
+        console.print(line, style="yellow" if line.startswith("Warning") else None)
 
 
 def trained(options, source=None):

@@ -169,6 +169,7 @@ class Comparison:
                 f"{settings['vary']} over {len(seeds)} seeds, into {path}. "
                 f"Runs: {total}, of up to {settings['epochs']} epochs each."
             )
+        arguments.tell_data(self.plan.recipe, path, console)
         done = {(run["value"], run["seed"]) for run in self.runs}
         hint = "Run the same command to resume it."
         with (

@@ -197,6 +197,7 @@ class Search:
                 f"Searching into {path}. "
                 f"Trials: {total}, of up to {epochs} epochs each."
             )
+        arguments.tell_data(self.plan.recipe, path, console)
         # Each trial has a seed of its own. Keras imports TensorFlow at the first seed,
         # if it is installed: what that prints comes before the table.
         keras.utils.set_random_seed(self.plan.settings["seed"])

@@ -67,7 +67,9 @@ class Splits(_Parts):
         - `"parts"`: by name, how many `"examples"` a part has, and how many of each
           class, `"classes"`, if targets are classes;
         - `"inputs"` and `"targets"`: `"shape"` of an example, `None` for a side that
-          differs, and `"dtype"`; or a dict or list of such;
+          differs, and `"dtype"`; of a column of a table, `"kind"`, how many values
+          are `"missing"`, and of a category how many `"values"` differ; or a dict or
+          list of such;
         - `"files"`, of images on disk: the `"folder"`, how many `"files"` it has and
           how many were `"examined"`, how often these have which `"sizes"` and
           `"channels"`, and the `"damaged"` ones that were left out, by path with the

@@ -9,6 +9,7 @@ import numpy as np
 from keras import tree
 
 from kdl.data.on_disk import OnDisk
+from kdl.data.sources.tables.columns import is_missing, kind_of, values_of
 
 # What is compared at most to find duplicates: bytes of arrays, files, bytes of these.
 _MOST_BYTES, _MOST_FILES, _MOST_READ = 2**28, 20_000, 2**30
@@ -64,11 +65,23 @@ def _counts(y, names):
 def _described(data):
     """Shape of an example and dtype, of each array there is."""
     if isinstance(data, dict):
-        return {name: _described(part) for name, part in data.items()}
+        return {name: _described_in_dict(part) for name, part in data.items()}
     if isinstance(data, tuple):
         return [_described(part) for part in data]
     data = data if isinstance(data, OnDisk) else np.asarray(data)
     return {"shape": list(data.shape[1:]), "dtype": str(data.dtype)}
+
+
+def _described_in_dict(column):
+    """What the column of a table holds, and how often it has no value."""
+    is_column = isinstance(column, np.ndarray) and column.ndim == 1
+    if not is_column or column.dtype.kind not in "fMU":
+        return _described(column)
+    kind, missing = kind_of(column), int(is_missing(column).sum())
+    described = {"kind": kind, "missing": missing}
+    if kind == "category":
+        described["values"] = len(values_of(column))
+    return described
 
 
 def _duplicates(parts):
