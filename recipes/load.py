@@ -1,6 +1,7 @@
 """Recipes and models from the folders of the command line."""
 
 import json
+import warnings
 from pathlib import Path
 
 import keras
@@ -123,7 +124,10 @@ def _is_known(source, named):
 
 def _model(path, named):
     try:
-        return keras.saving.load_model(path, named.objects(), safe_mode=True)
+        with warnings.catch_warnings():
+            # The optimizer is of the fit that was, and has no use here.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.saving.load_model(path, named.objects(), safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"The model in {path} cannot be loaded: {text}") from error

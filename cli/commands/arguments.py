@@ -69,7 +69,12 @@ def load(recipe):
 
 
 def tell_data(recipe, folder, console):
-    """Writes into a folder what the data of a recipe are, and prints it."""
+    """Writes into a folder what the data of a recipe are, and prints it.
+
+    Of a recipe that has a `data` of its own, they may be anything.
+    """
+    if type(recipe).data is not recipes.Recipe.data:
+        return
     summary = recipe.splits.summary()
     write_json(folder / reading.DATA, summary)
     for line in data_lines(summary):

@@ -207,6 +207,17 @@ class TestImages(RecipeContract):
             "classes. Received: 10 in example 5"
         )
 
+    @pytest.mark.one_backend
+    def test_labels_of_new_data_are_those_of_the_model(self, tmp_path):
+        folder = make_folder(tmp_path / "new", {"cat": 4, "dog": 4})
+        recipe = Images(f"images:{folder}")
+        recipe.set_state(
+            {"classes": ["emu", "dog", "cat"], "shape": [8, 8, 3], "white": 1.0}
+        )
+        x, y = recipe.encode(recipe.splits.tested_whole().test)
+        names = ["cat" if "cat" in path else "dog" for path in x.names()]
+        assert [recipe.classes[label] for label in y] == names and len(y) == 8
+
     @pytest.mark.parametrize("name", ["batch_size", "shuffle", "validation_split"])
     def test_refuses_what_it_would_ignore(self, name):
         with pytest.raises(ValueError) as error:
