@@ -13,6 +13,9 @@ os.environ.setdefault(
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 
+# At the low priority that Ray gives them, its workers starve beside other suites.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 import keras
 import pytest
 

@@ -282,8 +282,8 @@ class TestRun:
     def test_refuses_data_that_there_are_not(self, folder):
         assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
-            "'topics', 'mackey_glass', 'images:DIR', 'npz:FILE', 'tfds:NAME', "
-            "'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"
+            "'topics', 'mackey_glass', 'penguins', 'images:DIR', 'npz:FILE', "
+            "'csv:FILE', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"
         )
         assert not list(folder.iterdir())
 
@@ -354,7 +354,7 @@ class TestTune:
         assert statuses == ["completed", "failed", "completed"]
         assert trials[1]["error"] == "ArithmeticError: no [/cpu:0]"
 
-        assert "In search: confusion_matrix.png, hyperparameters.json," in output
+        assert "In search: confusion_matrix.png, data.json, hyperparam" in output
 
         best = min((t for t in trials if t["val_crossentropy"]), key=score)
         values = read(search / "hyperparameters.json")["values"]

@@ -56,10 +56,8 @@ def outcomes(tuner):
 
 
 @pytest.fixture
-def cluster(monkeypatch):
+def cluster():
     ray = pytest.importorskip("ray")
-    # At Ray's low priority, workers starve beside other suites.
-    monkeypatch.setenv("RAY_worker_niceness", "0")
     # The workers cannot import this file.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
