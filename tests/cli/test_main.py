@@ -283,7 +283,8 @@ class TestRun:
         assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
             "'topics', 'mackey_glass', 'penguins', 'images:DIR', 'npz:FILE', "
-            "'csv:FILE', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"
+            "'csv:FILE', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
+            "Received: --data='cifar'"
         )
         assert not list(folder.iterdir())
 
