@@ -185,7 +185,8 @@ def init(
     like: Annotated[
         str,
         typer.Option(
-            help="The task to begin with: images, forecast, seq2seq or language_model."
+            help="The task to begin with: images, tabular, forecast, seq2seq or "
+            "language_model."
         ),
     ] = "images",
 ):

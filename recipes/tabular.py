@@ -140,24 +140,45 @@ class Tabular(Recipe):
 
     def build(self, hp):
         p = self.space(hp)
-        x = self.inputs(self.splits.train[0])
-        inputs, parts = {}, []
-        if "numbers" in x:
-            inputs["numbers"] = keras.Input(x["numbers"].shape[1:], name="numbers")
-            parts += _encoded(inputs["numbers"], x["numbers"], p.bins)
-        if "categories" in x:
-            shape, count = (
-                x["categories"].shape[1:],
-                table_columns.code_count(self.columns),
-            )
-            inputs["categories"] = keras.Input(shape, dtype="int32", name="categories")
-            embedded = layers.Embedding(count, p.embedding)(inputs["categories"])
-            parts.append(layers.Flatten()(embedded))
-        outputs = layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+        inputs, outputs = self.features(p.embedding, p.bins)
         for _ in range(p.depth):
             outputs = layers.Dense(p.width, "relu")(outputs)
             outputs = layers.Dropout(p.dropout)(outputs)
         optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
+        return self.finished(inputs, outputs, optimizer)
+
+    def features(self, embedding, bins=0):
+        """Returns the inputs of a model, and what they are encoded as.
+
+        Args:
+            embedding: Integer. Numbers that a category is embedded in.
+            bins: Integer. Bins of each number. Defaults to `0`, for none.
+
+        Returns:
+            Tuple of a dict of `keras.Input`, and a tensor of shape `(rows, features)`.
+        """
+        x = self.inputs(self.splits.train[0])
+        inputs, parts = {}, []
+        if "numbers" in x:
+            inputs["numbers"] = keras.Input(x["numbers"].shape[1:], name="numbers")
+            parts += _encoded(inputs["numbers"], x["numbers"], bins)
+        if "categories" in x:
+            inputs["categories"] = keras.Input(
+                x["categories"].shape[1:], dtype="int32", name="categories"
+            )
+            count = table_columns.code_count(self.columns)
+            embedded = layers.Embedding(count, embedding)(inputs["categories"])
+            parts.append(layers.Flatten()(embedded))
+        return inputs, layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+
+    def finished(self, inputs, outputs, optimizer):
+        """Returns a compiled model that ends in the classes, or in the number.
+
+        Args:
+            inputs: Dict of `keras.Input`.
+            outputs: Tensor of shape `(rows, units)`, of the last hidden layer.
+            optimizer: `keras.optimizers.Optimizer`.
+        """
         if self.classes is not None:
             model = keras.Model(inputs, layers.Dense(len(self.classes))(outputs))
             model.compile(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdl_cli.terminal.text import command
 
-LIKE = ("images", "forecast", "seq2seq", "language_model")
+LIKE = ("images", "tabular", "forecast", "seq2seq", "language_model")
 
 
 def write(name, like):

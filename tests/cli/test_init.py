@@ -33,6 +33,7 @@ def refusal(*arguments):
 
 # Small, since they are to run and no more.
 SMALL = {
+    "tabular": ("width=16",),
     "images": ("filters=8", "batch_size=64"),
     "forecast": ("units=16", "batch_size=128"),
     "seq2seq": ("units=32", "embedding=8", "batch_size=128"),
@@ -102,8 +103,8 @@ def test_refuses_in_a_sentence_and_overwrites_nothing(folder):
     )
     assert (folder / "mine.py").read_text() == "mine"
     assert refusal("new", "--like", "sounds") == (
-        "`--like` must be one of 'images', 'forecast', 'seq2seq', 'language_model'. "
-        "Received: --like='sounds'"
+        "`--like` must be one of 'images', 'tabular', 'forecast', 'seq2seq', "
+        "'language_model'. Received: --like='sounds'"
     )
     for name in ("my recipe", "class", "3d", ""):
         assert refusal(name) == (
