@@ -319,6 +319,13 @@ class PredictOptions:
     batch: Annotated[
         int, typer.Option(min=1, max=_MOST, help="Number of inputs predicted at once.")
     ] = 256
+    skip_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--skip-damaged",
+            help="Leave out images that cannot be read, and count them.",
+        ),
+    ] = False
     recipe: Own = None
     backend: Backend = None
 

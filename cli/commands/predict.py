@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 from kdl.checks import check_choice
+from kdl.data.sources.images.decoding import DamagedError
 from kdl.files import atomic
 from kdl.recipes.reading.files import STDIN, files
 from kdl_cli.commands import arguments
@@ -48,6 +49,7 @@ class Prediction:
         Args:
             console: `rich.console.Console` for the progress.
         """
+        self.skipped = 0
         with self._output() as file, Count(console, "inputs").shown() as count:
             write = None
             for names, raw in batches(self._examples(), self.options.batch):
@@ -56,6 +58,10 @@ class Prediction:
                     write = _writer(self.options.format_, file, rows[0])
                 write(rows)
                 count.add(len(names))
+            if write is None:
+                raise ValueError(f"None of {self.skipped} files can be read.")
+        if self.skipped:
+            console.print(f"Damaged files that were left out: {self.skipped}")
 
     @contextlib.contextmanager
     def _output(self):
@@ -77,7 +83,16 @@ class Prediction:
     def _examples(self):
         for path in self.files:
             read = self.recipe.read(path)
-            first = next(read, None)
+            try:
+                first = next(read, None)
+            except DamagedError as error:
+                if not self.options.skip_damaged:
+                    raise ValueError(
+                        f"{path} cannot be read as an image: {error.reason}. Repair or "
+                        "delete it, or leave such files out by --skip-damaged."
+                    ) from None
+                self.skipped += 1
+                continue
             if first is None:
                 name = "Standard input" if path == STDIN else path
                 raise ValueError(f"{name} holds no inputs: it is empty.")

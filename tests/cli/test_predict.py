@@ -98,6 +98,38 @@ class TestPredictions:
             probability = float(row["probability"])
             assert probability == pytest.approx(desired["probability"], rel=1e-4)
 
+    def test_leave_out_damaged_images_on_request(self, folder, images):
+        Image.fromarray((255 * images[0, ..., 0]).astype("uint8")).save("whole.png")
+        (folder / "text.png").write_text("no image")
+        done = kdl("predict", "images", "text.png", "whole.png", "--skip-damaged")
+        assert [row["input"] for row in table(done.stdout)] == ["whole.png"]
+        assert "Damaged files that were left out: 1" in done.stderr
+        message = "None of 1 files can be read."
+        assert refusal("images", "text.png", "--skip-damaged") == message
+
+    def test_read_the_rows_of_a_table(self, folder):
+        lines = [f"{n},{'ab'[n % 2]},{n * 2.5}" for n in range(40)]
+        path = folder / "table.csv"
+        path.write_text("\n".join(["size,kind,price", *lines]))
+        source = "csv:table.csv?target=price"
+        kdl("run", "tabular", "--data", source, "--epochs", 1, "--out", "table")
+        (folder / "new.csv").write_text("kind;size\na;3\nc;\n")
+        found = table(kdl("predict", "table", "new.csv").stdout)
+        recipe, model = load("table")
+        raw = {"size": [3, None], "kind": ["a", "c"]}
+        for row, desired in zip(found, recipe.predict(model, raw), strict=True):
+            prediction = float(row["prediction"])
+            assert prediction == pytest.approx(desired["prediction"], rel=1e-4)
+        assert [row["input"] for row in found] == ["new.csv:2", "new.csv:3"]
+        (folder / "new.csv").write_text("kind\na\n")
+        assert refusal("table", "new.csv") == (
+            "new.csv:2 cannot be predicted: Row 1 must have the columns 'size', "
+            "'kind'. Missing: 'size'"
+        )
+        # All of the new data, which came without a test set.
+        output = kdl("evaluate", "table", "--data", source).output
+        assert "Test set, 40 examples: loss " in output
+
     def test_read_texts_a_line_each(self, folder):
         (folder / "texts.txt").write_text("123 123\n\n17\n")
         (folder / "texts.jsonl").write_text('"123 123"\n{"text": "17"}\n')
@@ -216,8 +248,7 @@ class TestRefusals:
                 "images",
                 "fake.png",
                 "fake.png cannot be read as an image: it is no PNG, JPEG, BMP, WebP or "
-                "GIF. Repair or delete it; the source images:DIR?skip_damaged=true "
-                "leaves such files out.",
+                "GIF. Repair or delete it, or leave such files out by --skip-damaged.",
             ),
             (
                 "images",
