@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdl.data.sources.tables.columns import as_kind, is_missing, kind_of
+from kdl.data.columns import as_kind, is_missing, kind_of
 
 _DAY = np.timedelta64(1, "D")
 _YEAR = 365.2425  # Days.

@@ -8,8 +8,8 @@ import os
 import numpy as np
 from keras import tree
 
+from kdl.data.columns import is_missing, kind_of, values_of
 from kdl.data.on_disk import OnDisk
-from kdl.data.sources.tables.columns import is_missing, kind_of, values_of
 
 # What is compared at most to find duplicates: bytes of arrays, files, bytes of these.
 _MOST_BYTES, _MOST_FILES, _MOST_READ = 2**28, 20_000, 2**30

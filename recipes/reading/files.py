@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdl.data.sources.tables.columns import SEPARATORS
+from kdl.data.sources.tables.read_columns import SEPARATORS
 
 STDIN = "-"
 

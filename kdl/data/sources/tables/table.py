@@ -3,13 +3,8 @@
 import numpy as np
 
 from kdl.checks import check_choice, check_integer
-from kdl.data.sources.tables.columns import (
-    as_kind,
-    is_missing,
-    kind_of,
-    read_columns,
-    values_of,
-)
+from kdl.data.columns import as_kind, is_missing, kind_of, values_of
+from kdl.data.sources.tables.read_columns import read_columns
 from kdl.data.splits import Splits, hold_out_each, split_in_three
 from kdl.seeds import SPLITS, generator
 

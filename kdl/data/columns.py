@@ -1,69 +1,10 @@
 """Columns of a table."""
 
-from pathlib import Path
-
 import numpy as np
 
 # What stands for a missing value, in small letters.
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "#n/a", "?"}
 _DATE = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?"
-SEPARATORS = ",;\t|"
-
-
-def read_columns(path):
-    """Reads a table from CSV, TSV or Parquet.
-
-    Args:
-        path: String or `pathlib.Path`. A file of suffix `.parquet` needs pyarrow. In
-            others, in UTF-8, the first line has the names of the columns, between
-            commas, semicolons, tabs or bars.
-
-    Returns:
-        Dict of arrays of shape `(rows,)` by name, as `as_column` returns them.
-
-    Raises:
-        ValueError: If the file is no table.
-        OSError: If it cannot be read.
-        ImportError: If it is Parquet and pyarrow is missing.
-    """
-    # Here, since it takes longer to import than all of kdl.
-    import pandas
-
-    path = Path(path)
-    with path.open("rb") as file:
-        head = file.readline()
-    try:
-        if path.suffix.lower() == ".parquet":
-            frame = pandas.read_parquet(path)
-        else:
-            frame = pandas.read_csv(
-                path,
-                sep=max(SEPARATORS, key=lambda c: head.count(c.encode())),
-                dtype=str,
-                keep_default_na=False,
-                header=None,
-                encoding="utf-8-sig",
-            )
-            names = frame.iloc[0].str.strip()
-            frame = frame.iloc[1:].set_axis(names, axis="columns")
-    except ImportError:
-        raise ImportError("Parquet needs pyarrow: pip install pyarrow") from None
-    except ValueError as error:
-        reason = str(error).strip().replace("\n", " ")
-        raise ValueError(f"{path} cannot be read as a table: {reason}") from None
-    names = list(map(str, frame.columns))
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
-    if twice:
-        raise ValueError(
-            f"{path} must have a name of its own for each column. Received: "
-            f"{', '.join(map(repr, names))}"
-        )
-    if not len(frame):
-        raise ValueError(f"{path} must have a row at least below the names")
-    return {
-        name: as_column(frame.iloc[:, n].to_numpy(), f"The column {name!r} of {path}")
-        for n, name in enumerate(names)
-    }
 
 
 def as_column(values, name):
