@@ -26,8 +26,8 @@ QUICKEST = "torch"
 _FOLDERS = (
     ("tests/callbacks", "tests/models"),
     ("tests/layers",),
-    ("tests/recipes",),
     ("tests/cli", "tests/tuning"),
+    ("tests/recipes",),
 )
 _REST = [f"--ignore={folder}" for part in _FOLDERS for folder in part]
 # The longest first, so that at the end no core waits long for the other.
