@@ -8,16 +8,15 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from commands import kdl
 from rich.console import Console
 from scipy import stats
-from typer.testing import CliRunner
 
 from kdl import recipes
 from kdl_cli.commands.compare import Comparison, plan
 from kdl_cli.folder import figures
 from kdl_cli.folder.comparison import read_runs, tables, verdict
 from kdl_cli.folder.writing import Folder
-from kdl_cli.main import app
 from kdl_cli.options import CompareOptions
 
 pytestmark = pytest.mark.one_backend
@@ -97,12 +96,6 @@ def drawn(monkeypatch):
         Folder, "write_figure", lambda folder, *figure: figures.update([figure])
     )
     return figures
-
-
-def kdl(*arguments, code=0):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result
 
 
 def compare(vary, *arguments, code=0):

@@ -6,11 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from commands import kdl
 from own_recipes import forget
-from typer.testing import CliRunner
 
 from kdl_cli.commands.init import LIKE
-from kdl_cli.main import app
 
 pytestmark = pytest.mark.one_backend
 
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.one_backend
 def folder(tiny_folder, monkeypatch):
     forget(monkeypatch)
     return tiny_folder
-
-
-def kdl(*arguments, code=0):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result
 
 
 def refusal(*arguments):

@@ -10,13 +10,12 @@ import filelock
 import keras
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from commands import kdl
 
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
 from kdl.recipes import Images
 from kdl.recipes.own.named import built_in
-from kdl_cli.main import app
 
 RECIPES = (
     f"{', '.join(sorted([*built_in(), 'tiny']))}. One of your own is named as "
@@ -27,12 +26,6 @@ RECIPES = (
 @pytest.fixture(autouse=True)
 def folder(tiny_folder):
     return tiny_folder
-
-
-def kdl(*arguments, code=0):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result
 
 
 def refusal(*arguments):

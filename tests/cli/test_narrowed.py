@@ -2,12 +2,11 @@ import json
 
 import keras_tuner
 import pytest
+from commands import kdl
 from tiny import Tiny
-from typer.testing import CliRunner
 
 from kdl_cli.commands.narrowed import Narrowing, narrow
 from kdl_cli.commands.tune import plan
-from kdl_cli.main import app
 from kdl_cli.options import SearchOptions
 
 # What is checked here knows no backend.
@@ -47,12 +46,6 @@ def narrowed(fixed=(), ranges=(), choices=()):
 @pytest.fixture(autouse=True)
 def folder(tiny_folder):
     return tiny_folder
-
-
-def kdl(*arguments, code=0):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result
 
 
 class TestRange:

@@ -5,10 +5,8 @@ import json
 import re
 
 import pytest
+from commands import kdl
 from own_recipes import forget, write
-from typer.testing import CliRunner
-
-from kdl_cli.main import app
 
 pytestmark = pytest.mark.one_backend
 
@@ -20,12 +18,6 @@ def folder(tiny_folder, monkeypatch):
     forget(monkeypatch)
     write(tiny_folder)
     return tiny_folder
-
-
-def kdl(*arguments, code=0):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result
 
 
 def refusal(*arguments):

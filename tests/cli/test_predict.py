@@ -6,24 +6,17 @@ import sys
 
 import numpy as np
 import pytest
+from commands import kdl
 from own_recipes import forget, write
 from PIL import Image
-from typer.testing import CliRunner
 
 from kdl.data import digits
 from kdl.recipes import load
 from kdl_cli.commands.predict import batches
-from kdl_cli.main import app
 
 pytestmark = pytest.mark.one_backend
 
 SMALL = ("--epochs", 1, "--set", "filters=16", "--set", "batch_size=64")
-
-
-def kdl(*arguments, code=0, **options):
-    result = CliRunner().invoke(app, list(map(str, arguments)), **options)
-    assert result.exit_code == code, result.output
-    return result
 
 
 def refusal(*arguments, **options):

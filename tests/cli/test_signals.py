@@ -14,11 +14,10 @@ from pathlib import Path
 import filelock
 import keras
 import pytest
+from commands import kdl
 from tiny import Tiny
-from typer.testing import CliRunner
 
 from kdl import files
-from kdl_cli.main import app
 
 # Runs the command line on `Tiny`, and sends itself signals from within the training.
 SCRIPT = """
@@ -61,12 +60,6 @@ TWICE = """
 @pytest.fixture(autouse=True)
 def folder(tiny_folder, usual_signals):
     return tiny_folder
-
-
-def kdl(*arguments, code=0):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result
 
 
 def status(path):
