@@ -1,5 +1,6 @@
 """What a classifier says of examples."""
 
+import keras
 import numpy as np
 from scipy.special import softmax
 
@@ -23,6 +24,27 @@ def class_rows(classes, logits):
         each = {f"p({name})": float(p) for name, p in zip(classes, row, strict=True)}
         rows.append({"class": classes[best], "probability": float(row[best]), **each})
     return rows
+
+
+def class_names(splits):
+    """Returns the names of the classes of integer targets, by label."""
+    if splits.classes is not None:
+        return splits.classes
+    # A class may be missing from one of the parts.
+    return [str(n) for n in range(1 + max(int(np.max(y)) for _, y in splits))]
+
+
+def class_scores():
+    """Returns arguments of `model.compile` for logits of classes: loss and metrics."""
+    return {
+        "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "metrics": [
+            keras.metrics.SparseCategoricalAccuracy("accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(
+                "crossentropy", from_logits=True
+            ),
+        ],
+    }
 
 
 def relabelled(splits, classes):

@@ -17,7 +17,7 @@ from kdl.data.sources.images.decoding import SUFFIXES, decode
 from kdl.data.sources.images.folder import image_files
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
-from kdl.recipes.classes import class_rows
+from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.recipe import Recipe, predicted
 from kdl.schedules import Warmup
 
@@ -90,10 +90,7 @@ class Images(Recipe):
     @functools.cached_property
     def classes(self):
         """Names of the classes, by label."""
-        if self.splits.classes is not None:
-            return self.splits.classes
-        # A class may be missing from one of the parts.
-        return [str(n) for n in range(1 + max(int(np.max(y)) for _, y in self.splits))]
+        return class_names(self.splits)
 
     @functools.cached_property
     def shape(self):
@@ -173,16 +170,8 @@ class Images(Recipe):
         else:
             x = Dropout(rate)(layers.Dense(p.units, **options)(x))
         model = keras.Model(inputs, layers.Dense(len(self.classes))(x))
-        model.compile(
-            optimizer=keras.optimizers.AdamW(weight_decay=p.weight_decay),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[
-                keras.metrics.SparseCategoricalAccuracy("accuracy"),
-                keras.metrics.SparseCategoricalCrossentropy(
-                    "crossentropy", from_logits=True
-                ),
-            ],
-        )
+        optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
+        model.compile(optimizer, **class_scores())
         return model
 
     def batches(self, p, x, y, **options):

@@ -15,7 +15,7 @@ from kdl.callbacks.logging.prediction_figures import (
 )
 from kdl.layers import PiecewiseLinearEncoding
 from kdl.recipes import table_columns
-from kdl.recipes.classes import class_rows
+from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading.files import rows_in
 from kdl.recipes.recipe import Recipe
 
@@ -94,10 +94,13 @@ class Tabular(Recipe):
     @functools.cached_property
     def classes(self):
         """Names of the classes, by label; `None` where numbers are predicted."""
-        y = [np.asarray(y) for _, y in self.splits]
-        if y[0].dtype.kind not in "iu":
-            return None
-        return self.splits.classes or [str(n) for n in range(1 + max(map(np.max, y)))]
+        is_class = np.asarray(self.splits.train[1]).dtype.kind in "iu"
+        return class_names(self.splits) if is_class else None
+
+    @functools.cached_property
+    def _learned(self):
+        """Training inputs, which each model of a search is built for."""
+        return self.inputs(self.splits.train[0])
 
     def read(self, path):
         """Yields name and row of a table, a dict by name of the column."""
@@ -157,8 +160,7 @@ class Tabular(Recipe):
         Returns:
             Tuple of a dict of `keras.Input`, and a tensor of shape `(rows, features)`.
         """
-        x = self.inputs(self.splits.train[0])
-        inputs, parts = {}, []
+        x, inputs, parts = self._learned, {}, []
         if "numbers" in x:
             inputs["numbers"] = keras.Input(x["numbers"].shape[1:], name="numbers")
             parts += _encoded(inputs["numbers"], x["numbers"], bins)
@@ -181,16 +183,7 @@ class Tabular(Recipe):
         """
         if self.classes is not None:
             model = keras.Model(inputs, layers.Dense(len(self.classes))(outputs))
-            model.compile(
-                optimizer,
-                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                metrics=[
-                    keras.metrics.SparseCategoricalAccuracy("accuracy"),
-                    keras.metrics.SparseCategoricalCrossentropy(
-                        "crossentropy", from_logits=True
-                    ),
-                ],
-            )
+            model.compile(optimizer, **class_scores())
             return model
         y = np.asarray(self.splits.train[1], "float64")
         mean, scale = float(y.mean()), float(y.std())

@@ -54,7 +54,7 @@ class Prefetch:
             return first.future.result()
         except BaseException:
             with self._lock:
-                # Whoever asks again has another try: it may have been Ctrl-C.
+                # The next call makes it again: the error may have been Ctrl-C.
                 self._tasks.pop(key, None)
             raise
 
