@@ -7,6 +7,7 @@ import importlib
 import io
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -322,8 +323,14 @@ def end(error, code):
     raise typer.Exit(code) from None
 
 
+def show_warning(message, category, filename, lineno, file=None, line=None):
+    """Prints a warning as one sentence, without the line of code that it is of."""
+    errors.print(f"Warning: {message}", style="yellow")
+
+
 def main():
     """Entry point of the console script."""
+    warnings.showwarning = show_warning
     for stream in (sys.stdout, sys.stderr):
         # A folder's name may not be text, and a terminal may lack a character.
         if isinstance(stream, io.TextIOWrapper):

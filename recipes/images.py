@@ -15,6 +15,7 @@ from kdl.data import RandomAffine
 from kdl.data.on_disk import OnDisk
 from kdl.data.sources.images.decoding import SUFFIXES, decode
 from kdl.data.sources.images.folder import image_files
+from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.splits import labelled_images
 from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.recipes.classes import class_names, class_rows, class_scores
@@ -119,6 +120,8 @@ class Images(Recipe):
     def inputs(self, raw):
         if _are_paths(raw):
             return image_files(raw, self.shape)
+        if isinstance(raw, ImageFiles):
+            return raw.resized(self.shape)
         return raw if isinstance(raw, OnDisk) else np.asarray(raw, "float32")
 
     def space(self, hp):
@@ -186,7 +189,7 @@ class Images(Recipe):
         return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
 
     def examine(self, model):
-        x, y = self.splits.test
+        x, y = self.encode(self.splits.test)
         found = np.argmax(predicted(model, x), axis=-1)
         figure = confusion_figure(y, found, self.splits.classes, title="Test set")
         return {"confusion_matrix.png": figure}

@@ -106,6 +106,13 @@ def _named(folder, settings, recipe):
             f"{folder} holds a model of the recipe {_basename(there)!r}, not of "
             f"{_basename(named.name)!r}."
         )
+    known = settings.get("recipe_sha256")
+    if None not in (known, named.sha256) and known != named.sha256:
+        warnings.warn(
+            f"{named.file} has changed since the model in {folder} was trained. The "
+            "folder has a copy of the file as it was.",
+            stacklevel=3,
+        )
     return named
 
 

@@ -13,7 +13,7 @@ from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
 from kdl.data import Batches, load
 from kdl.data.on_disk import OnDisk
-from kdl.data.sources.load import check_source
+from kdl.data.sources.load import check_source, load_to_test
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
@@ -208,6 +208,28 @@ class Recipe(keras_tuner.HyperModel):
         if classes is not None and splits.classes is not None:
             splits = relabelled(splits, classes)
         return self.check(splits)
+
+    def test_on(self, source):
+        """Takes data that the model has not learned from as the test set.
+
+        `evaluate` and `examine` then look at the test set that the source came with,
+        or else at all of its examples.
+
+        Args:
+            source: As of `kdl.data.load`.
+
+        Raises:
+            ValueError: If the source is unknown, or is nothing for this recipe.
+        """
+        self.source = self.check_source(source)
+        own = isinstance(source, str) and self.sources.get(source)
+        if own or "classes" not in self.kept:
+            splits = (own(self.seed) if own else load(source, self.seed)).tested_whole()
+        else:
+            splits = load_to_test(source, self.seed, self.classes)
+            if splits.classes is not None and self.classes is not None:
+                splits = relabelled(splits, self.classes)
+        self.splits = self.check(splits)
 
     def data(self):
         """Keyword arguments of `model.fit`: the training and the validation set."""

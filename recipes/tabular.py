@@ -53,7 +53,7 @@ class Tabular(Recipe):
     epochs = 40
     takes_nan = True
     kept = ("columns", "classes")
-    reads = (".csv", ".tsv", ".jsonl")
+    reads = (".csv", ".tsv", ".jsonl", ".parquet")
     meanings = {
         "encoding": "how numbers enter: standardized, or in bins as well",
         "bins": "bins of each number, with about as many rows",

@@ -137,8 +137,9 @@ class Curriculum(keras.callbacks.Callback):
             return
         if isinstance(difficulty, str):
             self._losses = self._losses or ExampleLosses(self.model, batches.y)
-            options = {"batch_size": batches.batch_size, "verbose": 0}
-            scores = self._losses.predict((batches.x, batches.y), **options)
+            pairs = batches.pairs_in_order()
+            scores = self._losses.predict(pairs, verbose=0)
+            pairs.release()
         elif callable(difficulty):
             scores = difficulty(self.model, batches.x, batches.y)
         else:

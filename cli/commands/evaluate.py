@@ -23,7 +23,7 @@ class Evaluation:
             writing.check_free(self.path, ", or --overwrite")
         elif writing.occupied(self.path):
             reading.read_settings(self.path, "evaluation")
-        self.recipe, self.model = arguments.trained(options, options.data)
+        self.recipe, self.model = arguments.trained(options)
         settings = reading.read_settings(options.folder)
         shared = {
             name: settings[name] for name in _SHARED if settings.get(name) is not None
@@ -44,7 +44,7 @@ class Evaluation:
         """
         recipe = self.recipe
         with arguments.names_data():
-            recipe.splits = recipe.splits.tested_whole()
+            recipe.test_on(self.settings["data"])
             x, y = recipe.encode(recipe.splits.test)
         check_set("The test set", x, y, self.model, recipe.takes_nan)
         self.path.mkdir(parents=True, exist_ok=True)

@@ -127,5 +127,6 @@ def examine(recipe, model, folder):
 def tell(recipe, scores, console):
     """Prints the scores on the test set."""
     line = "  ".join(f"{name} {score:.4f}" for name, score in scores.items())
-    examples = len(recipe.splits.test[1])
-    console.print(f"Test set, {examples} examples: {line}")
+    count = len(recipe.splits.test[1])
+    examples = f"{count} example{'s' if count > 1 else ''}"
+    console.print(f"Test set, {examples}: {line}")

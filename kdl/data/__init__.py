@@ -13,6 +13,7 @@ from kdl.data.sources.load import load
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.tables.penguins import penguins
 from kdl.data.sources.tables.table import table
+from kdl.data.sources.texts import texts
 from kdl.data.sources.tfds import tfds
 from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
@@ -32,6 +33,7 @@ __all__ = [
     "mackey_glass",
     "penguins",
     "table",
+    "texts",
     "tfds",
     "topics",
 ]

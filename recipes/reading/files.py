@@ -142,15 +142,20 @@ def rows_in(path, suffixes):
     """Yields name and row of each line of a table.
 
     Args:
-        path: `Path` of a file that ends in `.csv`, `.tsv` or `.jsonl`, or `"-"`, CSV.
-            The first line of CSV and TSV has the names of the columns, between commas,
-            semicolons, tabs or bars.
+        path: `Path` of a file that ends in `.csv`, `.tsv`, `.jsonl` or `.parquet`, or
+            `"-"`, CSV. The first line of CSV and TSV has the names of the columns,
+            between commas, semicolons, tabs or bars.
         suffixes: Collection of strings. Endings of files that are read.
 
     Raises:
         ValueError: If the file is of another kind, not in UTF-8, or no table.
+        ImportError: If it is Parquet and pyarrow is missing.
     """
     suffix = "" if path == STDIN else check_suffix(path, suffixes)
+    if suffix == ".parquet":
+        for index, row in enumerate(_parquet_rows(path)):
+            yield f"{path}[{index}]", row
+        return
     if suffix == ".jsonl":
         for place, line in lines(path):
             row = _json(place, line)
@@ -175,6 +180,19 @@ def rows_in(path, suffixes):
                 f"Received: {len(values)}"
             )
         yield place, dict(zip(names, values, strict=True))
+
+
+def _parquet_rows(path):
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise ImportError("Parquet needs pyarrow: pip install pyarrow") from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                yield from batch.to_pylist()
+    except ArrowException as error:
+        raise ValueError(f"{path} is no Parquet file: {error}") from None
 
 
 def lines(path):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from commands import kdl
+from image_folders import make_folder
 from own_recipes import forget, write
 
 from kdl.recipes import load
@@ -75,3 +76,44 @@ def test_refuses_what_the_model_cannot_be_evaluated_on(folder):
         "`--data` must be 'points', 'digits', "
     )
     assert not (folder / "run" / "evaluation").exists()
+
+
+class TestFewExamples:
+    def test_of_a_table_need_not_be_of_all_classes(self, folder):
+        lines = [f"{n % 7},{'abc'[n % 3]}" for n in range(60)]
+        (folder / "old.csv").write_text("\n".join(["size,kind", *lines]))
+        told = ("--data", "csv:old.csv?target=kind", "--epochs", 1)
+        kdl("run", "tabular", *told, "--out", "run")
+        (folder / "new.csv").write_text("kind,size\nb,3\nb,3\nc,3\n")
+        output = kdl("evaluate", "run", "--data", "csv:new.csv?target=kind").output
+        assert "Test set, 3 examples: accuracy" in output
+        recipe, model = load("run")
+        found = recipe.predict(model, [{"size": 3}])[0]["class"]
+        right = {"a": 0, "b": 2 / 3, "c": 1 / 3}[found]
+        assert f"accuracy {right:.4f}" in output
+        (folder / "new.csv").write_text("kind,size\nd,3\n")
+        message = "The target 'kind' of new.csv must be one of 'a', 'b', 'c'."
+        data = ("--data", "csv:new.csv?target=kind", "--overwrite")
+        assert refusal("run", *data) == f"{message} Received: 'd'"
+
+    def test_of_a_table_of_numbers_are_no_classes(self, folder):
+        lines = [f"{n / 7},{n / 9}" for n in range(60)]
+        (folder / "old.csv").write_text("\n".join(["size,price", *lines]))
+        told = ("--data", "csv:old.csv?target=price", "--epochs", 1)
+        kdl("run", "tabular", *told, "--out", "run")
+        # By themselves, these would be classes.
+        (folder / "new.csv").write_text("price,size\n1,1\n2,2\n")
+        data = ("--data", "csv:new.csv?target=price")
+        assert "Test set, 2 examples: loss" in kdl("evaluate", "run", *data).output
+        (folder / "new.csv").write_text("price,size\ncheap,1\n")
+        assert refusal("run", *data, "--overwrite") == (
+            "The target 'price' of new.csv must hold numbers. Received: cheap"
+        )
+
+    def test_of_images_become_what_the_model_takes(self, folder):
+        make_folder(folder / "old", {"cat": 4, "dog": 4, "emu": 4}, size=(8, 8))
+        small = ("--epochs", 1, "--set", "batch_size=16")
+        kdl("run", "images", "--data", "images:old", *small, "--out", "run")
+        make_folder(folder / "new", {"emu": 1}, size=(20, 30))
+        output = kdl("evaluate", "run", "--data", "images:new").output
+        assert "Test set, 1 example: accuracy" in output

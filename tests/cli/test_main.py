@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from importlib import metadata
 
 import filelock
@@ -16,6 +17,7 @@ from kdl import spaces
 from kdl.callbacks import LearningRateFinder
 from kdl.recipes import Images
 from kdl.recipes.own.named import built_in
+from kdl_cli.main import show_warning
 
 RECIPES = (
     f"{', '.join(sorted([*built_in(), 'tiny']))}. One of your own is named as "
@@ -276,7 +278,7 @@ class TestRun:
         assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
             "'topics', 'mackey_glass', 'penguins', 'images:DIR', 'npz:FILE', "
-            "'csv:FILE', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
+            "'csv:FILE', 'texts:FILE', 'tfds:NAME', 'text:PATH' or 'pairs:PATH'. "
             "Received: --data='cifar'"
         )
         assert not list(folder.iterdir())
@@ -511,3 +513,12 @@ def other_space(space):
 
 def score(trial):
     return float(trial["val_crossentropy"])
+
+
+@pytest.mark.one_backend
+def test_a_warning_is_a_sentence(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show_warning
+        warnings.warn("Something [odd].", stacklevel=1)
+    assert capsys.readouterr().err == "Warning: Something [odd].\n"

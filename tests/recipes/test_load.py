@@ -55,6 +55,20 @@ class TestOwn:
             (row,) = recipe.predict(model, np.zeros((1, 2), "float32"))
             assert len(row["output"]) == 2
 
+    def test_warns_if_its_file_has_changed(self, folder):
+        found = find("recipe.py")
+        settings = {"recipe_sha256": found.sha256}
+        leave(folder / "run", found.make(), found.name, **settings)
+        load("run", recipe="recipe.py")
+        path = folder / "recipe.py"
+        path.write_text(path.read_text() + "\n# changed\n")
+        with pytest.warns(UserWarning) as warnings:
+            load("run", recipe="recipe.py")
+        assert str(warnings[0].message) == (
+            "recipe.py has changed since the model in run was trained. The folder has "
+            "a copy of the file as it was."
+        )
+
     def test_layers_need_no_registration(self, folder):
         (folder / "layer.py").write_text(
             (folder / "function.py").read_text()

@@ -204,6 +204,11 @@ class Batches(keras.utils.PyDataset):
         self._asked = []
         return self._asked
 
+    def pairs_in_order(self):
+        """Returns batches of all examples in order, for a model that takes `(x, y)`."""
+        nothing = np.zeros(self.examples)
+        return Batches((self.x, self.y), nothing, self.batch_size, shuffle=False)
+
     def begin_at(self, epoch):
         """Has a `fit` that has not yet asked for a batch begin with an epoch.
 

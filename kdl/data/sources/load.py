@@ -11,8 +11,9 @@ from kdl.data.sources.images.folder import read_folder
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.npz_files import read_npz
 from kdl.data.sources.tables.penguins import penguins
-from kdl.data.sources.tables.table import table
+from kdl.data.sources.tables.table import table, table_to_test
 from kdl.data.sources.text_files import read_pairs, read_windows
+from kdl.data.sources.texts import texts, texts_to_test
 from kdl.data.sources.tfds import tfds
 from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
@@ -42,6 +43,9 @@ def load(source, seed=0):
               `kdl.data.table` follow a question mark:
               `"csv:houses.csv?target=price&drop=id,street"`; `group`, `test` and
               `task` likewise;
+            - `"texts:FILE"`, texts and their classes in CSV, TSV or Parquet. Options
+              as of `kdl.data.texts` follow a question mark:
+              `"texts:reviews.csv?text=review&target=stars"`, and `test`;
             - `"tfds:NAME"`, a data set of `kdl.data.tfds`, such as `"tfds:mnist"`;
             - `"text:PATH"`, the text in a file in UTF-8, in windows of 64 characters
               as those of `kdl.data.topics`;
@@ -72,6 +76,31 @@ def load(source, seed=0):
         return _NAMED[source](seed)
     kind, argument, options = _parsed(source)
     return kind.load(argument, seed, **options)
+
+
+def load_to_test(source, seed, classes):
+    """Loads data to test a model on that has learned from others.
+
+    Args:
+        source: As of `load`.
+        seed: Likewise.
+        classes: List of strings. Names of the classes that the model knows, by label;
+            `None` if it predicts numbers.
+
+    Returns:
+        `kdl.data.Splits`, of which each part is the test set that the source came
+        with, or all of its examples. Classes may be few, and have few examples.
+
+    Raises:
+        ValueError: As of `load`, or if a class is none of the model's.
+    """
+    check_source(source)
+    if isinstance(source, str) and source not in _NAMED:
+        kind, argument, options = _parsed(source)
+        if kind.to_test is not None:
+            return kind.to_test(argument, classes, **options)
+    splits = load(source, seed).tested_whole()
+    return Splits(splits.test, splits.test, splits.test, splits.classes)
 
 
 def check_source(source):
@@ -118,11 +147,14 @@ class _Kind(NamedTuple):
         load: Function of the argument, the seed and the options that were given.
         options: Dict of `_Option`s by name. Without any, a question mark is a part of
             the argument.
+        to_test: Optional function of the argument, the classes of a model and the
+            options, which returns what `load_to_test` does.
     """
 
     form: str
     load: Callable
     options: dict = {}
+    to_test: Callable | None = None
 
 
 def _parsed(source):
@@ -195,8 +227,11 @@ _KINDS = {
             "channels": _Option(_one_of(**{"1": 1, "3": 3}), "1 or 3"),
             "skip_damaged": _Option(_one_of(true=True, false=False), "true or false"),
         },
+        lambda path, classes, **options: read_folder(path, to_test=True, **options),
     ),
-    "npz": _Kind("npz:FILE", read_npz),
+    "npz": _Kind(
+        "npz:FILE", read_npz, to_test=lambda path, classes: read_npz(path, to_test=True)
+    ),
     "csv": _Kind(
         "csv:FILE",
         lambda path, seed, **options: table(path, seed=seed, **options),
@@ -210,6 +245,17 @@ _KINDS = {
                 "classification or regression",
             ),
         },
+        table_to_test,
+    ),
+    "texts": _Kind(
+        "texts:FILE",
+        lambda path, seed, **options: texts(path, seed=seed, **options),
+        {
+            "text": _Option(_text, "the name of a column"),
+            "target": _Option(_text, "the name of a column"),
+            "test": _Option(_text, "a path"),
+        },
+        texts_to_test,
     ),
     "tfds": _Kind("tfds:NAME", lambda name, seed: tfds(name, seed=seed)),
     "text": _Kind("text:PATH", lambda path, seed: read_windows(path)),

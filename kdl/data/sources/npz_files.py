@@ -10,7 +10,7 @@ from kdl.data.splits import Splits, hold_out_each, listed
 _NAMES = "the arrays x and y, or x_train, y_train, x_test and y_test"
 
 
-def read_npz(path, seed=0):
+def read_npz(path, seed=0, to_test=False):
     """Returns the arrays in an `.npz` file, in three parts.
 
     The file has `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test` and maybe
@@ -25,6 +25,8 @@ def read_npz(path, seed=0):
         path: Path of the file.
         seed: Integer in `[0, 2**32)`. Draws the parts that are missing. Defaults to
             `0`.
+        to_test: Boolean. Whether to return the test set, or all examples where there
+            is none, as each part. Defaults to `False`.
 
     Returns:
         `kdl.data.Splits`.
@@ -38,6 +40,8 @@ def read_npz(path, seed=0):
     arrays = _arrays(path)
     if {"x", "y"} <= arrays.keys():
         whole = _pair(path, arrays, "")
+        if to_test:
+            return Splits(whole, whole, whole)
         return Splits(**_drawn(path, {"train": whole}, seed), drawn=True)
     parts = {"train": None, "validation": None, "test": None}
     for part in parts:
@@ -47,6 +51,8 @@ def read_npz(path, seed=0):
                 found = ", ".join(map(repr, arrays)) or "nothing"
                 raise ValueError(f"{path} must hold {_NAMES}. Received: {found}")
             parts[part] = _pair(path, arrays, f"_{part}")
+    if to_test:
+        return Splits(*[parts["test"]] * 3)
     there = {part: pair for part, pair in parts.items() if pair is not None}
     return Splits(**_drawn(path, there, seed))
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from contracts import CallbackContract, array, same
+from on_disk import Stored
 
 from kdl.callbacks import Curriculum
 from kdl.data import Batches
@@ -156,6 +157,13 @@ class TestCurriculum(CallbackContract):
         options = {"order": "ascending"}
         first, *_ = rows_of_a_fit(options, model, targets, epochs=1)
         assert same(first, order)
+
+    def test_ranks_inputs_on_disk_by_the_loss_of_the_model(self):
+        model, targets = network(), X.sum(axis=1)
+        order = np.argsort((targets - model.predict(X, verbose=0)[:, 0]) ** 2)
+        curriculum = Curriculum(Batches(Stored(X), targets, 4), order="ascending")
+        model.fit(curriculum.batches, shuffle=False, callbacks=[curriculum], verbose=0)
+        assert same(curriculum.rows, order)
 
     def test_ranks_by_the_loss_of_classes(self):
         keras.utils.set_random_seed(0)

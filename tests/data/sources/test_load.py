@@ -62,7 +62,7 @@ class TestLoad:
         assert str(error.value) == (
             "`source` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
             "'topics', 'mackey_glass', 'penguins', 'images:DIR', 'npz:FILE', "
-            "'csv:FILE', 'tfds:NAME', 'text:PATH', 'pairs:PATH' or a "
+            "'csv:FILE', 'texts:FILE', 'tfds:NAME', 'text:PATH', 'pairs:PATH' or a "
             f"`kdl.data.Splits`. Received: source={source!r}"
         )
 

@@ -1,3 +1,5 @@
+import datetime
+
 import pytest
 
 from kdl.recipes.reading.files import rows_in
@@ -25,6 +27,20 @@ def test_rows_have_the_names_of_the_first_line(separator, tmp_path):
 def test_lines_of_json_are_rows(tmp_path):
     path, rows = read(tmp_path, '{"a": 1, "b": null}\n', "table.jsonl")
     assert list(rows) == [(f"{path}:1", {"a": 1, "b": None})]
+
+
+def test_rows_of_parquet_have_their_types(tmp_path):
+    pandas, path = pytest.importorskip("pandas"), tmp_path / "table.parquet"
+    pytest.importorskip("pyarrow")
+    day = datetime.datetime(2026, 11, 29)
+    pandas.DataFrame({"a": [1.5, None], "b": ["x", None], "c": day}).to_parquet(path)
+    (first, one), (second, other) = rows_in(path, (".parquet",))
+    assert (first, second) == (f"{path}[0]", f"{path}[1]")
+    assert one == {"a": 1.5, "b": "x", "c": day} and other["b"] is None
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(ValueError) as error:
+        list(rows_in(path, (".parquet",)))
+    assert str(error.value).startswith(f"{path} is no Parquet file: ")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ _EXAMINED = 1000
 _THREADS = 4
 
 
-def read_folder(path, seed, size=None, channels=None, skip_damaged=False):
+def read_folder(
+    path, seed=0, size=None, channels=None, skip_damaged=False, to_test=False
+):
     """Returns the images in a folder that has a folder for each class.
 
     Those stand in it, or in its folders `train`, `validation` (or `val`, `valid`) and
@@ -49,6 +51,9 @@ def read_folder(path, seed, size=None, channels=None, skip_damaged=False):
             whose headers were read are all grey.
         skip_damaged: Boolean. Whether to leave out files that cannot be read, for
             which all are decoded once. Defaults to `False`.
+        to_test: Boolean. Whether to return the images of `test`, or all of them where
+            there is no such folder, as each part, and to allow a single class and
+            classes of few images. Defaults to `False`.
 
     Returns:
         `kdl.data.Splits` of tuples `(x, y)`: images on disk, which are read as float32
@@ -62,10 +67,12 @@ def read_folder(path, seed, size=None, channels=None, skip_damaged=False):
     folders = _parts(root)
     parts = {part: _classes(folder) for part, folder in folders.items()}
     classes = sorted(parts["train"])
-    if len(classes) < 2:
+    least = 1 if to_test else 2
+    if len(classes) < least:
         raise ValueError(
-            f"{folders['train']} must have a folder for each class, of two classes at "
-            f"least. Received: {', '.join(map(repr, classes)) or 'no folder'}"
+            f"{folders['train']} must have a folder for each class, of "
+            f"{('one class', 'two classes')[least - 1]} at least. Received: "
+            f"{', '.join(map(repr, classes)) or 'no folder'}"
         )
     names, labels, starts = [], [], [0]
     for part, found in parts.items():
@@ -95,6 +102,9 @@ def read_folder(path, seed, size=None, channels=None, skip_damaged=False):
         "damaged": {error.path: error.reason for error in skipped.values()},
     }
     rows = {part: kept[part_of[kept] == n] for n, part in enumerate(parts)}
+    if to_test:
+        part = files.take(rows.get("test", kept)), labels[rows.get("test", kept)]
+        return Splits(part, part, part, classes)
     _check_counts(folders, classes, labels, rows)
     missing = [part for part in ("test", "validation") if part not in rows]
     train, *held_out = hold_out_each(labels[rows["train"]], len(missing), seed)

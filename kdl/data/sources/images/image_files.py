@@ -25,6 +25,12 @@ class ImageFiles(OnDisk):
         """Returns the path of each file, a list of strings."""
         return [os.path.join(self.folder, name) for name in self.names()]
 
+    def resized(self, shape):
+        """Returns the same images, to be read with another height, width, channels."""
+        images = self.take(slice(None))
+        images._item_shape = tuple(shape)
+        return images
+
     def _read(self, rows):
         height, width, channels = self._item_shape
         pixels = np.empty((len(rows), height, width, channels), "uint8")

@@ -7,16 +7,19 @@ from kdl.data.columns import as_column
 SEPARATORS = ",;\t|"
 
 
-def read_columns(path):
+def read_columns(path, as_texts=False):
     """Reads a table from CSV, TSV or Parquet.
 
     Args:
         path: String or `pathlib.Path`. A file of suffix `.parquet` needs pyarrow. In
             others, in UTF-8, the first line has the names of the columns, between
             commas, semicolons, tabs or bars.
+        as_texts: Boolean. Whether all values are texts, as they stand. Defaults to
+            `False`.
 
     Returns:
-        Dict of arrays of shape `(rows,)` by name, as `as_column` returns them.
+        Dict of arrays of shape `(rows,)` by name, as `as_column` returns them, or of
+        strings, of which the empty one is missing.
 
     Raises:
         ValueError: If the file is no table.
@@ -57,6 +60,12 @@ def read_columns(path):
         )
     if not len(frame):
         raise ValueError(f"{path} must have a row at least below the names")
+    if as_texts:
+        frame = frame.fillna("").astype(str)
+        return {
+            name: frame.iloc[:, n].str.strip().to_numpy(str)
+            for n, name in enumerate(names)
+        }
     return {
         name: as_column(frame.iloc[:, n].to_numpy(), f"The column {name!r} of {path}")
         for n, name in enumerate(names)
