@@ -1,5 +1,13 @@
 """Families of models that recipes build."""
 
+from kdl.models.images.cnn import cnn
+from kdl.models.images.efficientnet import efficientnet
+from kdl.models.images.features import features
+from kdl.models.images.inception import inception
+from kdl.models.images.published import published
+from kdl.models.images.resnet import resnet
+from kdl.models.images.unet import unet
+from kdl.models.images.vgg import vgg
 from kdl.models.sequences.feeding import Feeding
 from kdl.models.sequences.professor_forcing import ProfessorForcing
 from kdl.models.sequences.recurrent_decoder import RecurrentDecoder
@@ -17,4 +25,12 @@ __all__ = [
     "RecurrentForecaster",
     "Sampling",
     "TransformerDecoder",
+    "cnn",
+    "efficientnet",
+    "features",
+    "inception",
+    "published",
+    "resnet",
+    "unet",
+    "vgg",
 ]

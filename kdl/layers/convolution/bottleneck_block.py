@@ -2,7 +2,7 @@
 
 import keras
 
-from kdl.checks import check_integer
+from kdl.checks import check_boolean, check_integer
 from kdl.layers.convolution.residual_block import ResidualBlock
 
 
@@ -17,7 +17,8 @@ class BottleneckBlock(ResidualBlock):
     many `filters`, and four times the channels outside.
 
     The strides are those of the convolution of 3 by 3, as in PyTorch's networks (v1.5);
-    the paper has them in the first one, which passes over three pixels in four.
+    the paper, and Keras, have them in the first one, which passes over three pixels in
+    four: `strides_first`.
 
     Args:
         filters: Integer in `[1, inf)`. Channels within.
@@ -25,6 +26,8 @@ class BottleneckBlock(ResidualBlock):
             Defaults to `1`.
         expansion: Integer in `[1, inf)`. Channels of the outputs over `filters`.
             Defaults to the paper's `4`.
+        strides_first: Boolean. Whether the first convolution has the strides. Defaults
+            to `False`.
         **kwargs: `preactivation`, `rate`, `mode` and `seed` as of
             `kdl.layers.ResidualBlock`; `normalization`, `activation`,
             `kernel_initializer`, `kernel_regularizer` and `data_format`, as of
@@ -53,17 +56,21 @@ class BottleneckBlock(ResidualBlock):
         - [He et al., 2016](https://arxiv.org/abs/1512.03385)
     """
 
-    def __init__(self, filters, strides=1, expansion=4, **kwargs):
+    def __init__(self, filters, strides=1, expansion=4, strides_first=False, **kwargs):
         super().__init__(filters, strides, **kwargs)
         self.expansion = check_integer("expansion", expansion, "[1, inf)")
+        self.strides_first = check_boolean("strides_first", strides_first)
 
     @property
     def width(self):
         return self.expansion * self.filters
 
     def branch_of(self, channels):
-        first, second = (self.filters, 1, 1), (self.filters, 3, self.strides)
-        return self.convolutions(first, second, (self.width, 1, 1))
+        first, second = (self.strides, 1) if self.strides_first else (1, self.strides)
+        return self.convolutions(
+            (self.filters, 1, first), (self.filters, 3, second), (self.width, 1, 1)
+        )
 
     def get_config(self):
-        return {**super().get_config(), "expansion": self.expansion}
+        own = {"expansion": self.expansion, "strides_first": self.strides_first}
+        return {**super().get_config(), **own}

@@ -99,12 +99,7 @@ class ConvBlock(ImageBlock):
                 "`strides` and `dilation_rate` must not both be above 1. Received: "
                 f"strides={strides}, dilation_rate={dilation_rate}"
             )
-        if not isinstance(order, str) or set(order) - set("CBR") or "C" not in order:
-            raise ValueError(
-                "`order` must be a string of 'C', 'B' and 'R' with one 'C' or more. "
-                f"Received: order={order!r}"
-            )
-        self.order = str(order)
+        self.order = check_order(order)
 
     def prepare(self, shape):
         normalization = self.normalization
@@ -172,3 +167,13 @@ class ConvBlock(ImageBlock):
             "order": self.order,
         }
         return {**super().get_config(), **own}
+
+
+def check_order(order):
+    """Returns the order of the parts of a `ConvBlock`, if it is one."""
+    if not isinstance(order, str) or set(order) - set("CBR") or "C" not in order:
+        raise ValueError(
+            "`order` must be a string of 'C', 'B' and 'R' with one 'C' or more. "
+            f"Received: order={order!r}"
+        )
+    return str(order)

@@ -23,6 +23,8 @@ class UNetDownBlock(VGGBlock):
         filters: Integer in `[1, inf)`. Channels of the outputs. The paper has 64 on
             the first level and twice as many on each that follows.
         depth: Integer in `[1, inf)`. Number of convolutions. Defaults to `2`.
+        order: String. Order of the parts of each, as of `kdl.layers.ConvBlock`.
+            Defaults to `"CBR"`.
         **kwargs: `normalization`, `activation`, `kernel_initializer`,
             `kernel_regularizer` and `data_format`, as of `kdl.layers.ConvBlock`, and
             arguments of `keras.layers.Layer`, such as `name`.

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer
-from kdl.layers.convolution.conv_block import ConvBlock
+from kdl.layers.convolution.conv_block import ConvBlock, check_order
 from kdl.layers.convolution.image_block import Chain, ImageBlock
 from kdl.layers.data_format import strided
 from kdl.layers.sublayers import copy_of
@@ -27,6 +27,8 @@ class UNetUpBlock(ImageBlock):
         filters: Integer in `[1, inf)`. Channels of the outputs. In the paper, those of
             the `UNetDownBlock`.
         depth: Integer in `[1, inf)`. Number of convolutions. Defaults to `2`.
+        order: String. Order of the parts of each, as of `kdl.layers.ConvBlock`.
+            Defaults to `"CBR"`.
         **kwargs: `normalization`, `activation`, `kernel_initializer`,
             `kernel_regularizer` and `data_format`, as of `kdl.layers.ConvBlock`, and
             arguments of `keras.layers.Layer`, such as `name`.
@@ -57,10 +59,11 @@ class UNetUpBlock(ImageBlock):
         - [Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)
     """
 
-    def __init__(self, filters, depth=2, **kwargs):
+    def __init__(self, filters, depth=2, order="CBR", **kwargs):
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         self.depth = check_integer("depth", depth, "[1, inf)")
+        self.order = check_order(order)
         self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=4)]
 
     def prepare(self, shape):
@@ -76,7 +79,8 @@ class UNetUpBlock(ImageBlock):
             **self.options,
         )
         self.enlargement.build(below)
-        blocks = [ConvBlock(self.filters, **self.shared) for _ in range(self.depth)]
+        options = {"order": self.order, **self.shared}
+        blocks = [ConvBlock(self.filters, **options) for _ in range(self.depth)]
         self.convolutions = Chain(blocks, **self.options)
         self.convolutions.build((*skip[:-1], skip[-1] + self.filters))
 
@@ -100,5 +104,5 @@ class UNetUpBlock(ImageBlock):
         return *skip[:-1], self.filters
 
     def get_config(self):
-        own = {"filters": self.filters, "depth": self.depth}
+        own = {"filters": self.filters, "depth": self.depth, "order": self.order}
         return {**super().get_config(), **own}

@@ -3,7 +3,7 @@
 import keras
 
 from kdl.checks import check_integer
-from kdl.layers.convolution.conv_block import ConvBlock
+from kdl.layers.convolution.conv_block import ConvBlock, check_order
 from kdl.layers.convolution.image_block import Chain, ImageBlock
 from kdl.layers.data_format import strided
 
@@ -23,6 +23,8 @@ class VGGBlock(ImageBlock):
     Args:
         filters: Integer in `[1, inf)`. Channels of the outputs.
         depth: Integer in `[1, inf)`. Number of convolutions. Defaults to `2`.
+        order: String. Order of the parts of each, as of `kdl.layers.ConvBlock`.
+            Defaults to `"CBR"`.
         **kwargs: `normalization`, `activation`, `kernel_initializer`,
             `kernel_regularizer` and `data_format`, as of `kdl.layers.ConvBlock`, and
             arguments of `keras.layers.Layer`, such as `name`.
@@ -49,13 +51,15 @@ class VGGBlock(ImageBlock):
         - [Simonyan and Zisserman, 2015](https://arxiv.org/abs/1409.1556)
     """
 
-    def __init__(self, filters, depth=2, **kwargs):
+    def __init__(self, filters, depth=2, order="CBR", **kwargs):
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         self.depth = check_integer("depth", depth, "[1, inf)")
+        self.order = check_order(order)
 
     def prepare(self, shape):
-        blocks = [ConvBlock(self.filters, **self.shared) for _ in range(self.depth)]
+        options = {"order": self.order, **self.shared}
+        blocks = [ConvBlock(self.filters, **options) for _ in range(self.depth)]
         self.convolutions = Chain(blocks, **self.options)
         self.convolutions.build(shape)
         self.pooling = keras.layers.MaxPooling2D(
@@ -70,5 +74,5 @@ class VGGBlock(ImageBlock):
         return batch, *(strided(side, 2) for side in size), self.filters
 
     def get_config(self):
-        own = {"filters": self.filters, "depth": self.depth}
+        own = {"filters": self.filters, "depth": self.depth, "order": self.order}
         return {**super().get_config(), **own}

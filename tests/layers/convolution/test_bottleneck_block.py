@@ -14,6 +14,7 @@ class TestBottleneckBlock(LayerContract):
         "filters": 2,
         "strides": 2,
         "expansion": 3,
+        "strides_first": True,
     }
     input_shape = (2, 6, 5, 4)
     is_composed = True
@@ -58,6 +59,15 @@ class TestBottleneckBlock(LayerContract):
         actual = array(layer(images))
         np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=1e-5)
         assert layer.compute_output_shape(images.shape) == actual.shape
+
+    def test_first_convolution_may_have_the_strides(self):
+        layer = BottleneckBlock(2, 2, 3, strides_first=True)
+        images, tensor = images_of("channels_last", (2, 4, 6, 7))
+        layer.build(images.shape)
+        randomize(layer)
+        desired = residual(layer, tensor, (2, 1, 1), ("CBR", "CBR", "CB"), "CB")
+        desired = to_format(torch.relu(desired), "channels_last")
+        np.testing.assert_allclose(array(layer(images)), desired, rtol=1e-4, atol=1e-5)
 
     def test_has_the_parameters_of_resnet_50(self):
         """PyTorch's documentation has 25,557,032 with the first and last layer."""

@@ -13,6 +13,7 @@ class TestUNetDownBlock(LayerContract):
     arguments = {
         "filters": 4,
         "depth": 1,
+        "order": "CRB",
     }
     input_shape = (2, 5, 6, 3)
     is_composed = True
@@ -36,7 +37,7 @@ class TestUNetDownBlock(LayerContract):
         layer.build(images.shape)
         randomize(layer)
         for block in layer.convolutions.layers:
-            tensor = conv_block(block, tensor)
+            tensor = conv_block(block, tensor, "CRB")
         pooled = torch.nn.functional.max_pool2d(tensor, 2, ceil_mode=True)
         outputs = [array(tensor) for tensor in layer(images)]
         for actual, desired in zip(outputs, (pooled, tensor), strict=True):

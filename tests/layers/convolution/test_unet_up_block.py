@@ -15,6 +15,7 @@ class TestUNetUpBlock(LayerContract):
     arguments = {
         "filters": 4,
         "depth": 1,
+        "order": "CRB",
     }
     input_shape = (2, 5, 6, 3)
     is_composed = True
@@ -45,7 +46,7 @@ class TestUNetUpBlock(LayerContract):
         )
         desired = torch.cat([skip_tensor, enlarged[:, :, :6, :7]], dim=1)
         for block in layer.convolutions.layers:
-            desired = conv_block(block, desired)
+            desired = conv_block(block, desired, "CRB")
         actual = array(layer([below, skip]))
         desired = to_format(desired, data_format)
         np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=1e-5)

@@ -11,6 +11,7 @@ class TestVGGBlock(LayerContract):
     arguments = {
         "filters": 4,
         "depth": 3,
+        "order": "BRC",
     }
     input_shape = (2, 8, 7, 3)
     is_composed = True
@@ -29,7 +30,7 @@ class TestVGGBlock(LayerContract):
         layer.build(images.shape)
         randomize(layer)
         for block in layer.convolutions.layers:
-            tensor = conv_block(block, tensor)
+            tensor = conv_block(block, tensor, "BRC")
         tensor = torch.nn.functional.max_pool2d(tensor, 2, ceil_mode=True)
         actual = array(layer(images))
         assert_close(actual, to_format(tensor, data_format))

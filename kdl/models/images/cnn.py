@@ -1,0 +1,87 @@
+"""Plain convolutional networks."""
+
+from keras import layers
+
+from kdl.layers import ConvBlock
+from kdl.models.images.parts import LAST, begin, check_filters, check_size, finish
+
+
+def cnn(
+    input_shape,
+    classes=None,
+    filters=(32, 64),
+    units=(128,),
+    order="CBR",
+    rate=0.0,
+    normalization="batch",
+    activation="relu",
+    kernel_regularizer=None,
+    name="cnn",
+):
+    """Returns a plain convolutional network.
+
+        conv_block, max_pool_2x2, conv_block, …, conv_block, flatten
+        dense, dropout, …, dense
+
+    with a `kdl.layers.ConvBlock` of 3 by 3 for each of `filters`.
+
+    Args:
+        input_shape: Sequence of height, width and channels, which come last. Height and
+            width may be `None` where `classes` is.
+        classes: Optional integer in `[1, inf)`. Number of logits. Defaults to `None`,
+            for the images after the last convolution.
+        filters: Sequence of integers in `[1, inf)`. Channels of each convolution.
+            Defaults to `(32, 64)`.
+        units: Sequence of integers in `[1, inf)`. Units of each dense layer before the
+            logits. Defaults to `(128,)`.
+        order: String. Order of a block's parts, as of `kdl.layers.ConvBlock`. Defaults
+            to `"CBR"`.
+        rate: Float in `[0, 1)`, or a schedule of it. Probability that a unit of the
+            dense layers is dropped. Defaults to `0.0`.
+        normalization: As of `kdl.layers.ConvBlock`. Defaults to `"batch"`.
+        activation: Likewise, also of the dense layers. Defaults to `"relu"`.
+        kernel_regularizer: Likewise. Defaults to `None`.
+        name: String. Name of the model. Defaults to `"cnn"`.
+
+    Returns:
+        `keras.Model` of logits of shape `(batch, classes)`, or of images of shape
+        `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: If an argument is not as described, or if the images are smaller
+            than the poolings allow.
+
+    Example:
+
+    >>> model = kdl.models.cnn((8, 8, 1), classes=10)
+
+    References:
+        - [LeCun et al., 1998](https://doi.org/10.1109/5.726791)
+    """
+    filters = check_filters("filters", filters)
+    inputs, x = begin(input_shape, rate, kernel_regularizer)
+    check_size(inputs.shape[1:], 2 ** (len(filters) - 1), "the network")
+    block = {
+        "order": order,
+        "normalization": normalization,
+        "activation": activation,
+        "kernel_regularizer": kernel_regularizer,
+        **LAST,
+    }
+    for place, channels in enumerate(filters, 1):
+        if place > 1:
+            x = layers.MaxPooling2D(
+                padding="same", name=f"pooling_{place - 1}", **LAST
+            )(x)
+        x = ConvBlock(channels, name=f"stage_{place}", **block)(x)
+    return finish(
+        inputs,
+        x,
+        classes,
+        rate,
+        name,
+        units=check_filters("units", units) if units else (),
+        activation=activation,
+        kernel_regularizer=kernel_regularizer,
+        pooled=False,
+    )
