@@ -5,6 +5,7 @@ import numpy as np
 from scipy.special import softmax
 
 from kdl.data import Splits
+from kdl.losses import SparseCategoricalCrossentropy
 
 
 def class_rows(classes, logits):
@@ -34,10 +35,17 @@ def class_names(splits):
     return [str(n) for n in range(1 + max(int(np.max(y)) for _, y in splits))]
 
 
-def class_scores():
-    """Returns arguments of `model.compile` for logits of classes: loss and metrics."""
+def class_scores(label_smoothing=0.0):
+    """Returns arguments of `model.compile` for logits of classes: loss and metrics.
+
+    Args:
+        label_smoothing: Float in `[0, 1)`. Share of the target that goes to all classes
+            alike, in the loss. Defaults to `0.0`.
+    """
     return {
-        "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "loss": SparseCategoricalCrossentropy(True, label_smoothing=label_smoothing)
+        if label_smoothing
+        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         "metrics": [
             keras.metrics.SparseCategoricalAccuracy("accuracy"),
             keras.metrics.SparseCategoricalCrossentropy(

@@ -7,18 +7,17 @@ from types import SimpleNamespace
 import keras
 import keras_tuner
 import numpy as np
-from keras import layers
 
 from kdl import spaces
 from kdl.callbacks.logging.prediction_figures import confusion_figure
-from kdl.data import RandomAffine
+from kdl.data import RandomAffine, RandomFlip
 from kdl.data.on_disk import OnDisk
 from kdl.data.sources.images.decoding import SUFFIXES, decode
 from kdl.data.sources.images.folder import image_files
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.splits import labelled_images
-from kdl.layers import Clock, DropConnectDense, Dropout
 from kdl.recipes.classes import class_names, class_rows, class_scores
+from kdl.recipes.image_networks import DEEP, FAMILIES, ORDERED, SMALL, network
 from kdl.recipes.recipe import Recipe, predicted
 from kdl.schedules import Warmup
 
@@ -30,16 +29,13 @@ _PENALTIES = {
 }
 
 
-# Up to so many pixels along a side, features are flattened.
-_LARGEST = 8
-
-
 class Images(Recipe):
-    """Convolutional network that classifies small images, such as handwritten digits.
+    """Classifies images by a network of one of several families.
 
     Size and channels of the images, and the names of the classes, are those of the
-    source. Larger images than those of the digits are halved further, until no side is
-    longer than eight pixels.
+    source. The family is a hyperparameter: by default a plain convolutional network
+    for images of up to 16 pixels a side, and a residual network for larger ones. So is
+    whether images are flipped in training, by default those in colour, and clothes.
 
     `predict` takes an array of images, the path of a file or folder of them, or a list
     of such paths; images in files become what the source has, and each row names its
@@ -68,18 +64,26 @@ class Images(Recipe):
     kept = ("classes", "shape", "white")
     reads = (*SUFFIXES, ".npy", ".npz")
     meanings = {
-        "filters": "filters of the first two convolutions; the third has twice as many",
+        "family": "family of the network, as of kdl.models",
+        "filters": "filters of the first stage; the later ones have more",
+        "depth": "convolutions or blocks of a stage",
+        "normalization": "what is normalized after each convolution",
+        "activation": "activation after each convolution",
+        "order": "order of convolution, normalization (B) and activation (R)",
         "units": "units of the dense layer",
         "drop": "what is dropped in training: units, or connections between them",
         "rate": "probability that one is dropped",
         "rate_warmup": "epochs over which the rate grows from zero",
+        "depth_rate": "probability that the last block is dropped; others less often",
         "penalty_warmup": "epochs over which the penalty grows from zero",
+        "flip": "whether images are flipped left to right",
         "shift": "farthest that images are moved, in pixels",
         "rotation": "farthest that images are turned, in degrees",
         "zoom": "most that images grow or shrink, as a share of their size",
         "shear": "most that images are slanted, in pixels per pixel",
+        "smoothing": "share of each target that goes to all classes alike",
         "weight_decay": "share of the weights that is lost a step, times the rate",
-        "regularizer": "penalty on the weights of the dense layer",
+        "regularizer": "penalty on the kernels",
         "regularizer/alpha": "strength of the elastic net",
         "regularizer/l1_ratio": "share of L1 in it, the rest being L2",
         "regularizer/max_value": "norm of a unit's weights from which max-norm counts",
@@ -125,17 +129,25 @@ class Images(Recipe):
         return raw if isinstance(raw, OnDisk) else np.asarray(raw, "float32")
 
     def space(self, hp):
+        is_small = max(self.shape[:2]) <= SMALL
+        default = "cnn" if is_small else "resnet"
         p = SimpleNamespace(
-            filters=hp.Int("filters", 16, 64, step=16, default=32),
-            units=hp.Int("units", 32, 256, step=2, sampling="log", default=128),
-            drop=hp.Choice("drop", ["units", "connections"]),
-            rate=hp.Float("rate", 0.0, 0.8, default=0.4),
+            family=hp.Choice("family", list(FAMILIES), default=default),
+            filters=hp.Int("filters", 8, 64, step=8, default=32 if is_small else 24),
+            depth=hp.Int("depth", 1, 3, default=1),
+            normalization=hp.Choice(
+                "normalization", ["batch", "layer", "group", "none"]
+            ),
+            activation=hp.Choice("activation", ["relu", "swish", "gelu"]),
+            rate=hp.Float("rate", 0.0, 0.8, default=0.4 if is_small else 0.2),
             rate_warmup=hp.Int("rate_warmup", 0, 20, default=0),
             penalty_warmup=hp.Int("penalty_warmup", 0, 20, default=0),
-            shift=hp.Float("shift", 0.0, 1.5, default=0.7),
+            flip=hp.Boolean("flip", default=self.may_be_flipped),
+            shift=hp.Float("shift", 0.0, 4.0, default=0.7 if is_small else 1.0),
             rotation=hp.Float("rotation", 0.0, 20.0, default=10.0),
             zoom=hp.Float("zoom", 0.0, 0.2, default=0.1),
             shear=hp.Float("shear", 0.0, 0.2, default=0.1),
+            smoothing=hp.Float("smoothing", 0.0, 0.2, default=0.0),
             batch_size=hp.Choice("batch_size", [16, 32, 64], default=32),
             learning_rate=hp.Float(
                 "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
@@ -145,41 +157,40 @@ class Images(Recipe):
             ),
             patience=hp.Int("patience", 5, 30, default=10),
         )
+        # Of another family, they are `None`.
+        with hp.conditional_scope("family", ["cnn"]):
+            p.units = hp.Int("units", 32, 256, step=2, sampling="log", default=128)
+            p.drop = hp.Choice("drop", ["units", "connections"])
+        with hp.conditional_scope("family", list(ORDERED)):
+            p.order = hp.Choice("order", ["CBR", "CRB"])
+        with hp.conditional_scope("family", list(DEEP)):
+            p.depth_rate = hp.Float("depth_rate", 0.0, 0.5, default=0.0)
         # What it returns is made in `build`, where the length of its warm-up is known.
         spaces.regularizer(hp, **_PENALTIES)
         return p
 
+    @property
+    def may_be_flipped(self):
+        """Whether images mean the same from the other side; of digits, none does."""
+        return self.source == "fashion" or self.shape[-1] == 3
+
     def build(self, hp):
         p = self.space(hp)
-        inputs = keras.Input(self.shape)
-        x = Clock(name="clock")(inputs)
-        x = _convolution(x, p.filters)
-        x = _convolution(x, p.filters)
-        x = layers.MaxPooling2D(data_format="channels_last")(x)
-        x = _convolution(x, 2 * p.filters)
-        while max(x.shape[1:3]) > _LARGEST:
-            x = layers.MaxPooling2D(padding="same", data_format="channels_last")(x)
-            x = _convolution(x, 2 * p.filters)
-        x = layers.Flatten(data_format="channels_last")(x)
-        rate = self._warmup(p, p.rate, p.rate_warmup)
         penalty = spaces.regularizer(
             hp,
             schedule=lambda strength: self._warmup(p, strength, p.penalty_warmup),
             **_PENALTIES,
         )
-        options = {"activation": "relu", "kernel_regularizer": penalty}
-        if p.drop == "connections":
-            x = DropConnectDense(p.units, rate, **options)(x)
-        else:
-            x = Dropout(rate)(layers.Dense(p.units, **options)(x))
-        model = keras.Model(inputs, layers.Dense(len(self.classes))(x))
+        rate = self._warmup(p, p.rate, p.rate_warmup)
+        model = network(p, self.shape, len(self.classes), rate, penalty)
         optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
-        model.compile(optimizer, **class_scores())
+        model.compile(optimizer, **class_scores(p.smoothing))
         return model
 
     def batches(self, p, x, y, **options):
         affine = RandomAffine(p.shift, p.rotation, p.zoom, p.shear)
-        return super().batches(p, x, y, augment=[affine], **options)
+        augment = [RandomFlip(), affine] if p.flip else [affine]
+        return super().batches(p, x, y, augment=augment, **options)
 
     def rows(self, raw, outputs):
         rows = class_rows(self.classes, outputs)
@@ -207,9 +218,3 @@ def _are_paths(raw):
         and bool(some)
         and all(isinstance(path, (str, Path)) for path in some)
     )
-
-
-def _convolution(x, filters):
-    options = {"padding": "same", "use_bias": False, "data_format": "channels_last"}
-    x = layers.Conv2D(filters, 3, **options)(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))

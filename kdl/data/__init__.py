@@ -2,6 +2,7 @@
 
 from kdl.data.augmentation.mixup import MixUp
 from kdl.data.augmentation.random_affine import RandomAffine
+from kdl.data.augmentation.random_flip import RandomFlip
 from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
 from kdl.data.characters import Characters
@@ -24,6 +25,7 @@ __all__ = [
     "Characters",
     "MixUp",
     "RandomAffine",
+    "RandomFlip",
     "Splits",
     "arithmetic",
     "dates",

@@ -47,7 +47,7 @@ class TestHyperparameters:
             ),
             (
                 {"filters": 20.5},
-                "`filters` must be an integer in [16, 64]. Received: filters=20.5",
+                "`filters` must be an integer in [8, 64]. Received: filters=20.5",
             ),
             (
                 {"regularizer/strength": 0.5},
@@ -65,5 +65,5 @@ class TestHyperparameters:
         with pytest.raises(ValueError) as error:
             hyperparameters(self.recipe, {"dropout": 0.5})
         assert str(error.value).startswith(
-            "The recipe 'images' has no hyperparameter 'dropout'. It has: filters, "
+            "The recipe 'images' has no hyperparameter 'dropout'. It has: family, "
         )

@@ -37,11 +37,11 @@ class TestImages(RecipeContract):
         assert dense.rate == 0.25
         assert isinstance(dense.kernel_regularizer, MaxNorm)
         assert not [a for a in model.layers if isinstance(a, Dropout)]
-        _, model = self.build(**{"regularizer/alpha": 0.01}, rate=0.25)
+        _, model = self.build(**{"regularizer/alpha": 0.01}, rate=0.25, smoothing=0.1)
         (drop,) = [a for a in model.layers if isinstance(a, Dropout)]
-        assert drop.rate == 0.25
+        assert drop.rate == 0.25 and model.loss.label_smoothing == 0.1
         penalties = [getattr(a, "kernel_regularizer", None) for a in model.layers]
-        assert [p.alpha for p in penalties if isinstance(p, ElasticNet)] == [0.01]
+        assert {p.alpha for p in penalties if isinstance(p, ElasticNet)} == {0.01}
 
     @pytest.mark.parametrize(
         ("drop", "penalty", "name"),
@@ -366,9 +366,53 @@ class TestOwnImages:
     @pytest.mark.parametrize(
         ("shape", "flat"), [((8, 8), (4, 4)), ((28, 28), (7, 7)), ((100, 30), (7, 2))]
     )
-    def test_halves_large_images_until_they_are_small(self, shape, flat):
-        part = np.zeros((2, *shape, 3), "float32"), np.array([0, 1])
-        recipe = Images(Splits(part, part, part))
-        model = recipe.build(hyperparameters(recipe, {"filters": 16}))
+    def test_plain_network_halves_until_images_are_small(self, shape, flat):
+        recipe = recipe_of(shape)
+        values = {"filters": 16, "family": "cnn"}
+        model = recipe.build(hyperparameters(recipe, values))
         (layer,) = [a for a in model.layers if isinstance(a, keras.layers.Flatten)]
         assert layer.input.shape == (None, *flat, 32)
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("family", ["vgg", "inception", "resnet", "efficientnet"])
+    @pytest.mark.parametrize(
+        ("shape", "last"),
+        [((8, 8), 4), ((28, 28), 4), ((96, 80), 3), ((128, 128), 4), ((40, 3), None)],
+    )
+    def test_families_end_at_some_four_pixels(self, family, shape, last):
+        recipe = recipe_of(shape)
+        hp = hyperparameters(recipe, {"filters": 8, "family": family})
+        model = recipe.build(hp)
+        side = model.get_layer("pooling").input.shape[1]
+        assert model.name == family and model.output_shape == (None, 2)
+        if last is not None:
+            assert side in (last, last + 1) or (family, shape) == ("vgg", (8, 8))
+
+    def test_residual_network_learns(self):
+        """Bright squares and dark ones, in a few steps."""
+        x = np.random.default_rng(0).uniform(0, 1, (64, 8, 8, 1)).astype("float32")
+        y = np.arange(64, dtype="int32") % 2
+        x[y == 1] *= 0.3
+        recipe = Images(Splits((x, y), (x, y), (x, y)))
+        values = {"family": "resnet", "filters": 8, "depth_rate": 0.2, "batch_size": 16}
+        model, _ = run(recipe, **recipe.data(), hp=values, epochs=8, verbose=0)
+        assert recipe.evaluate(model)["accuracy"] == 1
+
+    @pytest.mark.one_backend
+    def test_flips_what_means_the_same_from_the_other_side(self):
+        assert not Images("digits").may_be_flipped
+        assert Images("fashion").may_be_flipped
+        assert recipe_of((8, 8)).may_be_flipped
+        x = np.arange(64.0, dtype="float32").reshape(1, 8, 8, 1).repeat(50, 0)
+        recipe, y = Images(), np.zeros(50, int)
+        still = {"shift": 0, "rotation": 0, "zoom": 0, "shear": 0}
+        for flip in (False, True):
+            hp = hyperparameters(recipe, {**still, "flip": flip})
+            (batch, _), *_ = recipe.batches(recipe.space(hp), x, y)
+            found = np.unique(batch[:, 0, 0, 0])
+            assert found.tolist() == ([0, 7] if flip else [0])
+
+
+def recipe_of(shape):
+    part = np.zeros((2, *shape, 3), "float32"), np.array([0, 1])
+    return Images(Splits(part, part, part))

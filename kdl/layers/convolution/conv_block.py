@@ -3,6 +3,7 @@
 import keras
 
 from kdl.checks import check_integer, check_optional
+from kdl.layers.convolution.depthwise import DepthwiseConv2D
 from kdl.layers.convolution.image_block import ImageBlock, make_normalization
 from kdl.layers.data_format import strided
 from kdl.layers.sublayers import copy_of
@@ -144,7 +145,7 @@ class ConvBlock(ImageBlock):
             **self.options,
         }
         if self.filters is None:
-            return keras.layers.DepthwiseConv2D(
+            return DepthwiseConv2D(
                 self.kernel_size,
                 depthwise_initializer=copy_of(self.kernel_initializer),
                 depthwise_regularizer=self.kernel_regularizer,

@@ -3,16 +3,25 @@
 from keras import layers
 
 from kdl.layers import ConvBlock
-from kdl.models.images.parts import LAST, begin, check_filters, check_size, finish
+from kdl.models.images.parts import (
+    LAST,
+    begin,
+    check_each,
+    check_filters,
+    check_size,
+    finish,
+)
 
 
 def cnn(
     input_shape,
     classes=None,
     filters=(32, 64),
+    depth=1,
     units=(128,),
     order="CBR",
     rate=0.0,
+    connections=False,
     normalization="batch",
     activation="relu",
     kernel_regularizer=None,
@@ -23,21 +32,25 @@ def cnn(
         conv_block, max_pool_2x2, conv_block, …, conv_block, flatten
         dense, dropout, …, dense
 
-    with a `kdl.layers.ConvBlock` of 3 by 3 for each of `filters`.
+    with one or more `kdl.layers.ConvBlock` of 3 by 3 between two poolings.
 
     Args:
         input_shape: Sequence of height, width and channels, which come last. Height and
             width may be `None` where `classes` is.
         classes: Optional integer in `[1, inf)`. Number of logits. Defaults to `None`,
             for the images after the last convolution.
-        filters: Sequence of integers in `[1, inf)`. Channels of each convolution.
-            Defaults to `(32, 64)`.
+        filters: Sequence of integers in `[1, inf)`. Channels of each stage. Defaults
+            to `(32, 64)`.
+        depth: Integer in `[1, inf)`, or one for each stage. Convolutions of a stage.
+            Defaults to `1`.
         units: Sequence of integers in `[1, inf)`. Units of each dense layer before the
             logits. Defaults to `(128,)`.
         order: String. Order of a block's parts, as of `kdl.layers.ConvBlock`. Defaults
             to `"CBR"`.
         rate: Float in `[0, 1)`, or a schedule of it. Probability that a unit of the
             dense layers is dropped. Defaults to `0.0`.
+        connections: Boolean. Whether `rate` is of the connections of these layers, as
+            of `kdl.layers.DropConnectDense`. Defaults to `False`.
         normalization: As of `kdl.layers.ConvBlock`. Defaults to `"batch"`.
         activation: Likewise, also of the dense layers. Defaults to `"relu"`.
         kernel_regularizer: Likewise. Defaults to `None`.
@@ -59,6 +72,7 @@ def cnn(
         - [LeCun et al., 1998](https://doi.org/10.1109/5.726791)
     """
     filters = check_filters("filters", filters)
+    depth = check_each("depth", depth, len(filters))
     inputs, x = begin(input_shape, rate, kernel_regularizer)
     check_size(inputs.shape[1:], 2 ** (len(filters) - 1), "the network")
     block = {
@@ -68,12 +82,14 @@ def cnn(
         "kernel_regularizer": kernel_regularizer,
         **LAST,
     }
-    for place, channels in enumerate(filters, 1):
+    for place, (channels, count) in enumerate(zip(filters, depth, strict=True), 1):
         if place > 1:
             x = layers.MaxPooling2D(
                 padding="same", name=f"pooling_{place - 1}", **LAST
             )(x)
-        x = ConvBlock(channels, name=f"stage_{place}", **block)(x)
+        for number in range(1, count + 1):
+            block_name = f"stage_{place}_block_{number}"
+            x = ConvBlock(channels, name=block_name, **block)(x)
     return finish(
         inputs,
         x,
@@ -84,4 +100,5 @@ def cnn(
         activation=activation,
         kernel_regularizer=kernel_regularizer,
         pooled=False,
+        connections=connections,
     )

@@ -4,7 +4,13 @@ import keras
 from keras import layers
 
 from kdl.checks import check_boolean, check_choice, check_integer, check_optional
-from kdl.layers import Clock, ConvBlock, Dropout, StochasticDepth
+from kdl.layers import (
+    Clock,
+    ConvBlock,
+    DropConnectDense,
+    Dropout,
+    StochasticDepth,
+)
 from kdl.schedules.number import Number, number
 
 LAST = {"data_format": "channels_last"}
@@ -138,6 +144,7 @@ def finish(
     activation="relu",
     kernel_regularizer=None,
     pooled=True,
+    connections=False,
 ):
     """Returns a model that ends with logits, or with the images as they are.
 
@@ -153,6 +160,8 @@ def finish(
         kernel_regularizer: Optional regularizer of all dense layers.
         pooled: Boolean. Whether the mean over height and width is taken. Otherwise
             they are flattened.
+        connections: Boolean. Whether `rate` is of the connections of `units`, and not
+            of the units themselves.
 
     Returns:
         `keras.Model`.
@@ -172,8 +181,11 @@ def finish(
             )
         x = layers.Flatten(name="flatten", **LAST)(x)
     for place, width in enumerate(units, 1):
-        x = layers.Dense(width, activation, name=f"dense_{place}", **penalty)(x)
-        x = _dropped(x, rate, f"dropout_{place}")
+        options = {"activation": activation, "name": f"dense_{place}", **penalty}
+        if check_boolean("connections", connections):
+            x = DropConnectDense(width, rate, **options)(x)
+        else:
+            x = _dropped(layers.Dense(width, **options)(x), rate, f"dropout_{place}")
     if not units:
         x = _dropped(x, rate, "dropout")
     # In float32, whatever the precision of the others.
