@@ -111,9 +111,14 @@ class TestDescribe:
         output = kdl("describe", "schedule").output
         assert output.startswith("schedule  ")
         text = words(output)
-        assert "schedule one_cycle, of one_cycle, cosine, constant schedule/" in text
-        condition = "only if schedule is one_cycle"
-        assert f"schedule/pct_start 0.3, of 0.1 to 0.5 {condition}" in text
+        assert (
+            "schedule one_cycle, of one_cycle, cosine, constant course of the learning "
+            "rate in training schedule/" in text
+        )
+        assert (
+            "schedule/pct_start 0.3, of 0.1 to 0.5 share of the steps over which the "
+            "rate grows only if schedule is one_cycle" in text
+        )
 
 
 class TestRun:
