@@ -1,4 +1,3 @@
-import csv
 import gc
 import json
 import os
@@ -10,7 +9,7 @@ import filelock
 import keras
 import numpy as np
 import pytest
-from commands import kdl
+from commands import kdl, read, refusal, rows
 
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
@@ -26,20 +25,6 @@ RECIPES = (
 @pytest.fixture(autouse=True)
 def folder(tiny_folder):
     return tiny_folder
-
-
-def refusal(*arguments):
-    """The sentence of a refusal, which must leave everything as it was."""
-    return kdl(*arguments, code=2).stderr.strip().removeprefix("Error: ")
-
-
-def read(path):
-    return json.loads(path.read_text())
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def words(text):
