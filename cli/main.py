@@ -87,7 +87,7 @@ def describe(
 ):
     """Shows the hyperparameters of a recipe, or of a space of `kdl.spaces`.
 
-    Their defaults, ranges and conditions.
+    Their defaults, ranges, meanings and conditions.
     """
     with refusals():
         catalogue = start(backend, "catalogue")

@@ -102,9 +102,7 @@ class Recipe(keras_tuner.HyperModel):
     fits_by_itself = False
 
     def __init__(self, source=None, seed=0):
-        # `Seq2Seq` is seq2seq, and `LanguageModel` language_model.
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__)
-        super().__init__(name=words.lower())
+        super().__init__(name=words(type(self).__name__))
         self.source = self.check_source(
             self.default_source if source is None else source
         )
@@ -373,6 +371,14 @@ class Recipe(keras_tuner.HyperModel):
                     f"has: {', '.join(map(repr, state)) or 'nothing'}"
                 )
             vars(self)[name] = state[name]
+
+
+def words(name):
+    """Returns the name of a class or a function in words.
+
+    `LanguageModel` is language_model, and `Seq2Seq` seq2seq.
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def predicted(model, x):

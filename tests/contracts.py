@@ -1066,6 +1066,7 @@ class SpaceContract:
         arguments: Dict. What it takes besides.
         made: Dict. For each choice, a predicate of what it returns.
         numbers: Dict. For each choice, the names of its numbers.
+        others: Names of further hyperparameters, which an argument asks for.
         refused: List of `(arguments, message)`.
     """
 
@@ -1073,6 +1074,7 @@ class SpaceContract:
     arguments = {}
     made = {}
     numbers = {}
+    others = ()
     refused = []
 
     @property
@@ -1178,6 +1180,13 @@ class SpaceContract:
             f"of another call, where this one has {others[:2]}. A `scope` gives a call "
             "names of its own."
         )
+
+    def test_says_what_each_hyperparameter_means(self):
+        numbers = {n for names in self.numbers.values() for n in names}
+        names = {self.name, *(f"{self.name}/{n}" for n in numbers), *self.others}
+        assert self.space.meanings.keys() == names
+        # Beside a table of names, in a line.
+        assert all(0 < len(line) < 70 for line in self.space.meanings.values())
 
     def test_documents_choices_and_numbers(self):
         text = inspect.getdoc(self.space)

@@ -99,6 +99,43 @@ class CrossValidation:
             )
 
 
+class FoldedData:
+    """Training and validation data together, split for each execution of a trial.
+
+    Args:
+        folds: `CrossValidation`.
+        x: Array, or a nest of arrays, of the inputs.
+        y: Array, or a nest of arrays, of the targets. The first one is split by.
+        validation_data: Optional tuple `(x, y)` or `(x, y, sample_weight)`.
+        sample_weight: Optional array.
+        groups: Optional array of labels, as `CrossValidation.split` takes them.
+
+    Raises:
+        ValueError: If they are no arrays, or if they cannot be split.
+    """
+
+    def __init__(
+        self, folds, x, y, validation_data=None, sample_weight=None, groups=None
+    ):
+        self._data = pooled(x, y, validation_data, sample_weight)
+        first, *_ = keras.tree.flatten(self._data[1])
+        self._splits = folds.split(first, groups)
+
+    def of(self, execution):
+        """Returns the data of an execution, as arguments of `fit`.
+
+        Args:
+            execution: Integer, from 0.
+        """
+        train, test = self._splits[execution]
+        x, y, weight = (rows(part, train) for part in self._data)
+        held_out = tuple(rows(part, test) for part in self._data)
+        if weight is None:
+            return {"x": x, "y": y, "validation_data": held_out[:2]}
+        weighted = {"sample_weight": weight, "validation_data": held_out}
+        return {"x": x, "y": y, **weighted}
+
+
 def pooled(x, y, validation_data=None, sample_weight=None):
     """Returns `x`, `y` and weights of training and validation data together.
 

@@ -1,10 +1,11 @@
 """A space of KerasTuner as a cube, and as the features of a model."""
 
 import math
-import numbers
 
 import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
+
+from kdl.tuning.values import is_active, levels_of
 
 
 class Encoding:
@@ -197,8 +198,6 @@ class Encoding:
 
 # So that two values are at distance 1.
 _HALF = math.sqrt(0.5)
-# Values of an integer beyond which it is taken for continuous, and rounded.
-_MOST = 1000
 
 
 def _is_nominal(parameter):
@@ -208,76 +207,6 @@ def _is_nominal(parameter):
     if isinstance(parameter, kinds.Choice):
         return not parameter.ordered or len(set(parameter.values)) <= 2
     return False
-
-
-def check_value(parameter, value):
-    """Returns a value as KerasTuner has it, provided that a hyperparameter can have it.
-
-    Args:
-        parameter: `keras_tuner.engine.hyperparameters.HyperParameter`.
-        value: Plain value or scalar of NumPy.
-
-    Raises:
-        ValueError: If it cannot.
-    """
-    plain = value.item() if isinstance(value, np.generic) else value
-    numeric = hasattr(parameter, "min_value")
-    levels = levels_of(parameter)
-    if not numeric:
-        for level in levels:
-            if isinstance(plain, bool) == isinstance(level, bool) and plain == level:
-                return level
-        allowed = f"one of {', '.join(map(repr, levels))}"
-    else:
-        is_integer = isinstance(parameter, kinds.Int)
-        kind = numbers.Integral if is_integer else numbers.Real
-        low, high = parameter.min_value, parameter.max_value
-        if (
-            isinstance(plain, kind)
-            and not isinstance(plain, bool)
-            and low <= plain <= high
-        ):
-            plain = int(plain) if is_integer else float(plain)
-            if levels is None:
-                return plain
-            nearest = min(levels, key=lambda level: abs(level - plain))
-            if math.isclose(nearest, plain, rel_tol=1e-9, abs_tol=1e-12):
-                return nearest
-        allowed = f"{'an integer' if is_integer else 'a number'} in [{low}, {high}]"
-        if parameter.step is not None:
-            allowed += f" in steps of {parameter.step}"
-    raise ValueError(
-        f"The hyperparameter {parameter.name!r} must be {allowed}. "
-        f"Received: {parameter.name}={value!r}"
-    )
-
-
-def is_active(parameter, values):
-    """Whether a hyperparameter has an effect, by the values of its parents."""
-    return all(condition.is_active(values) for condition in parameter.conditions)
-
-
-def levels_of(parameter):
-    """All values of a hyperparameter, in order, or `None` if there are too many."""
-    if isinstance(parameter, kinds.Fixed):
-        return [parameter.value]
-    if isinstance(parameter, kinds.Boolean):
-        return [False, True]
-    if isinstance(parameter, kinds.Choice):
-        values = list(dict.fromkeys(parameter.values))
-        return sorted(values) if parameter.ordered else values
-    if parameter.min_value == parameter.max_value:
-        return [parameter.min_value]
-    if not isinstance(parameter, kinds.Int):
-        return None if parameter.step is None else list(parameter.values)
-    if parameter.step is None:
-        values = range(parameter.min_value, parameter.max_value + 1)
-    elif parameter.sampling == "linear":
-        values = range(parameter.min_value, parameter.max_value + 1, parameter.step)
-    else:
-        # KerasTuner rounds down, perhaps to the same twice.
-        values = dict.fromkeys(int(value) for value in parameter.values)
-    return list(values) if len(values) <= _MOST else None
 
 
 def _places(parameter, levels):

@@ -36,7 +36,7 @@ def declared(name):
         # The length of a schedule does not matter here.
         takes_steps = "steps" in inspect.signature(space).parameters
         space(hp, **({"steps": 1000} if takes_steps else {}))
-        return hp, {}
+        return hp, space.meanings
     if not named.is_own(name) and name not in named.built_in():
         try:
             named.find(name)

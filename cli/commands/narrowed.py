@@ -6,7 +6,7 @@ import keras_tuner
 from keras_tuner.engine import hyperparameters as kinds
 
 from kdl import recipes
-from kdl.tuning.encoding import levels_of
+from kdl.tuning.values import levels_of
 from kdl_cli.commands import arguments
 from kdl_cli.terminal.text import written
 

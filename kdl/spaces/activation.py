@@ -1,6 +1,6 @@
 """Search space of activations."""
 
-from kdl.spaces.family import pick
+from kdl.spaces.family import meanings, pick
 
 _PARTS = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh"]
 
@@ -32,3 +32,6 @@ def activation(hp, scope=None, choices=("relu", "gelu", "silu", "tanh")):
     """
     choice, _ = pick(hp, "activation", scope, choices, _PARTS, [], {})
     return choice
+
+
+activation.meanings = meanings("activation", "activation of a layer", [])

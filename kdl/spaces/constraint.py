@@ -2,12 +2,25 @@
 
 import keras
 
-from kdl.spaces.family import Range, pick
+from kdl.spaces.family import Range, meanings, pick
 
 _PARTS = ["none", "max_norm", "min_max_norm", "unit_norm", "non_negative"]
 _NUMBERS = [
-    Range("max_value", "max_norm min_max_norm", "(0, inf)", (0.5, 8.0, 3.0), "log"),
-    Range("rate", "min_max_norm", "[0, 1]", (0.0, 1.0, 1.0)),
+    Range(
+        "max_value",
+        "largest norm of a unit's weights",
+        "max_norm min_max_norm",
+        "(0, inf)",
+        (0.5, 8.0, 3.0),
+        "log",
+    ),
+    Range(
+        "rate",
+        "share of the way back to an allowed norm, each step",
+        "min_max_norm",
+        "[0, 1]",
+        (0.0, 1.0, 1.0),
+    ),
 ]
 
 
@@ -65,3 +78,8 @@ def constraint(hp, scope=None, choices=("none", "max_norm"), axis=0, **ranges):
         case "non_negative":
             return keras.constraints.NonNeg()
     return None
+
+
+constraint.meanings = meanings(
+    "constraint", "what the weights are held to after each step", _NUMBERS
+)

@@ -4,11 +4,17 @@ import keras
 
 from kdl.checks import check_integer
 from kdl.layers import Dropout
-from kdl.spaces.family import Range, following, pick
+from kdl.spaces.family import Range, following, meanings, pick
 
 _PARTS = ["none", "dropout", "gaussian", "alpha", "spatial"]
 _NUMBERS = [
-    Range("rate", "dropout gaussian alpha spatial", "[0, 1)", (0.0, 0.7, 0.3)),
+    Range(
+        "rate",
+        "probability that one is dropped, or noise as strong",
+        "dropout gaussian alpha spatial",
+        "[0, 1)",
+        (0.0, 0.7, 0.3),
+    ),
 ]
 _SPATIAL = {
     1: keras.layers.SpatialDropout1D,
@@ -83,3 +89,8 @@ def dropout(
         case "spatial":
             return _SPATIAL[spatial_axes](p.rate, seed=seed)
     return keras.layers.Identity()
+
+
+dropout.meanings = meanings(
+    "dropout", "what is dropped at random in training", _NUMBERS
+)

@@ -19,6 +19,7 @@ class Range:
 
     Args:
         name: String.
+        meaning: String. What it is, and its unit.
         parts: String. Names of the parts that have the number, with spaces between.
         interval: String. Where it may lie at all, such as `"[0, 1)"`.
         ends: Tuple of the lower end, the upper end and the default.
@@ -32,6 +33,7 @@ class Range:
     def __init__(
         self,
         name,
+        meaning,
         parts,
         interval,
         ends,
@@ -39,7 +41,8 @@ class Range:
         takes_schedules=False,
         within="",
     ):
-        self.name, self.parts, self.interval = name, parts.split(), interval
+        self.name, self.meaning, self.parts = name, meaning, parts.split()
+        self.interval = interval
         self.ends, self.sampling, self.within = ends, sampling, within
         self.check = check_number_or_schedule if takes_schedules else check_number
 
@@ -76,14 +79,16 @@ class Options:
 
     Args:
         name: String.
+        meaning: String. What it is, and its unit.
         parts: String. Names of the parts that have the value, with spaces between.
         values: List of integers, or of booleans.
     """
 
     within = ""
 
-    def __init__(self, name, parts, values):
-        self.name, self.parts, self.values = name, parts.split(), values
+    def __init__(self, name, meaning, parts, values):
+        self.name, self.meaning, self.parts = name, meaning, parts.split()
+        self.values = values
 
     def checked(self, given):
         """What is given in its place: options, or a value that fixes it."""
@@ -149,12 +154,23 @@ def pick(hp, family, scope, choices, allowed, numbers, given, argument="choices"
         if value is not None:
             value = number.checked(value)
         if value is None or isinstance(value, (list, tuple)):
-            name = "/".join(filter(None, [path, number.within, number.name]))
+            name = _path(path, number)
             with _active(hp, path, parts, choices):
                 value = number.declared(hp, name, value)
         if choice in parts:
             values[number.name] = value
     return choice, SimpleNamespace(**values)
+
+
+def meanings(family, meaning, numbers):
+    """Returns what the hyperparameters of a family mean, by name without a scope.
+
+    Args:
+        family: String. Name of the choice.
+        meaning: String. What is chosen.
+        numbers: List of `Range`s and `Options`.
+    """
+    return {family: meaning, **{_path(family, n): n.meaning for n in numbers}}
 
 
 def following(schedule, value):
@@ -173,6 +189,11 @@ def following(schedule, value):
             f"Received: {schedule=}"
         )
     return schedule(value)
+
+
+def _path(path, number):
+    """The whole name of a number of a choice."""
+    return "/".join(filter(None, [path, number.within, number.name]))
 
 
 def _checked_choices(argument, choices, allowed):

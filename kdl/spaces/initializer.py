@@ -5,7 +5,7 @@ import keras
 from kdl.checks import check_choice
 from kdl.initializers import Kaiming, Xavier
 from kdl.initializers.gain import NONLINEARITIES
-from kdl.spaces.family import Range, pick
+from kdl.spaces.family import Range, meanings, pick
 
 _PARTS = [
     "kaiming_normal",
@@ -18,8 +18,22 @@ _PARTS = [
 ]
 _GAINED = ["xavier_normal", "xavier_uniform", "orthogonal"]
 _NUMBERS = [
-    Range("gain", " ".join(_GAINED), "(0, inf)", (0.5, 2.0, 1.0), "log"),
-    Range("stddev", "truncated_normal", "(0, inf)", (1e-3, 0.3, 2e-2), "log"),
+    Range(
+        "gain",
+        "factor of the usual size of the first weights",
+        " ".join(_GAINED),
+        "(0, inf)",
+        (0.5, 2.0, 1.0),
+        "log",
+    ),
+    Range(
+        "stddev",
+        "standard deviation of the first weights",
+        "truncated_normal",
+        "(0, inf)",
+        (1e-3, 0.3, 2e-2),
+        "log",
+    ),
 ]
 
 
@@ -82,3 +96,8 @@ def initializer(
         case "orthogonal":
             return keras.initializers.Orthogonal(p.gain, seed)
     return keras.initializers.TruncatedNormal(stddev=p.stddev, seed=seed)
+
+
+initializer.meanings = meanings(
+    "initializer", "how the first weights are drawn", _NUMBERS
+)

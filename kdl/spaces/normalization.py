@@ -2,12 +2,18 @@
 
 import keras
 
-from kdl.spaces.family import Options, Range, pick
+from kdl.spaces.family import Options, Range, meanings, pick
 
 _PARTS = ["none", "batch", "layer", "group", "instance", "rms"]
 _NUMBERS = [
-    Range("momentum", "batch", "[0, 1)", (0.8, 0.999, 0.99)),
-    Options("groups", "group", [8, 4, 16, 32]),
+    Range(
+        "momentum",
+        "share of the past in the moving mean and variance, each step",
+        "batch",
+        "[0, 1)",
+        (0.8, 0.999, 0.99),
+    ),
+    Options("groups", "groups of channels", "group", [8, 4, 16, 32]),
 ]
 
 
@@ -72,3 +78,8 @@ def normalization(hp, scope=None, choices=("batch", "layer", "none"), **ranges):
         case "rms":
             return layers.RMSNormalization()
     return layers.Identity()
+
+
+normalization.meanings = meanings(
+    "normalization", "how activations are normalized", _NUMBERS
+)

@@ -2,27 +2,54 @@
 
 import keras
 
-from kdl.spaces.family import Options, Range, pick
+from kdl.spaces.family import Options, Range, meanings, pick
 
 _ADAPTIVE = "rmsprop adagrad adam adamw nadam adamax lamb"
 _PARTS = ["sgd", *_ADAPTIVE.split(), "adadelta", "lion"]
 
 
-def _learning_rate(parts, *ends, within=""):
+def _learning_rate(whose, parts, *ends, within=""):
     options = {"sampling": "log", "takes_schedules": True, "within": within}
-    return Range("learning_rate", parts, "[0, inf)", ends, **options)
+    meaning = f"learning rate of {whose}"
+    return Range("learning_rate", meaning, parts, "[0, inf)", ends, **options)
 
 
 _NUMBERS = [
-    _learning_rate(_ADAPTIVE, 1e-4, 1e-1, 1e-3),
-    _learning_rate("sgd", 1e-3, 1.0, 1e-2, within="sgd"),
-    _learning_rate("adadelta", 1e-2, 1.0, 1.0, within="adadelta"),
-    _learning_rate("lion", 1e-5, 1e-2, 1e-4, within="lion"),
-    Range("momentum", "sgd", "[0, 1]", (0.0, 0.99, 0.9)),
-    Options("nesterov", "sgd", [True, False]),
-    Range("weight_decay", "adamw lamb", "[0, inf)", (1e-5, 0.3, 4e-3), "log"),
-    # Its steps are smaller, and so the decay has to be larger.
-    Range("weight_decay", "lion", "[0, inf)", (1e-4, 3.0, 4e-2), "log", within="lion"),
+    _learning_rate("Adam and the like", _ADAPTIVE, 1e-4, 1e-1, 1e-3),
+    _learning_rate("SGD", "sgd", 1e-3, 1.0, 1e-2, within="sgd"),
+    _learning_rate("Adadelta", "adadelta", 1e-2, 1.0, 1.0, within="adadelta"),
+    _learning_rate("Lion", "lion", 1e-5, 1e-2, 1e-4, within="lion"),
+    Range(
+        "momentum",
+        "share of a step that is added to the next",
+        "sgd",
+        "[0, 1]",
+        (0.0, 0.99, 0.9),
+    ),
+    Options(
+        "nesterov",
+        "whether the gradient is taken where the momentum leads",
+        "sgd",
+        [True, False],
+    ),
+    Range(
+        "weight_decay",
+        "share of the weights that is lost a step, times the learning rate",
+        "adamw lamb",
+        "[0, inf)",
+        (1e-5, 0.3, 4e-3),
+        "log",
+    ),
+    Range(
+        "weight_decay",
+        "share of the weights that Lion takes a step, times the learning rate",
+        "lion",
+        "[0, inf)",
+        # Its steps are smaller, and so the decay has to be larger.
+        (1e-4, 3.0, 4e-2),
+        "log",
+        within="lion",
+    ),
 ]
 _CLASSES = {
     "sgd": keras.optimizers.SGD,
@@ -38,9 +65,17 @@ _CLASSES = {
 }
 _CLIPPING = ["none", "global_clipnorm", "clipnorm", "clipvalue"]
 _THRESHOLDS = [
-    Range("threshold", "global_clipnorm clipnorm", "(0, inf)", (0.1, 10.0, 1.0), "log"),
     Range(
         "threshold",
+        "largest norm, of all gradients or of one variable's",
+        "global_clipnorm clipnorm",
+        "(0, inf)",
+        (0.1, 10.0, 1.0),
+        "log",
+    ),
+    Range(
+        "threshold",
+        "largest absolute value in a gradient",
         "clipvalue",
         "(0, inf)",
         (0.01, 1.0, 0.5),
@@ -122,3 +157,9 @@ def optimizer(
     if clip != "none":
         options[clip] = q.threshold
     return _CLASSES[choice](**options)
+
+
+optimizer.meanings = {
+    **meanings("optimizer", "rule by which gradients change the weights", _NUMBERS),
+    **meanings("optimizer/clipping", "what of the gradients is limited", _THRESHOLDS),
+}

@@ -1,16 +1,49 @@
 """Search space of weight regularizers."""
 
 from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
-from kdl.spaces.family import Range, following, pick
+from kdl.spaces.family import Range, following, meanings, pick
 
 _PARTS = ["none", "l1", "l2", "elastic_net", "max_norm", "group_lasso"]
 _NUMBERS = [
-    Range("alpha", "l1 l2 elastic_net", "[0, inf)", (1e-6, 1e-1, 1e-4), "log", True),
-    Range("l1_ratio", "elastic_net", "[0, 1]", (0.0, 1.0, 0.5), "linear", True),
-    Range("max_value", "max_norm", "(0, inf)", (0.5, 8.0, 3.0), "log", True),
-    Range("strength", "max_norm", "[0, inf)", (1e-4, 1.0, 1e-2), "log", True),
+    Range(
+        "alpha",
+        "strength of L1, of L2 or of both together",
+        "l1 l2 elastic_net",
+        "[0, inf)",
+        (1e-6, 1e-1, 1e-4),
+        "log",
+        True,
+    ),
+    Range(
+        "l1_ratio",
+        "share of L1 in the elastic net, the rest being L2",
+        "elastic_net",
+        "[0, 1]",
+        (0.0, 1.0, 0.5),
+        "linear",
+        True,
+    ),
+    Range(
+        "max_value",
+        "norm of a unit's weights from which max-norm counts",
+        "max_norm",
+        "(0, inf)",
+        (0.5, 8.0, 3.0),
+        "log",
+        True,
+    ),
     Range(
         "strength",
+        "strength of max-norm",
+        "max_norm",
+        "[0, inf)",
+        (1e-4, 1.0, 1e-2),
+        "log",
+        True,
+    ),
+    Range(
+        "strength",
+        "strength of group lasso",
         "group_lasso",
         "[0, inf)",
         (1e-6, 1e-1, 1e-4),
@@ -79,3 +112,6 @@ def regularizer(
         case "group_lasso":
             return GroupLasso(following(schedule, p.strength))
     return None
+
+
+regularizer.meanings = meanings("regularizer", "penalty on the weights", _NUMBERS)

@@ -4,7 +4,7 @@ from keras.optimizers import schedules
 
 from kdl.checks import check_integer
 from kdl.schedules import InverseSquareRoot, OneCycle, Warmup, WarmupStableDecay
-from kdl.spaces.family import Options, Range, pick
+from kdl.spaces.family import Options, Range, meanings, pick
 
 _PARTS = [
     "constant",
@@ -18,13 +18,45 @@ _PARTS = [
 ]
 _WARMED = ["linear", "cosine", "warmup_stable_decay", "inverse_square_root"]
 _NUMBERS = [
-    Range("learning_rate", " ".join(_PARTS), "(0, inf)", (1e-4, 1e-1, 1e-3), "log"),
-    Range("warmup", " ".join(_WARMED), "[0, 0.5]", (0.0, 0.3, 0.05)),
-    Options("drops", "step", [3, 2, 4]),
-    Range("final_factor", "step exponential", "(0, 1)", (1e-4, 0.5, 1e-2), "log"),
-    Range("pct_start", "one_cycle", "(0, 1)", (0.1, 0.5, 0.3)),
-    # With a warm-up of a half at most, no more than is left.
-    Range("decay", "warmup_stable_decay", "(0, 0.5]", (0.1, 0.5, 0.2)),
+    Range(
+        "learning_rate",
+        "highest learning rate",
+        " ".join(_PARTS),
+        "(0, inf)",
+        (1e-4, 1e-1, 1e-3),
+        "log",
+    ),
+    Range(
+        "warmup",
+        "share of the steps over which the rate grows",
+        " ".join(_WARMED),
+        "[0, 0.5]",
+        (0.0, 0.3, 0.05),
+    ),
+    Options("drops", "number of times that the rate is reduced", "step", [3, 2, 4]),
+    Range(
+        "final_factor",
+        "share of the rate that is left in the end",
+        "step exponential",
+        "(0, 1)",
+        (1e-4, 0.5, 1e-2),
+        "log",
+    ),
+    Range(
+        "pct_start",
+        "share of the steps over which the rate grows",
+        "one_cycle",
+        "(0, 1)",
+        (0.1, 0.5, 0.3),
+    ),
+    Range(
+        "decay",
+        "share of the steps, the last, over which the rate falls",
+        "warmup_stable_decay",
+        # With a warm-up of a half at most, no more than is left.
+        "(0, 0.5]",
+        (0.1, 0.5, 0.2),
+    ),
 ]
 
 
@@ -99,6 +131,11 @@ def schedule(
         case "inverse_square_root":
             return InverseSquareRoot(rate, max(1, int(p.warmup * steps)))
     return rate
+
+
+schedule.meanings = meanings(
+    "schedule", "course of the learning rate in training", _NUMBERS
+)
 
 
 def _steps(rate, steps, drops, final_factor):

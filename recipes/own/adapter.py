@@ -1,7 +1,6 @@
 """Hypermodels of KerasTuner as recipes."""
 
 import inspect
-import re
 
 import keras
 import keras_tuner
@@ -85,11 +84,6 @@ class Adapter(Recipe):
                 f"report. It reported: {reported}."
             )
         return history
-
-
-def words(name):
-    """The name of a class or a function in words: `MyNet` is my_net."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _history(results, objective):

@@ -11,9 +11,9 @@ from typing import Any
 import keras_tuner
 
 from kdl.data.sources.load import check_source
-from kdl.recipes.own.adapter import Adapter, words
+from kdl.recipes.own.adapter import Adapter
 from kdl.recipes.own.user_code import import_file, import_module, told
-from kdl.recipes.recipe import Recipe
+from kdl.recipes.recipe import Recipe, words
 
 
 @dataclasses.dataclass(frozen=True)

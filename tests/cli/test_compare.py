@@ -1,14 +1,14 @@
-import csv
 import io
 import json
 import re
 
+import commands
 import filelock
 import keras
 import keras_tuner
 import numpy as np
 import pytest
-from commands import kdl
+from commands import kdl, read, rows
 from rich.console import Console
 from scipy import stats
 
@@ -105,13 +105,7 @@ def compare(vary, *arguments, code=0):
 
 def refusal(vary, *arguments):
     told = ("--vary", vary, "--epochs", 2, "--out", "c", *arguments)
-    result = kdl("compare", "scores", *told, code=2)
-    return result.stderr.strip().removeprefix("Error: ")
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return commands.refusal("compare", "scores", *told)
 
 
 def words(text):
@@ -154,7 +148,7 @@ class TestComparison:
         assert float(summary[2]["test_loss"]) == pytest.approx(2 * np.mean(errors))
         assert float(summary[2]["difference"]) == pytest.approx(0.2)
 
-        settings = json.loads((folder / "c" / "settings.json").read_text())
+        settings = read(folder / "c" / "settings.json")
         assert settings["values"] == [0.0, 0.5, 0.2]
         assert settings["status"] == "finished"
         others = {"strategy": "plain", "units": 8, "bias": True, "depth": 1}
@@ -546,7 +540,7 @@ def test_a_run_is_that_of_kdl_run(folder):
     kdl("compare", "images", *told, "--out", "compared")
     one = ("--set", "drop=connections", "--seed", 5, *small)
     kdl("run", "images", *one, "--out", "run")
-    scores = json.loads((folder / "run" / "results.json").read_text())["test"]
+    scores = read(folder / "run" / "results.json")["test"]
     (_, row) = rows(folder / "compared" / "runs.csv")
     for name, score in scores.items():
         assert float(row[f"test_{name}"]) == pytest.approx(score, rel=1e-5)

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from commands import refusal
 from typer.testing import CliRunner
 
 from kdl_cli.main import app
@@ -63,13 +64,6 @@ def folder(tiny_folder):
     for name, text in WHOLE.items():
         (tiny_folder / "there" / name).write_text(text)
     return tiny_folder
-
-
-def refusal(*arguments):
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    return result.stderr.strip().removeprefix("Error: ")
 
 
 def damage(path, kind):

@@ -1,10 +1,11 @@
 """A model in a folder, on new data."""
 
-import json
+import functools
 
+import commands
 import numpy as np
 import pytest
-from commands import kdl
+from commands import kdl, read
 from image_folders import make_folder
 from own_recipes import forget, write
 
@@ -20,9 +21,7 @@ def folder(tiny_folder, monkeypatch):
     return tiny_folder
 
 
-def refusal(*arguments):
-    result = kdl("evaluate", *arguments, code=2)
-    return result.stderr.strip().removeprefix("Error: ")
+refusal = functools.partial(commands.refusal, "evaluate")
 
 
 def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
@@ -33,7 +32,7 @@ def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
     x, y = recipe.splits.test
     right = np.mean(model.predict(x, verbose=0).argmax(-1) == y)
     there = folder / "run" / "evaluation"
-    found = json.loads((there / "results.json").read_text())["test"]
+    found = read(there / "results.json")["test"]
     assert found["accuracy"] == pytest.approx(right, abs=1e-5)
     assert f"Test set, {len(y)} examples: accuracy {right:.4f}" in output
     assert (there / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
@@ -44,7 +43,7 @@ def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
     message = f"run/evaluation {again} --overwrite."
     assert refusal("run", "--data", "digits") == message
     kdl("evaluate", "run", "--data", "digits", "--overwrite")
-    assert json.loads((there / "settings.json").read_text())["data"] == "digits"
+    assert read(there / "settings.json")["data"] == "digits"
     (folder / "mine").mkdir()
     (folder / "mine" / "notes.txt").write_text("mine")
     assert refusal("run", "--data", "digits", "--out", "mine", "--overwrite") == (

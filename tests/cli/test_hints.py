@@ -7,6 +7,7 @@ import shlex
 
 import keras
 import pytest
+from commands import read
 from typer.testing import CliRunner
 
 from kdl_cli.main import app
@@ -28,10 +29,6 @@ def kdl(*arguments, code=0):
     result = CliRunner().invoke(app, list(map(str, arguments)))
     assert result.exit_code == code, result.output
     return result.output
-
-
-def read(path):
-    return json.loads(path.read_text())
 
 
 def hints(output):

@@ -1,12 +1,13 @@
 """Recipe files to begin with."""
 
 import ast
-import json
+import functools
 import subprocess
 import sys
 
+import commands
 import pytest
-from commands import kdl
+from commands import kdl, read
 from own_recipes import forget
 
 from kdl_cli.commands.init import LIKE
@@ -20,9 +21,7 @@ def folder(tiny_folder, monkeypatch):
     return tiny_folder
 
 
-def refusal(*arguments):
-    return kdl("init", *arguments, code=2).stderr.strip().removeprefix("Error: ")
-
+refusal = functools.partial(commands.refusal, "init")
 
 # Small, since they are to run and no more.
 SMALL = {
@@ -58,7 +57,7 @@ def test_writes_a_recipe_that_runs_as_it_is(folder, like):
         (folder / "data.txt").write_text(DATA[like])
         told += ["--data", f"{kind}:data.txt"]
     kdl("run", "my_recipe.py", "--epochs", 1, *told, "--out", "run")
-    settings = json.loads((folder / "run" / "settings.json").read_text())
+    settings = read(folder / "run" / "settings.json")
     assert settings["recipe"] == "my_recipe.py:MyRecipe"
     if like in INPUTS:
         (folder / "in.txt").write_text(INPUTS[like])

@@ -1,4 +1,3 @@
-import csv
 import gc
 import json
 import os
@@ -11,7 +10,7 @@ import filelock
 import keras
 import numpy as np
 import pytest
-from commands import kdl
+from commands import kdl, read, refusal, rows
 
 from kdl import spaces
 from kdl.callbacks import LearningRateFinder
@@ -28,20 +27,6 @@ RECIPES = (
 @pytest.fixture(autouse=True)
 def folder(tiny_folder):
     return tiny_folder
-
-
-def refusal(*arguments):
-    """The sentence of a refusal, which must leave everything as it was."""
-    return kdl(*arguments, code=2).stderr.strip().removeprefix("Error: ")
-
-
-def read(path):
-    return json.loads(path.read_text())
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def words(text):
@@ -113,9 +98,14 @@ class TestDescribe:
         output = kdl("describe", "schedule").output
         assert output.startswith("schedule  ")
         text = words(output)
-        assert "schedule one_cycle, of one_cycle, cosine, constant schedule/" in text
-        condition = "only if schedule is one_cycle"
-        assert f"schedule/pct_start 0.3, of 0.1 to 0.5 {condition}" in text
+        assert (
+            "schedule one_cycle, of one_cycle, cosine, constant course of the learning "
+            "rate in training schedule/" in text
+        )
+        assert (
+            "schedule/pct_start 0.3, of 0.1 to 0.5 share of the steps over which the "
+            "rate grows only if schedule is one_cycle" in text
+        )
 
 
 class TestRun:

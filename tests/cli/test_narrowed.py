@@ -2,7 +2,7 @@ import json
 
 import keras_tuner
 import pytest
-from commands import kdl
+from commands import kdl, read
 from tiny import Tiny
 
 from kdl_cli.commands.narrowed import Narrowing, narrow
@@ -243,7 +243,7 @@ class TestSearch:
         assert {t["kind"] for t in trials} == {"wide"}
         assert all(0.02 <= t["learning_rate"] <= 0.05 for t in trials)
         assert {t["units"] for t in trials} == {5, 6}
-        settings = json.loads((folder / "search" / "settings.json").read_text())
+        settings = read(folder / "search" / "settings.json")
         assert settings["range"] == {"learning_rate": [0.02, 0.05], "units": [5, 6]}
         assert "Resuming" in kdl(*told, *narrow).output
         other = kdl(*told, *narrow[2:], "--choices", "batch_size=16,32", code=2)
@@ -266,7 +266,7 @@ class TestSearch:
         ]
         assert {(t["kind"], t["learning_rate"]) for t in trials} == {("wide", 0.05)}
         assert len({t["units"] for t in trials}) > 1
-        settings = json.loads((folder / "search" / "settings.json").read_text())
+        settings = read(folder / "search" / "settings.json")
         assert settings["set"] == {"kind": "wide", "learning_rate": 0.05}
         assert "Resuming" in kdl(*told).output
         other = kdl(*told[:-2], "--set", "batch_size=16", code=2)

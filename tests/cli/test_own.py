@@ -1,11 +1,9 @@
 """Recipes of users, from their files."""
 
-import csv
-import json
 import re
 
 import pytest
-from commands import kdl
+from commands import kdl, read, refusal, rows
 from own_recipes import forget, write
 
 pytestmark = pytest.mark.one_backend
@@ -18,21 +16,6 @@ def folder(tiny_folder, monkeypatch):
     forget(monkeypatch)
     write(tiny_folder)
     return tiny_folder
-
-
-def refusal(*arguments):
-    result = kdl(*arguments, code=2)
-    assert isinstance(result.exception, SystemExit)
-    return result.stderr.strip().removeprefix("Error: ")
-
-
-def read(path):
-    return json.loads(path.read_text())
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 class TestEverywhere:

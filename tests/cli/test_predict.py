@@ -1,12 +1,14 @@
 """Predictions from a folder, for inputs from files."""
 
 import csv
+import functools
 import json
 import sys
 
+import commands
 import numpy as np
 import pytest
-from commands import kdl
+from commands import kdl, read
 from own_recipes import forget, write
 from PIL import Image
 
@@ -19,10 +21,7 @@ pytestmark = pytest.mark.one_backend
 SMALL = ("--epochs", 1, "--set", "filters=16", "--set", "batch_size=64")
 
 
-def refusal(*arguments, **options):
-    result = kdl("predict", *arguments, code=2, **options)
-    assert isinstance(result.exception, SystemExit)
-    return result.stderr.strip().removeprefix("Error: ")
+refusal = functools.partial(commands.refusal, "predict")
 
 
 def table(text):
@@ -165,7 +164,7 @@ class TestPredictions:
         )
 
     def test_need_nothing_but_the_folder(self, folder, images, monkeypatch):
-        settings = json.loads((folder / "images" / "settings.json").read_text())
+        settings = read(folder / "images" / "settings.json")
         monkeypatch.setattr("kdl.recipes.recipe.load", None)
         assert settings["data"] == "digits"
         np.save(folder / "x.npy", images)

@@ -1,7 +1,6 @@
 """Processes of the command line that are stopped, and folders of dead ones."""
 
 import contextlib
-import csv
 import errno
 import json
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 import filelock
 import keras
 import pytest
-from commands import kdl
+from commands import kdl, read, rows
 from tiny import Tiny
 
 from kdl import files
@@ -63,7 +62,7 @@ def folder(tiny_folder, usual_signals):
 
 
 def status(path):
-    return json.loads((path / "settings.json").read_text())["status"]
+    return read(path / "settings.json")["status"]
 
 
 def process(send, *arguments, out="out"):
@@ -215,7 +214,7 @@ class TestArrays:
         (*_, row) = rows(folder / "out" / "history.csv")
         assert {"each/0", "each/1", "val_each/0", "val_each/1"} <= row.keys()
         assert row["val_each/1"] == "nan"
-        results = json.loads((folder / "out" / "results.json").read_text())["test"]
+        results = read(folder / "out" / "results.json")["test"]
         assert results["each/0"] == 0.5
         assert ["each/0", "0.5"] in lines(kdl("report", "out").output)
 
@@ -242,8 +241,3 @@ class PerClass(keras.metrics.Metric):
 
 def lines(output):
     return [line.split() for line in output.split("\n")]
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))

@@ -29,6 +29,11 @@ class TestOptimizer(SpaceContract):
         "lamb": {"learning_rate", "weight_decay"},
         "lion": {"lion/learning_rate", "lion/weight_decay"},
     }
+    others = (
+        "optimizer/clipping",
+        "optimizer/clipping/threshold",
+        "optimizer/clipping/clipvalue/threshold",
+    )
     refused = [
         (
             {"clipping": ["norm"]},

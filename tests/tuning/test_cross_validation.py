@@ -5,6 +5,7 @@ import pytest
 from on_disk import Stored
 
 from kdl.tuning import CrossValidation, RandomSearch, read_search
+from kdl.tuning.cross_validation import FoldedData
 
 LABELS = np.repeat([0, 1, 2], [10, 6, 4])
 
@@ -75,6 +76,30 @@ class TestCrossValidation:
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == message
+
+
+@pytest.mark.one_backend
+class TestFoldedData:
+    @pytest.mark.parametrize("weighted", [True, False])
+    def test_an_execution_has_the_rows_of_its_split(self, weighted):
+        folds, x, y = CrossValidation(2), np.arange(20.0), LABELS
+        weight = 10 * x if weighted else None
+        # The last eight rows come as validation data.
+        held_out = (x[12:], y[12:], *([weight[12:]] if weighted else []))
+        data = FoldedData(
+            folds, x[:12], y[:12], held_out, weight[:12] if weighted else None
+        )
+        for execution, (train, test) in enumerate(folds.split(y)):
+            given = data.of(execution)
+            np.testing.assert_array_equal(given["x"], x[train])
+            np.testing.assert_array_equal(given["y"], y[train])
+            for part, whole in zip(
+                given["validation_data"], (x, y, weight), strict=weighted
+            ):
+                np.testing.assert_array_equal(part, whole[test])
+            assert ("sample_weight" in given) == weighted
+            if weighted:
+                np.testing.assert_array_equal(given["sample_weight"], weight[train])
 
 
 class Means(keras_tuner.HyperModel):

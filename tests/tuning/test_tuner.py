@@ -415,6 +415,18 @@ class TestReload:
             third = made()
         assert third.oracle.seed == third._seed == seeds[0]
 
+    def test_counts_time_once(self, tmp_path, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+        def pass_time():
+            now[0] += 10.0
+
+        tuner = make(tmp_path, odd=(1, pass_time))
+        tuner.search()
+        tuner.reload()
+        assert tuner.oracle.seconds == 10.0
+
     def test_does_not_begin_a_finished_trial_again(self, tmp_path):
         make(tmp_path, max_trials=5).search()
         shutil.rmtree(tmp_path / "search" / "trial_1")

@@ -7,8 +7,8 @@ import warnings
 import keras_tuner
 from keras_tuner.engine import trial as trials
 
+from kdl.tuning.arguments import oracle_arguments
 from kdl.tuning.engines.optuna_space import check_installed, suggest, suggested
-from kdl.tuning.oracle import oracle_arguments
 from kdl.tuning.oracles.random_search import RandomSearchOracle
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials

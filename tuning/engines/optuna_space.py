@@ -5,8 +5,8 @@ import importlib.util
 import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 
-from kdl.tuning.encoding import is_active, levels_of
-from kdl.tuning.tuner import label
+from kdl.tuning.store.initial_space import label
+from kdl.tuning.values import is_active, levels_of
 
 
 def check_installed(who, package="optuna", what="Optuna", extra="optuna"):

@@ -9,7 +9,8 @@ from scipy.stats import qmc
 
 from kdl.checks import check_choice, check_integer, check_number, check_optional
 from kdl.seeds import POINTS, SOBOL, generator
-from kdl.tuning.oracle import DurableOracle, oracle_arguments
+from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.oracle import DurableOracle
 from kdl.tuning.oracles.proposals import proposals
 from kdl.tuning.oracles.surrogate import FUNCTIONS, Surrogate
 from kdl.tuning.store.journal import standard_error

@@ -3,7 +3,8 @@
 import keras_tuner
 import numpy as np
 
-from kdl.tuning.oracle import DurableOracle, oracle_arguments
+from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.oracle import DurableOracle
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
 

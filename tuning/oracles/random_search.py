@@ -4,7 +4,8 @@ import keras_tuner
 
 from kdl.checks import check_integer
 from kdl.seeds import POINTS, generator
-from kdl.tuning.oracle import DurableOracle, oracle_arguments
+from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.oracle import DurableOracle
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
 

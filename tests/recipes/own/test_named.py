@@ -36,6 +36,13 @@ def test_a_file_is_named_with_or_without_its_recipe(folder):
     assert find("hypermodel.py").title == "net"
 
 
+def test_a_file_has_the_title_that_its_recipe_has_as_a_name(folder):
+    text = (folder / "recipe.py").read_text().replace("Mine", "Seq2SeqOfMine")
+    (folder / "recipe.py").write_text(text)
+    found = find("recipe.py")
+    assert found.title == found.make().name == "seq2seq_of_mine"
+
+
 def test_a_module_is_named_with_its_recipe(folder):
     (folder / "package").mkdir()
     (folder / "package" / "__init__.py").write_text("")

@@ -17,7 +17,7 @@ from optuna.samplers import (
 from searches import side_by_side
 
 from kdl.tuning import MedianStopping, OptunaOracle, OptunaSearch
-from kdl.tuning import oracle as oracle_module
+from kdl.tuning.store import stored_oracle as oracle_module
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),

@@ -336,10 +336,8 @@ class TestBayesianOptimization:
     def test_a_budget_of_time_ends_the_search_also_after_a_break(
         self, tmp_path, monkeypatch
     ):
-        import kdl.tuning.oracle as oracle_module
-
         now = [0.0]
-        monkeypatch.setattr(oracle_module.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
         def loss(hp):
             now[0] += 10.0
@@ -426,8 +424,8 @@ class TestBayesianOptimization:
 
     def test_survives_a_kill_between_any_two_files(self, tmp_path, monkeypatch):
         """Cuts the writing of the state off after each file, once, and goes on."""
-        from kdl.tuning import oracle as oracle_module
         from kdl.tuning import tuner as tuner_module
+        from kdl.tuning.store import stored_oracle as oracle_module
 
         write, left = oracle_module.write_json, []
 

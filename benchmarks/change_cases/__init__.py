@@ -1,0 +1,1 @@
+"""Numbers of a model, and ways to change them during `fit`."""
