@@ -1,7 +1,6 @@
 """Classify images, such as handwritten digits."""
 
 import functools
-from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -11,14 +10,11 @@ import numpy as np
 from kdl import spaces
 from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import RandomAffine, RandomFlip
-from kdl.data.on_disk import OnDisk
-from kdl.data.sources.images.decoding import SUFFIXES, decode
-from kdl.data.sources.images.folder import image_files
-from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.splits import labelled_images
 from kdl.recipes.classes import class_names, class_rows, class_scores
-from kdl.recipes.image_networks import DEEP, FAMILIES, ORDERED, SMALL, network
-from kdl.recipes.recipe import Recipe, predicted
+from kdl.recipes.reading.from_disk import predicted
+from kdl.recipes.vision.image_recipe import ImageRecipe
+from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, SMALL, network
 from kdl.schedules import Warmup
 
 _PENALTIES = {
@@ -29,7 +25,7 @@ _PENALTIES = {
 }
 
 
-class Images(Recipe):
+class Images(ImageRecipe):
     """Classifies images by a network of one of several families.
 
     Size and channels of the images, and the names of the classes, are those of the
@@ -61,8 +57,7 @@ class Images(Recipe):
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    kept = ("classes", "shape", "white")
-    reads = (*SUFFIXES, ".npy", ".npz")
+    kept = ("classes", *ImageRecipe.kept)
     meanings = {
         "family": "family of the network, as of kdl.models",
         "filters": "filters of the first stage; the later ones have more",
@@ -83,11 +78,7 @@ class Images(Recipe):
         "shear": "most that images are slanted, in pixels per pixel",
         "smoothing": "share of each target that goes to all classes alike",
         "weight_decay": "share of the weights that is lost a step, times the rate",
-        "regularizer": "penalty on the kernels",
-        "regularizer/alpha": "strength of the elastic net",
-        "regularizer/l1_ratio": "share of L1 in it, the rest being L2",
-        "regularizer/max_value": "norm of a unit's weights from which max-norm counts",
-        "regularizer/strength": "strength of max-norm",
+        **spaces.regularizer.meanings,
     }
 
     check = staticmethod(labelled_images)
@@ -96,37 +87,6 @@ class Images(Recipe):
     def classes(self):
         """Names of the classes, by label."""
         return class_names(self.splits)
-
-    @functools.cached_property
-    def shape(self):
-        """Height, width and channels of the images, a list."""
-        return list(np.shape(self.splits.train[0])[1:])
-
-    @functools.cached_property
-    def white(self):
-        """The value of a white pixel: 255.0, or 1.0 where none is greater than 1."""
-        x = self.splits.train[0]
-        return 255.0 if not isinstance(x, OnDisk) and np.max(x) > 1 else 1.0
-
-    def read(self, path):
-        """Yields name and pixels of the image in a file, or of each in an array.
-
-        An image is scaled to the size of those that were learned, and made grey or
-        coloured as they are. An array must hold images as the source has them.
-        """
-        if path == "-" or path.suffix.lower() not in SUFFIXES:
-            yield from super().read(path)
-        else:
-            height, width, channels = self.shape
-            pixels = decode(str(path), (height, width), channels)
-            yield str(path), pixels * np.float32(self.white / 255)
-
-    def inputs(self, raw):
-        if _are_paths(raw):
-            return image_files(raw, self.shape)
-        if isinstance(raw, ImageFiles):
-            return raw.resized(self.shape)
-        return raw if isinstance(raw, OnDisk) else np.asarray(raw, "float32")
 
     def space(self, hp):
         is_small = max(self.shape[:2]) <= SMALL
@@ -193,11 +153,7 @@ class Images(Recipe):
         return super().batches(p, x, y, augment=augment, **options)
 
     def rows(self, raw, outputs):
-        rows = class_rows(self.classes, outputs)
-        if not _are_paths(raw):
-            return rows
-        files = image_files(raw, self.shape).names()
-        return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
+        return self.with_files(raw, class_rows(self.classes, outputs))
 
     def examine(self, model):
         x, y = self.encode(self.splits.test)
@@ -209,12 +165,3 @@ class Images(Recipe):
         """A number that grows from zero to a value, in epochs of the source."""
         steps = epochs * (len(self.splits.train[0]) // p.batch_size)
         return Warmup(value, steps) if steps else value
-
-
-def _are_paths(raw):
-    some = [raw] if isinstance(raw, (str, Path)) else raw
-    return (
-        isinstance(some, (list, tuple))
-        and bool(some)
-        and all(isinstance(path, (str, Path)) for path in some)
-    )

@@ -1,23 +1,20 @@
 """What all recipes do alike."""
 
-import contextlib
 import functools
 import re
 from types import SimpleNamespace
 
 import keras_tuner
-import numpy as np
-from keras import tree
 
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
 from kdl.data import Batches, load
-from kdl.data.on_disk import OnDisk
 from kdl.data.sources.load import check_source, load_to_test
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
 from kdl.recipes.reading.files import check_suffix, numbers
+from kdl.recipes.reading.from_disk import in_order, is_on_disk, predicted, reading
 from kdl.recipes.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
@@ -244,7 +241,7 @@ class Recipe(keras_tuner.HyperModel):
         Of inputs on disk, `x` are `kdl.data.Batches`, which hold the targets.
         """
         x, y = self.encode(self.splits.test)
-        return {"x": _batches(x, y)} if _is_on_disk(x) else {"x": x, "y": y}
+        return {"x": in_order(x, y)} if is_on_disk(x) else {"x": x, "y": y}
 
     def fit(
         self,
@@ -301,8 +298,8 @@ class Recipe(keras_tuner.HyperModel):
                 layer.batches.assign(0)
         ours = list(self.callbacks(p, batches, epochs))
         if validation_data is not None:
-            if _is_on_disk(validation_data[0]):
-                validation_data = _batches(*validation_data)
+            if is_on_disk(validation_data[0]):
+                validation_data = in_order(*validation_data)
             stop = EarlyStopping(
                 self.objective.name,
                 mode=self.objective.direction,
@@ -318,7 +315,7 @@ class Recipe(keras_tuner.HyperModel):
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
         kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
-        with _reading(batches, validation_data):
+        with reading(batches, validation_data):
             return model.fit(
                 batches,
                 shuffle=False,
@@ -333,7 +330,7 @@ class Recipe(keras_tuner.HyperModel):
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
         data = self.test_data()
-        with _reading(data["x"]):
+        with reading(data["x"]):
             return model.evaluate(**data, verbose=0, return_dict=True)
 
     def predict(self, model, raw):
@@ -379,42 +376,6 @@ def words(name):
     `LanguageModel` is language_model, and `Seq2Seq` seq2seq.
     """
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-def predicted(model, x):
-    """Returns the outputs of a model; it reads inputs on disk batch by batch."""
-    if not _is_on_disk(x):
-        return model.predict(x, verbose=0)
-    batches = _batches(x, np.zeros(len(x)))
-    with _reading(batches):
-        return model.predict(batches, verbose=0)
-
-
-@contextlib.contextmanager
-def _reading(*data):
-    """Raises what reading inputs on disk raises, and forgets what was read ahead.
-
-    TensorFlow makes an error of its own of it.
-    """
-    batches = [part for part in data if isinstance(part, Batches)]
-    try:
-        yield
-    except Exception:
-        for part in batches:
-            if part.error is not None:
-                raise part.error from None
-        raise
-    finally:
-        for part in batches:
-            part.release()
-
-
-def _batches(x, y, sample_weight=None):
-    return Batches(x, y, shuffle=False, sample_weight=sample_weight)
-
-
-def _is_on_disk(x):
-    return any(isinstance(part, OnDisk) for part in tree.flatten(x))
 
 
 def _is_schedule(rate, schedule):
