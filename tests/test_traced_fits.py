@@ -6,7 +6,7 @@ Several at once: to trace what is Keras's own takes most of the time of each `fi
 import keras
 import numpy as np
 import pytest
-from contracts import LayerContract, array, compile_without_a_compiler
+from contracts import LayerContract, Shift, array, compile_without_a_compiler
 from test_reload import saved
 
 pytestmark = pytest.mark.skipif(
@@ -21,15 +21,18 @@ LAYERS = [
 
 
 class Side(keras.Model):
-    """Layers side by side, each of an input of its own."""
+    """Layers side by side, each of an input of its own.
+
+    All inputs pass a number that is learned, so that each layer has a gradient to pass.
+    """
 
     def __init__(self, parts):
         super().__init__()
-        self.parts = parts
+        self.shift, self.parts = Shift(), parts
 
     def call(self, inputs, training=False):
         outputs = [
-            keras.ops.reshape(part(x, training=training), (len(x), -1))
+            keras.ops.reshape(part(self.shift(x), training=training), (len(x), -1))
             for part, x in zip(self.parts, inputs, strict=True)
         ]
         return keras.ops.concatenate(outputs, axis=1)
