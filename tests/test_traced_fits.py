@@ -21,15 +21,19 @@ LAYERS = [
 
 
 class Side(keras.Model):
-    """Layers side by side, each of an input of its own."""
+    """Layers side by side, each of an input of its own.
+
+    All inputs pass a number that is learned, so that each layer has a gradient to pass.
+    """
 
     def __init__(self, parts):
         super().__init__()
         self.parts = parts
+        self.shift = self.add_weight(shape=(), initializer="zeros", name="shift")
 
     def call(self, inputs, training=False):
         outputs = [
-            keras.ops.reshape(part(x, training=training), (len(x), -1))
+            keras.ops.reshape(part(x + self.shift, training=training), (len(x), -1))
             for part, x in zip(self.parts, inputs, strict=True)
         ]
         return keras.ops.concatenate(outputs, axis=1)

@@ -76,7 +76,7 @@ class TestMaxPoolingWithArgmax2D(LayerContract):
         outputs = keras.layers.Conv2D(3, 1)(inputs)
         outputs = self.make(data_format="channels_last")(outputs)
         model = keras.Model(inputs, outputs)
-        # On PyTorch it takes a while, and the test of MaxUnpooling2D does it.
+        # On PyTorch it takes a while, and tests/test_traced_fits.py does it.
         jit_compile = keras.backend.backend() != "torch"
         model.compile("sgd", ["mse", None], jit_compile=jit_compile)
         before = [array(weight) for weight in model.weights]
