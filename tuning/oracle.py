@@ -173,6 +173,15 @@ class DurableOracle(StoredOracle):
                 return {"status": trials.TrialStatus.RUNNING, "values": values}
         return {"status": trials.TrialStatus.STOPPED, "values": None}
 
+    @contextlib.contextmanager
+    def held(self):
+        with super().held():
+            try:
+                yield
+            finally:
+                # Until the next search, no time counts.
+                self._stopwatch.stop()
+
     def create_trial(self, tuner_id):
         self._stopwatch.start()
         return super().create_trial(tuner_id)

@@ -14,6 +14,10 @@ class Stopwatch:
         if self._since is None:
             self._since = time.monotonic()
 
+    def stop(self):
+        """Ends the counting, until it is started again."""
+        self._before, self._since = self.seconds, None
+
     @property
     def seconds(self):
         """Float. Seconds counted so far; those that are set are counted on from."""

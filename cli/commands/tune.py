@@ -213,15 +213,19 @@ class Search:
         )
         with self.held, writing.ending(self.folder, console, hint):
             watcher = Watcher(self.tuner.project_dir, display, self.folder)
-            with display.shown():
-                self._search(
-                    watcher,
-                    **self.data,
-                    epochs=epochs,
-                    seed=self.plan.settings["seed"],
-                    verbose=0,
-                    callbacks=self.loggers,
-                )
+            try:
+                with display.shown():
+                    self._search(
+                        watcher,
+                        **self.data,
+                        epochs=epochs,
+                        seed=self.plan.settings["seed"],
+                        verbose=0,
+                        callbacks=self.loggers,
+                    )
+            except KeyboardInterrupt:
+                watcher.interrupted()
+                raise
             self.finish(console)
 
     def _search(self, watcher, **data):

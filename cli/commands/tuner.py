@@ -1,5 +1,7 @@
 """The oracle and the tuner of `kdl tune`, and what watches its trials."""
 
+import contextlib
+
 import keras_tuner
 
 from kdl import tuning
@@ -106,3 +108,10 @@ class Watcher:
 
             self._page = GrowingPage(self._folder)
         self._page.update(search)
+
+    def interrupted(self):
+        """Has the page, if there is one, say that the search was interrupted."""
+        if self._page is not None:
+            # The search ends with its own message all the same.
+            with contextlib.suppress(Exception):
+                self._page.write(tuning.read_search(self._directory), "interrupted")

@@ -38,7 +38,7 @@ def parts(folder, search=None):
     # The hyperparameters have a table of their own.
     hidden = ("versions", "hyperparameters")
     ended = settings | {"status": status(folder, settings)}
-    yield values_table({k: v for k, v in ended.items() if k not in hidden})
+    yield values_table({k: _told(v) for k, v in ended.items() if k not in hidden})
     if settings["kind"] == "search":
         yield from trials(folder, settings)
     elif settings["kind"] == "comparison":
@@ -61,6 +61,16 @@ def parts(folder, search=None):
             yield f"\n{TITLES[name]}:"
             yield values_table(results[name])
         yield from outcome.parts(results)
+
+
+def _told(setting):
+    """A setting; values by name as they are given on the command line."""
+    if not isinstance(setting, dict):
+        return setting
+    return "  ".join(
+        f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in setting.items()
+    )
 
 
 def trials(folder, settings):

@@ -35,11 +35,14 @@ class GrowingPage:
         if self._ended is not None and self._took > SHARE * (began - self._ended):
             return
         try:
-            settings = self._folder.ended("still running")
-            page.write(self._folder.path, search, settings)
+            self.write(search, "still running")
         except WriteError:
             raise
         except Exception:  # Printed at the end of the search, if it persists.
             pass
         self._ended = time.monotonic()
         self._took = self._ended - began
+
+    def write(self, search, status):
+        """Writes the page, which says how the search stands."""
+        page.write(self._folder.path, search, self._folder.ended(status))

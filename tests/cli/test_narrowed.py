@@ -254,7 +254,7 @@ class TestSearch:
             "use the same options."
         )
         shown = " ".join(kdl("report", "search").output.split())
-        assert "range {'units': [5, 6], 'learning_rate': [0.02, 0.05]}" in shown
+        assert "range units=5,6 learning_rate=0.02,0.05" in shown
 
     def test_fixes_a_hyperparameter(self, folder):
         told = ["tune", "tiny", "--trials", "3", "--epochs", "1", "--out", "search"]

@@ -91,6 +91,21 @@ class TestSignals:
         assert status(folder / "out") == "interrupted"
 
     @pytest.mark.one_backend
+    def test_the_page_of_a_search_says_so(self, folder, monkeypatch):
+        fit, calls = keras.Model.fit, []
+
+        def stop(*args, **kwargs):
+            calls.append(args)
+            if len(calls) == 2:
+                signal.raise_signal(signal.SIGINT)
+            return fit(*args, **kwargs)
+
+        monkeypatch.setattr(keras.Model, "fit", stop)
+        kdl(*COMMANDS["tune"], "--out", "out", code=130)
+        text = (folder / "out" / "report.html").read_text(encoding="utf-8")
+        assert "interrupted" in text and "still running" not in text
+
+    @pytest.mark.one_backend
     def test_two_of_them_stop_too(self, folder):
         done = process(TWICE, *COMMANDS["tune"])
         assert done.returncode == 130, done.stderr

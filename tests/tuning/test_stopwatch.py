@@ -26,6 +26,20 @@ def test_counts_from_its_first_start(now):
     assert watch.seconds == 7.0
 
 
+def test_does_not_count_a_pause(now):
+    watch = Stopwatch()
+    watch.start()
+    now[0] += 3.0
+    watch.stop()
+    now[0] += 100.0
+    assert watch.seconds == 3.0
+    watch.start()
+    now[0] += 1.0
+    watch.stop()
+    watch.stop()
+    assert watch.seconds == 4.0
+
+
 def test_counts_on_from_seconds_that_are_set(now):
     watch = Stopwatch()
     watch.seconds = 5.0
