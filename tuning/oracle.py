@@ -175,12 +175,14 @@ class DurableOracle(StoredOracle):
 
     @contextlib.contextmanager
     def held(self):
+        is_outermost = not self._folder.is_held
         with super().held():
             try:
                 yield
             finally:
-                # Until the next search, no time counts.
-                self._stopwatch.stop()
+                if is_outermost:
+                    # Until the next search, no time counts.
+                    self._stopwatch.stop()
 
     def create_trial(self, tuner_id):
         self._stopwatch.start()

@@ -424,6 +424,8 @@ class TestReload:
 
         tuner = make(tmp_path, odd=(1, pass_time))
         tuner.search()
+        now[0] += 100.0
+        assert tuner.oracle.seconds == 10.0
         tuner.reload()
         assert tuner.oracle.seconds == 10.0
 
