@@ -1,8 +1,8 @@
 """The recipe `images` on 6,000 pictures of clothes, by family of the network.
 
 Each family has the defaults of the recipe but for itself. Accuracy is that of the 1,000
-test images, over seeds, which draw the weights, the order and the augmentation. Of the
-default, a residual network, 0.905 in 360 seconds of CPU are wanted: three minutes on two
+test images, over seeds, which draw weights, order and augmentation. Of the
+default, a residual network, 0.905 in 360 CPU seconds are wanted: three minutes on two
 cores.
 
 The figures are in docs/models.md.
