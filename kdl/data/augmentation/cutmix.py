@@ -45,7 +45,8 @@ class CutMix:
             height, width)` or `(batch, height, width, channels)`.
         rng: `numpy.random.Generator`.
         sample_weight: Optional array of shape `(batch,)`, of numbers in `[0, inf)`.
-            With `masks` also one of pixels, of shape `(batch, height, width)`.
+            With `masks` also one of shape `(batch, 1, 1)`, or of pixels, `(batch,
+            height, width)`.
 
     Returns:
         Tuple `(x, y)`; `x` has the shape and dtype it had. `y` has the dtype float32

@@ -147,6 +147,9 @@ class TestWeights:
         cut = CutMix(masks=True)
         _, y, mixed = cut(X, masks, np.random.default_rng(0), self.weight)
         np.testing.assert_allclose(mixed, self.weight[y], rtol=1e-6)
+        spread = self.weight[:, None, None]
+        *_, of_spread = cut(X, masks, np.random.default_rng(0), spread)
+        np.testing.assert_array_equal(of_spread, mixed)
         # So have weights of pixels.
         pixels = self.weight[masks] + np.arange(WIDTH)
         _, _, of_pixels = cut(X, masks, np.random.default_rng(0), pixels)
