@@ -1,7 +1,11 @@
 """Sources of data, and batches that a seed reproduces."""
 
+from kdl.data.augmentation.cutmix import CutMix
+from kdl.data.augmentation.cutout import Cutout
 from kdl.data.augmentation.mixup import MixUp
+from kdl.data.augmentation.rand_augment import RandAugment
 from kdl.data.augmentation.random_affine import RandomAffine
+from kdl.data.augmentation.random_crop import RandomCrop
 from kdl.data.augmentation.random_flip import RandomFlip
 from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
@@ -23,8 +27,12 @@ __all__ = [
     "Batches",
     "BucketedBatches",
     "Characters",
+    "CutMix",
+    "Cutout",
     "MixUp",
+    "RandAugment",
     "RandomAffine",
+    "RandomCrop",
     "RandomFlip",
     "Splits",
     "arithmetic",

@@ -1,9 +1,10 @@
 """Random affine maps."""
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
-from kdl.checks import check_number
+from kdl.checks import check_boolean, check_number
+from kdl.data.augmentation.moving import moved
+from kdl.data.augmentation.warped import warped
 
 
 class RandomAffine:
@@ -30,17 +31,29 @@ class RandomAffine:
             `[1 - zoom, 1 + zoom]`, one factor for both axes. Defaults to `0.0`.
         shear: Float in `[0, 1]`. Largest horizontal shift of a row, either way, per
             pixel that it lies above the centre. Defaults to `0.0`.
+        masks: Boolean. Whether `y` holds masks, which move with their images: masks of
+            integers or Booleans take the nearest pixel, so that no new class is there,
+            and masks of floats are interpolated as images are. Defaults to `False`.
+        mask_fill: Float in `(-inf, inf)`. What masks have where they are from outside
+            the image, such as the index of the background. Defaults to `0.0`.
 
     Call arguments:
         x: Float array of shape `(batch, height, width, channels)`.
-        y: Targets, which stay as they are.
+        y: Targets, which stay as they are; with `masks` an array of shape `(batch,
+            height, width)` or `(batch, height, width, channels)`.
         rng: `numpy.random.Generator`.
+        sample_weight: Optional weights. With `masks`, those of pixels, of shape
+            `(batch, height, width)`, move with them, and pixels from outside the image
+            count for nothing; others stay as they are.
 
     Returns:
-        Tuple `(x, y)`; `x` has the shape and dtype it had.
+        Tuple `(x, y)`, of the shapes and dtypes they had; with weights a tuple of these
+        and of the weights.
 
     Raises:
-        ValueError: If an argument is outside its interval.
+        ValueError: If an argument is outside its interval, if `x` does not hold images,
+            or, with `masks`, if `y` does not hold their masks or cannot hold
+            `mask_fill`.
 
     Example:
 
@@ -51,29 +64,29 @@ class RandomAffine:
         - [Simard et al., 2003](https://doi.org/10.1109/ICDAR.2003.1227801)
     """
 
-    def __init__(self, shift=1.0, rotation=0.0, zoom=0.0, shear=0.0):
+    def __init__(
+        self,
+        shift=1.0,
+        rotation=0.0,
+        zoom=0.0,
+        shear=0.0,
+        masks=False,
+        mask_fill=0.0,
+    ):
         self.shift = check_number("shift", shift, "[0, inf)")
         self.rotation = check_number("rotation", rotation, "[0, 180]")
         self.zoom = check_number("zoom", zoom, "[0, 1)")
         self.shear = check_number("shear", shear, "[0, 1]")
+        self.masks = check_boolean("masks", masks)
+        self.mask_fill = check_number("mask_fill", mask_fill, "(-inf, inf)")
 
-    def __call__(self, x, y, rng):
+    def __call__(self, x, y, rng, sample_weight=None):
         matrices, shifts = self._maps(len(x), rng)
-        height, width = x.shape[1:3]
-        centre = np.array([(height - 1) / 2, (width - 1) / 2])
-        grid = np.indices((height, width)) - centre[:, None, None]
-        # Where each pixel of the result comes from: the inverse of the map.
-        inverses = np.linalg.inv(matrices)
-        offsets = centre - np.einsum("nij,nj->ni", inverses, shifts)
-        sources = np.tensordot(inverses, grid, 1) + offsets[..., None, None]
-        images = np.broadcast_to(np.arange(len(x))[:, None, None], x.shape[:3])
-        points = [images, sources[:, 0], sources[:, 1]]
-        channels = [
-            # Without `grid-constant`, what is outside would begin at the last pixel.
-            map_coordinates(x[..., i], points, order=1, mode="grid-constant")
-            for i in range(x.shape[-1])
-        ]
-        return np.stack(channels, axis=-1), y
+
+        def warp(array, fill, is_nearest):
+            return warped(array, matrices, shifts, fill, is_nearest)
+
+        return moved(warp, x, y, sample_weight, self.masks, self.mask_fill)
 
     def _maps(self, count, rng):
         """Matrices of shape `(count, 2, 2)` and shifts of shape `(count, 2)`."""

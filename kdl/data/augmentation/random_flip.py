@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kdl.checks import check_number
+from kdl.checks import check_boolean, check_number
+from kdl.data.augmentation.moving import moved
 
 
 class RandomFlip:
@@ -16,30 +17,46 @@ class RandomFlip:
             right. Defaults to `0.5`.
         vertical: Float in `[0, 1]`. Probability that it is turned upside down. Defaults
             to `0.0`.
+        masks: Boolean. Whether `y` holds masks, which are flipped with their images.
+            Defaults to `False`.
 
     Call arguments:
         x: Array of shape `(batch, height, width, channels)`.
-        y: Targets, which stay as they are.
+        y: Targets, which stay as they are; with `masks` an array of shape `(batch,
+            height, width)` or `(batch, height, width, channels)`.
         rng: `numpy.random.Generator`.
+        sample_weight: Optional weights. With `masks`, those of pixels, of shape
+            `(batch, height, width)`, move with them; others stay as they are.
 
     Returns:
-        Tuple `(x, y)`; `x` has the shape and dtype it had.
+        Tuple `(x, y)`, of the shapes and dtypes they had; with weights a tuple of these
+        and of the weights.
 
     Raises:
-        ValueError: If an argument is outside its interval.
+        ValueError: If an argument is outside its interval, if `x` does not hold images,
+            or if `y` does not hold their masks with `masks`.
 
     Example:
 
     >>> batches = kdl.data.Batches(x, y, augment=[kdl.data.RandomFlip()])
     """
 
-    def __init__(self, horizontal=0.5, vertical=0.0):
+    def __init__(self, horizontal=0.5, vertical=0.0, masks=False):
         self.horizontal = check_number("horizontal", horizontal, "[0, 1]")
         self.vertical = check_number("vertical", vertical, "[0, 1]")
+        self.masks = check_boolean("masks", masks)
 
-    def __call__(self, x, y, rng):
-        for axis, rate in ((2, self.horizontal), (1, self.vertical)):
-            # Drawn in any case, so that one rate does not move the other's draws.
-            flipped = rng.random(len(x)) < rate
-            x = np.where(flipped[:, None, None, None], np.flip(x, axis), x)
-        return x, y
+    def __call__(self, x, y, rng, sample_weight=None):
+        # Drawn in any case, so that one rate does not move the other's draws.
+        across, over = (
+            np.flatnonzero(rng.random(len(x)) < rate)
+            for rate in (self.horizontal, self.vertical)
+        )
+
+        def flip(array, fill, is_nearest):
+            array = array.copy()
+            for axis, rows in ((2, across), (1, over)):
+                array[rows] = np.flip(array[rows], axis)
+            return array
+
+        return moved(flip, x, y, sample_weight, self.masks)

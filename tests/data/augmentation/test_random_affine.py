@@ -5,10 +5,13 @@ from contracts import Contract
 
 from kdl.data import RandomAffine
 
+pytestmark = pytest.mark.one_backend
+
 
 class TestRandomAffine(Contract):
     component = RandomAffine
-    arguments = {"shift": 0.5, "rotation": 10.0, "zoom": 0.1, "shear": 0.2}
+    maps = {"shift": 0.5, "rotation": 10.0, "zoom": 0.1, "shear": 0.2}
+    arguments = {**maps, "masks": True, "mask_fill": 255.0}
     refused = [
         ({"shift": -1}, "`shift` must be a number in [0, inf). Received: shift=-1"),
         (
@@ -17,6 +20,11 @@ class TestRandomAffine(Contract):
         ),
         ({"zoom": 1}, "`zoom` must be a number in [0, 1). Received: zoom=1"),
         ({"shear": "0"}, "`shear` must be a number in [0, 1]. Received: shear='0'"),
+        ({"masks": 1}, "`masks` must be one of True, False. Received: masks=1"),
+        (
+            {"mask_fill": "x"},
+            "`mask_fill` must be a number in (-inf, inf). Received: mask_fill='x'",
+        ),
     ]
     images = np.random.default_rng(1).uniform(size=(500, 9, 7, 2)).astype("float32")
 
@@ -69,7 +77,7 @@ class TestRandomAffine(Contract):
 
     def test_each_image_has_a_map_of_its_own(self):
         x = np.repeat(self.images[:1], 8, axis=0)
-        warp = RandomAffine(**self.arguments)
+        warp = RandomAffine(**self.maps)
         warped, _ = warp(x, None, np.random.default_rng(0))
         assert len(np.unique(warped.reshape(8, -1), axis=0)) == 8
 
@@ -85,7 +93,7 @@ class TestRandomAffine(Contract):
         assert abs(rows.var() - 4**2 / 12) < 0.11
 
     def test_generator_decides(self):
-        options = self.arguments
+        options = self.maps
         np.testing.assert_array_equal(
             self.warped(3, **options), self.warped(3, **options)
         )

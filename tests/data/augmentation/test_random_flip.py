@@ -4,12 +4,14 @@ from contracts import Contract
 
 from kdl.data import RandomFlip
 
+pytestmark = pytest.mark.one_backend
+
 X = np.random.default_rng(1).uniform(size=(4000, 3, 2, 1)).astype("float32")
 
 
 class TestRandomFlip(Contract):
     component = RandomFlip
-    arguments = {"horizontal": 0.3, "vertical": 0.6}
+    arguments = {"horizontal": 0.3, "vertical": 0.6, "masks": True}
     refused = [
         (
             {"horizontal": 1.5},
@@ -19,6 +21,7 @@ class TestRandomFlip(Contract):
             {"vertical": -1},
             "`vertical` must be a number in [0, 1]. Received: vertical=-1",
         ),
+        ({"masks": 1}, "`masks` must be one of True, False. Received: masks=1"),
     ]
 
     def flipped(self, seed=0, **arguments):
