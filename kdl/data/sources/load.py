@@ -10,6 +10,7 @@ from kdl.data.sources.fashion import fashion
 from kdl.data.sources.images.folder import read_folder
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.npz_files import read_npz
+from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
 from kdl.data.sources.tables.table import table, table_to_test
 from kdl.data.sources.text_files import read_pairs, read_windows
@@ -26,8 +27,8 @@ def load(source, seed=0):
         source: One of
 
             - `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
-            - `"fashion"`, `"penguins"`, `"dates"`, `"arithmetic"`, `"topics"` or
-              `"mackey_glass"`, after the functions of `kdl.data`;
+            - `"fashion"`, `"scenes"`, `"penguins"`, `"dates"`, `"arithmetic"`,
+              `"topics"` or `"mackey_glass"`, after the functions of `kdl.data`;
             - `"images:DIR"`, a folder with a folder of images for each class, maybe
               within `train`, `validation` and `test`. They stay on disk, and are read
               batch by batch. Options follow a question mark:
@@ -210,6 +211,7 @@ _NAMED = {
     "digits": lambda seed: digits(seed=seed),
     "gallery": lambda seed: digits("gallery", seed),
     "fashion": lambda seed: fashion(),
+    "scenes": lambda seed: scenes(seed),
     "dates": lambda seed: dates(seed=seed),
     "arithmetic": lambda seed: arithmetic(seed=seed),
     "topics": lambda seed: topics(),

@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from kdl.checks import check_boolean
 from kdl.layers import ConvBlock
 from kdl.models.images.parts import (
     LAST,
@@ -9,6 +10,7 @@ from kdl.models.images.parts import (
     check_each,
     check_filters,
     check_size,
+    check_units,
     finish,
 )
 
@@ -71,8 +73,9 @@ def cnn(
     References:
         - [LeCun et al., 1998](https://doi.org/10.1109/5.726791)
     """
-    filters = check_filters("filters", filters)
+    filters, units = check_filters("filters", filters), check_units(units)
     depth = check_each("depth", depth, len(filters))
+    check_boolean("connections", connections)
     inputs, x = begin(input_shape, rate, kernel_regularizer)
     check_size(inputs.shape[1:], 2 ** (len(filters) - 1), "the network")
     block = {
@@ -96,7 +99,7 @@ def cnn(
         classes,
         rate,
         name,
-        units=check_filters("units", units) if units else (),
+        units=units,
         activation=activation,
         kernel_regularizer=kernel_regularizer,
         pooled=False,

@@ -104,6 +104,11 @@ def efficientnet(
     check_number("depth", depth, "(0, inf)")
     check_integer("last_filters", last_filters, "[1, inf)")
     check_choice("stem", stem, ("small", "large"))
+    if not isinstance(stages, (list, tuple)) or not stages:
+        raise ValueError(
+            f"`stages` must be tuples ({', '.join(Stage._fields)}), one for each "
+            f"stage. Received: stages={stages!r}"
+        )
     stages = [_scaled(stage, width, depth) for stage in stages]
     strides = 2 if stem == "large" else 1
     rates = iter(depth_rates(depth_rate, sum(stage.depth for stage in stages)))

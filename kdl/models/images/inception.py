@@ -4,7 +4,7 @@ import math
 
 from keras import layers
 
-from kdl.checks import check_number
+from kdl.checks import check_integer, check_number
 from kdl.layers import ConvBlock, InceptionBlock
 from kdl.models.images.parts import (
     LAST,
@@ -83,6 +83,7 @@ def inception(
         - [Szegedy et al., 2015](https://arxiv.org/abs/1409.4842)
     """
     check_number("width", width, "(0, inf)")
+    _check_stages(stages)
     inputs, x = begin(input_shape, rate, kernel_regularizer)
     factor = stem_factor(stem) * (2 if stem == "large" else 1)
     check_size(inputs.shape[1:], factor * 2 ** (len(stages) - 1), "Inception")
@@ -105,6 +106,23 @@ def inception(
             block_name = f"stage_{place}_block_{row_number}"
             x = InceptionBlock(filters, name=block_name, **block)(x)
     return finish(inputs, x, classes, rate, name, kernel_regularizer=kernel_regularizer)
+
+
+def _check_stages(stages):
+    def are(parts, is_part):
+        is_list = isinstance(parts, (list, tuple)) and len(parts) > 0
+        return is_list and all(map(is_part, parts))
+
+    def is_row(row):
+        return are(row, lambda value: True) and len(row) == 6
+
+    if not are(stages, lambda stage: are(stage, is_row)):
+        raise ValueError(
+            "`stages` must be a sequence of stages, each a sequence of the six "
+            f"`filters` of kdl.layers.InceptionBlock. Received: stages={stages!r}"
+        )
+    for value in (value for stage in stages for row in stage for value in row):
+        check_integer("stages", value, "[1, inf)")
 
 
 def _channels(filters, width):

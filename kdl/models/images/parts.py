@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kdl.checks import check_boolean, check_choice, check_integer, check_optional
+from kdl.checks import check_choice, check_integer, check_optional
 from kdl.layers import (
     Clock,
     ConvBlock,
@@ -50,14 +50,20 @@ def _follows(parts):
     )
 
 
-def check_filters(name, filters):
-    """Returns a tuple of channels, one or more."""
+def check_filters(name, filters, what="stage"):
+    """Returns a tuple of channels, one for each stage, or each other thing."""
     if not isinstance(filters, (list, tuple)) or not filters:
         raise ValueError(
-            f"`{name}` must be a sequence of integers in [1, inf), one for each stage. "
-            f"Received: {name}={filters!r}"
+            f"`{name}` must be a sequence of integers in [1, inf), one for each "
+            f"{what}. Received: {name}={filters!r}"
         )
     return tuple(check_integer(name, value, "[1, inf)") for value in filters)
+
+
+def check_units(units):
+    """Returns a tuple of the units of dense layers, of which there may be none."""
+    is_empty = isinstance(units, (list, tuple)) and not units
+    return () if is_empty else check_filters("units", units, "dense layer")
 
 
 def check_each(name, value, stages):
@@ -171,7 +177,7 @@ def finish(
     penalty = {"kernel_regularizer": kernel_regularizer}
     if classes is None:
         return keras.Model(inputs, x, name=name)
-    if check_boolean("pooled", pooled):
+    if pooled:
         x = layers.GlobalAveragePooling2D(name="pooling", **LAST)(x)
     else:
         if None in x.shape[1:]:
@@ -182,7 +188,7 @@ def finish(
         x = layers.Flatten(name="flatten", **LAST)(x)
     for place, width in enumerate(units, 1):
         options = {"activation": activation, "name": f"dense_{place}", **penalty}
-        if check_boolean("connections", connections):
+        if connections:
             x = DropConnectDense(width, rate, **options)(x)
         else:
             x = _dropped(layers.Dense(width, **options)(x), rate, f"dropout_{place}")

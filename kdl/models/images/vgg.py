@@ -7,6 +7,7 @@ from kdl.models.images.parts import (
     check_each,
     check_filters,
     check_size,
+    check_units,
     finish,
 )
 
@@ -66,7 +67,7 @@ def vgg(
     References:
         - [Simonyan and Zisserman, 2015](https://arxiv.org/abs/1409.1556)
     """
-    filters = check_filters("filters", filters)
+    filters, units = check_filters("filters", filters), check_units(units)
     depth = check_each("depth", depth, len(filters))
     inputs, x = begin(input_shape, rate, kernel_regularizer)
     check_size(inputs.shape[1:], 2 ** len(filters), "VGG")
@@ -85,7 +86,7 @@ def vgg(
         classes,
         rate,
         name,
-        units=check_filters("units", units) if units else (),
+        units=units,
         activation=activation,
         kernel_regularizer=kernel_regularizer,
         pooled=not units,

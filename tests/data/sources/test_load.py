@@ -60,10 +60,11 @@ class TestLoad:
         with pytest.raises(ValueError) as error:
             load(source)
         assert str(error.value) == (
-            "`source` must be 'digits', 'gallery', 'fashion', 'dates', 'arithmetic', "
-            "'topics', 'mackey_glass', 'penguins', 'images:DIR', 'npz:FILE', "
-            "'csv:FILE', 'texts:FILE', 'tfds:NAME', 'text:PATH', 'pairs:PATH' or a "
-            f"`kdl.data.Splits`. Received: source={source!r}"
+            "`source` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
+            "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'images:DIR', "
+            "'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
+            "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
+            f"Received: source={source!r}"
         )
 
     @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ class TestEfficientNet(ImageModelContract):
             "`stages` must be tuples (expansion, kernel_size, strides, filters, "
             "depth), one for each stage. Received: (1, 3, 1, 8)"
         )
+        assert refusal(efficientnet, SHAPE, 3, 5) == (
+            "`stages` must be tuples (expansion, kernel_size, strides, filters, "
+            "depth), one for each stage. Received: stages=5"
+        )
         assert refusal(efficientnet, SHAPE, 3, [(1, 3, 1, 8, 0)]) == (
             "`depth` must be an integer in [1, inf). Received: depth=0"
         )

@@ -17,6 +17,13 @@ class TestVGG(ImageModelContract):
         )
 
     @pytest.mark.one_backend
+    def test_units_are_of_dense_layers(self):
+        assert refusal(self.make, units=5) == (
+            "`units` must be a sequence of integers in [1, inf), one for each dense "
+            "layer. Received: units=5"
+        )
+
+    @pytest.mark.one_backend
     def test_order_is_that_of_each_block(self):
         assert not self.make(order="CCC").non_trainable_weights
         assert refusal(self.make, order="BR") == (
