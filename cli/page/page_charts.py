@@ -32,6 +32,8 @@ def parallel(search, axes, result):
     if len(axes) <= SHOWN:
         return joined(about, drawn)
     which = "most important" if result else "first"
+    # What fades out, the last 2rem, is below the labels of the last axis.
+    cut = height(SHOWN + 1) + 24
     return joined(
         about,
         element(
@@ -40,7 +42,7 @@ def parallel(search, axes, result):
             f" Show all {len(axes)} hyperparameters, not only the {SHOWN} {which}",
             class_="all",
         ),
-        element("div", drawn, class_="cut", style=f"--cut: {height(SHOWN + 1)}px"),
+        element("div", drawn, class_="cut", style=f"--cut: {cut}px"),
     )
 
 
