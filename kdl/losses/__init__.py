@@ -4,6 +4,7 @@ from kdl.losses.bernoulli_nll import BernoulliNLL
 from kdl.losses.gaussian_kl import GaussianKL
 from kdl.losses.gaussian_nll import GaussianNLL
 from kdl.losses.sparse_categorical_crossentropy import SparseCategoricalCrossentropy
+from kdl.losses.sparse_tversky import SparseTversky
 from kdl.losses.triplet_loss import TripletLoss
 from kdl.losses.weighted_loss import WeightedLoss
 
@@ -12,6 +13,7 @@ __all__ = [
     "GaussianKL",
     "GaussianNLL",
     "SparseCategoricalCrossentropy",
+    "SparseTversky",
     "TripletLoss",
     "WeightedLoss",
 ]
