@@ -63,7 +63,7 @@ class TestList:
         lines = words(output.partition("\n\n")[0])
         assert lines.startswith("Recipes, for `kdl run` and `kdl tune` ")
         assert (
-            "images Convolutional network that classifies small images, such as"
+            "images Classifies images by a network of one of several families"
         ) in lines
 
     def test_leaves_the_garbage_collector_as_it_was(self):
