@@ -1,9 +1,12 @@
 import io
 import re
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from rich.console import Console
 
+from kdl_cli.terminal import live as module
 from kdl_cli.terminal.live import TrialsDisplay
 
 pytestmark = pytest.mark.one_backend
@@ -25,7 +28,21 @@ def shown(terminal, quiet=False, direction="min"):
     console = Console(
         file=io.StringIO(), force_terminal=terminal, width=70, markup=False
     )
-    display = TrialsDisplay(console, 4, 10, 1, "loss", direction, quiet)
+    clock = iter([0.0])
+    time = SimpleNamespace(monotonic=lambda: next(clock, 30.0))
+    with mock.patch.object(module, "time", time):
+        live = _show(TrialsDisplay(console, 4, 10, 1, "loss", direction, quiet))
+    # Without the codes of a terminal.
+    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
+    if live:
+        drawn = Console(file=io.StringIO(), width=70)
+        drawn.print(live)
+        return text, drawn.file.getvalue()
+    return text, ""
+
+
+def _show(display):
+    """Shows three trials of ten seconds each; returns what is seen at last."""
     with display.shown():
         display.begin(1, [row(1, status="running")])
         display.begin_epoch(0, 0)
@@ -37,14 +54,7 @@ def shown(terminal, quiet=False, direction="min"):
             3, [row(1, 0.25), row(2, 0.5, "pruned"), row(3, status="running")]
         )
         display.end(row(3, status="failed", error="ValueError: no [/b]"))
-        live = display._live and display._live.get_renderable()
-    # Without the codes of a terminal.
-    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
-    if live:
-        drawn = Console(file=io.StringIO(), width=70)
-        drawn.print(live)
-        return text, drawn.file.getvalue()
-    return text, ""
+        return display._live and display._live.get_renderable()
 
 
 class TestTrialsDisplay:
@@ -85,7 +95,7 @@ class TestTrialsDisplay:
     )
     def test_shows_a_table_and_the_best_on_a_terminal(self, direction, best):
         _, live = shown(True, direction=direction)
-        assert f"3 of 4 trials, best loss {best}, about 0.0 s left" in live
+        assert f"3 of 4 trials, best loss {best}, about 10.0 s left" in live
         rows = [line.split() for line in live.splitlines()]
         assert ["1", "completed", "0.25", "2"] in rows
         assert ["2", "pruned", "0.5", "2"] in rows
