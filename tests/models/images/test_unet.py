@@ -2,26 +2,18 @@ import numpy as np
 import pytest
 import torch
 from contracts import array, called
-from image_models import SHAPE, ImageModelContract, refusal
+from image_models import SHAPE, ImageModelContract, WithOrder, refusal
 from torch_images import conv_block, images_of, randomize
 
 from kdl.models import unet
 
 
-class TestUNet(ImageModelContract):
+class TestUNet(WithOrder, ImageModelContract):
     family = staticmethod(unet)
     small = {"filters": (4, 6), "depth": 1}
     stride = 1
     is_of_pixels = True
     least = 2
-
-    @pytest.mark.one_backend
-    def test_order_is_that_of_each_block(self):
-        assert not self.make(order="CCC").non_trainable_weights
-        assert refusal(self.make, order="BR") == (
-            "`order` must be a string of 'C', 'B' and 'R' with one 'C' or more. "
-            "Received: order='BR'"
-        )
 
     @pytest.mark.one_backend
     def test_has_two_levels_or_more(self):
