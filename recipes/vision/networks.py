@@ -7,6 +7,7 @@ import keras
 from kdl import models
 from kdl.models.images.efficientnet import B0
 from kdl.models.images.inception import GOOGLENET
+from kdl.models.images.parts import STEMS
 
 FAMILIES = ("cnn", "vgg", "inception", "resnet", "efficientnet")
 # Images of so many pixels a side, or fewer, are small.
@@ -35,9 +36,10 @@ def network(p, shape, classes, rate, penalty):
     longest, shortest = max(shape[:2]), min(shape[:2])
     halvings = max(1, round(math.log2(longest / 4)))
     halvings = min(halvings, int(math.log2(shortest)))
-    stem, stem_halvings = "large", 2
-    if longest <= _POOLED:
-        stem, stem_halvings = ("small", 0) if longest <= SMALL else ("pooled", 1)
+    stem_halvings = 0 if longest <= SMALL else 1 if longest <= _POOLED else 2
+    # Of a narrow image, the stem leaves something of its shorter side.
+    stem_halvings = min(stem_halvings, halvings)
+    stem = STEMS[stem_halvings]
     options = {
         "rate": rate,
         "kernel_regularizer": penalty,
@@ -58,16 +60,19 @@ def network(p, shape, classes, rate, penalty):
                 shape, classes, filters, p.depth, order=p.order, **options
             )
         case "inception":
-            # Its large stem halves once more.
-            halved = stem_halvings + (stem == "large")
-            count = min(max(1, 1 + halvings - halved), len(GOOGLENET))
+            if stem == "large":
+                # It halves once more.
+                stem_halvings = 3
+                if halvings < stem_halvings:
+                    stem, stem_halvings = "pooled", 1
+            count = min(1 + halvings - stem_halvings, len(GOOGLENET))
             stages = [stage[: p.depth] for stage in GOOGLENET[:count]]
             width = p.filters / 64
             return models.inception(shape, classes, stages, width, stem, **options)
         case "efficientnet":
-            stem, left = (
-                ("small", halvings) if longest <= _POOLED else ("large", halvings - 1)
-            )
+            # Its large stem halves once.
+            is_large = longest > _POOLED and halvings > 0
+            stem, left = ("large", halvings - 1) if is_large else ("small", halvings)
             stages = []
             for stage in B0:
                 left -= stage.strides == 2
@@ -84,7 +89,7 @@ def network(p, shape, classes, rate, penalty):
                 depth_rate=p.depth_rate,
                 **options,
             )
-    filters = _doubled(p.filters, max(1, 1 + halvings - stem_halvings))
+    filters = _doubled(p.filters, 1 + halvings - stem_halvings)
     return models.resnet(
         shape,
         classes,

@@ -13,6 +13,7 @@ from kdl.callbacks import LogNumbers, Resume
 from kdl.data import Splits
 from kdl.layers import DropConnectDense, Dropout
 from kdl.recipes import Images, hyperparameters, run
+from kdl.recipes.vision.networks import FAMILIES
 from kdl.regularizers import ElasticNet, MaxNorm
 from kdl.schedules import OneCycle
 
@@ -387,6 +388,14 @@ class TestOwnImages:
         assert model.name == family and model.output_shape == (None, 2)
         if last is not None:
             assert side in (last, last + 1) or (family, shape) == ("vgg", (8, 8))
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("shape", [(128, 2), (3, 128), (100, 5), (28, 3)])
+    def test_families_take_narrow_images(self, family, shape):
+        recipe = recipe_of(shape)
+        hp = hyperparameters(recipe, {"filters": 8, "family": family})
+        assert recipe.build(hp).output_shape == (None, 2)
 
     def test_residual_network_learns(self):
         """Bright squares and dark ones, in a few steps."""
