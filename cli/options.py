@@ -292,6 +292,14 @@ Own = Annotated[
         help="Your recipe file, if the folder is of one. Its code is run.",
     ),
 ]
+Averaged = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Average over each image and its mirror image (test-time augmentation). "
+        "It helps models that were trained with flips.",
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what --out names, if it exists.")
 ]
@@ -326,6 +334,7 @@ class PredictOptions:
             help="Leave out images that cannot be read, and count them.",
         ),
     ] = False
+    tta: Averaged = False
     recipe: Own = None
     backend: Backend = None
 
@@ -348,5 +357,6 @@ class EvaluateOptions:
         ),
     ] = None
     overwrite: Overwrite = False
+    tta: Averaged = False
     recipe: Own = None
     backend: Backend = None

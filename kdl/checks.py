@@ -227,6 +227,18 @@ def check_targets(y_true, shape, what):
     )
 
 
+def are_shares(y_true, y_pred, axis=-1):
+    """Whether targets are shares of two or more classes, rather than labels.
+
+    Args:
+        y_true: Tensor or array of targets.
+        y_pred: Tensor or array of scores.
+        axis: Integer. Axis of the classes. Defaults to `-1`.
+    """
+    true, scores = np.shape(y_true), np.shape(y_pred)
+    return len(true) == len(scores) and true[axis] == scores[axis] != 1
+
+
 def check_boolean(name, value):
     """Returns `value`, provided it is `True` or `False`.
 

@@ -6,6 +6,7 @@ from scipy.special import softmax
 
 from kdl.data import Splits
 from kdl.losses import SparseCategoricalCrossentropy
+from kdl.metrics import HardLabels
 
 
 def class_rows(classes, logits):
@@ -35,23 +36,24 @@ def class_names(splits):
     return [str(n) for n in range(1 + max(int(np.max(y)) for _, y in splits))]
 
 
-def class_scores(label_smoothing=0.0):
+def class_scores(label_smoothing=0.0, are_shares=False):
     """Returns arguments of `model.compile` for logits of classes: loss and metrics.
 
     Args:
         label_smoothing: Float in `[0, 1)`. Share of the target that goes to all classes
             alike, in the loss. Defaults to `0.0`.
+        are_shares: Boolean. Whether targets may be shares of the classes, too.
+            Defaults to `False`.
     """
+    metrics = [
+        keras.metrics.SparseCategoricalAccuracy("accuracy"),
+        keras.metrics.SparseCategoricalCrossentropy("crossentropy", from_logits=True),
+    ]
     return {
         "loss": SparseCategoricalCrossentropy(True, label_smoothing=label_smoothing)
-        if label_smoothing
+        if label_smoothing or are_shares
         else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        "metrics": [
-            keras.metrics.SparseCategoricalAccuracy("accuracy"),
-            keras.metrics.SparseCategoricalCrossentropy(
-                "crossentropy", from_logits=True
-            ),
-        ],
+        "metrics": [*map(HardLabels, metrics)] if are_shares else metrics,
     }
 
 

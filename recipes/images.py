@@ -9,14 +9,17 @@ import numpy as np
 
 from kdl import spaces
 from kdl.callbacks.logging.prediction_figures import confusion_figure
-from kdl.data import RandomAffine, RandomFlip
+from kdl.data import CutMix, Cutout, MixUp, RandAugment, RandomAffine, RandomFlip
 from kdl.data.splits import labelled_images
+from kdl.models import average_flips
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading.from_disk import predicted
 from kdl.recipes.vision.image_recipe import ImageRecipe
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, SMALL, network
 from kdl.schedules import Warmup
 
+# Of fewer training images, batches of 32 make too few steps.
+_FEW = 1000
 _PENALTIES = {
     "choices": ["elastic_net", "max_norm"],
     "alpha": (1e-6, 1e-2, 1e-5),
@@ -31,7 +34,8 @@ class Images(ImageRecipe):
     Size and channels of the images, and the names of the classes, are those of the
     source. The family is a hyperparameter: by default a plain convolutional network
     for images of up to 16 pixels a side, and a residual network for larger ones. So is
-    whether images are flipped in training, by default those in colour, and clothes.
+    how images are augmented: moved, flipped (by default those in colour, and clothes;
+    digits never), changed by RandAugment, cut out, and mixed with others.
 
     `predict` takes an array of images, the path of a file or folder of them, or a list
     of such paths; images in files become what the source has, and each row names its
@@ -71,11 +75,16 @@ class Images(ImageRecipe):
         "rate_warmup": "epochs over which the rate grows from zero",
         "depth_rate": "probability that the last block is dropped; others less often",
         "penalty_warmup": "epochs over which the penalty grows from zero",
-        "flip": "whether images are flipped left to right",
+        "flip": "whether images are flipped left to right; of digits, none is",
         "shift": "farthest that images are moved, in pixels",
         "rotation": "farthest that images are turned, in degrees",
         "zoom": "most that images grow or shrink, as a share of their size",
         "shear": "most that images are slanted, in pixels per pixel",
+        "operations": "operations of RandAugment on each image",
+        "strength": "strength of these operations",
+        "cutout": "side of the hole in each image, as a share of its size",
+        "mixing": "how each image is mixed with another one of its batch",
+        "mixing_alpha": "alpha of Beta(alpha, alpha), which draws the share of one",
         "smoothing": "share of each target that goes to all classes alike",
         "weight_decay": "share of the weights that is lost a step, times the rate",
         **spaces.regularizer.meanings,
@@ -90,10 +99,12 @@ class Images(ImageRecipe):
 
     def space(self, hp):
         is_small = max(self.shape[:2]) <= SMALL
-        default = "cnn" if is_small else "resnet"
+        are_few = len(self.splits.train[0]) < _FEW
+        default, most = ("cnn", 32) if is_small else ("resnet", 64)
         p = SimpleNamespace(
             family=hp.Choice("family", list(FAMILIES), default=default),
-            filters=hp.Int("filters", 8, 64, step=8, default=32 if is_small else 24),
+            # Of few pixels, more filters cost more than they find.
+            filters=hp.Int("filters", 8, most, step=8, default=32 if is_small else 24),
             depth=hp.Int("depth", 1, 3, default=1),
             normalization=hp.Choice(
                 "normalization", ["batch", "layer", "group", "none"]
@@ -102,13 +113,19 @@ class Images(ImageRecipe):
             rate=hp.Float("rate", 0.0, 0.8, default=0.4 if is_small else 0.2),
             rate_warmup=hp.Int("rate_warmup", 0, 20, default=0),
             penalty_warmup=hp.Int("penalty_warmup", 0, 20, default=0),
-            flip=hp.Boolean("flip", default=self.may_be_flipped),
+            flip=hp.Fixed("flip", False)
+            if self.has_digits
+            else hp.Boolean("flip", default=self.may_be_flipped),
             shift=hp.Float("shift", 0.0, 4.0, default=0.7 if is_small else 1.0),
             rotation=hp.Float("rotation", 0.0, 20.0, default=10.0),
             zoom=hp.Float("zoom", 0.0, 0.2, default=0.1),
             shear=hp.Float("shear", 0.0, 0.2, default=0.1),
+            cutout=hp.Float("cutout", 0.0, 0.5, default=0.0),
+            mixing=hp.Choice("mixing", ["none", "mixup", "cutmix"]),
             smoothing=hp.Float("smoothing", 0.0, 0.2, default=0.0),
-            batch_size=hp.Choice("batch_size", [16, 32, 64], default=32),
+            batch_size=hp.Choice(
+                "batch_size", [16, 32, 64], default=16 if are_few else 32
+            ),
             learning_rate=hp.Float(
                 "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
             ),
@@ -125,13 +142,26 @@ class Images(ImageRecipe):
             p.order = hp.Choice("order", ["CBR", "CRB"])
         with hp.conditional_scope("family", list(DEEP)):
             p.depth_rate = hp.Float("depth_rate", 0.0, 0.5, default=0.0)
+        with hp.conditional_scope("mixing", ["mixup", "cutmix"]):
+            p.mixing_alpha = hp.Float(
+                "mixing_alpha", 0.1, 2.0, sampling="log", default=0.2
+            )
+        if self.white == 1 and self.shape[-1] in (1, 3):
+            p.operations = hp.Int("operations", 0, 3, default=0)
+            with hp.conditional_scope("operations", [1, 2, 3]):
+                p.strength = hp.Float("strength", 0.1, 0.9, default=0.3)
         # What it returns is made in `build`, where the length of its warm-up is known.
         spaces.regularizer(hp, **_PENALTIES)
         return p
 
     @property
+    def has_digits(self):
+        """Whether the images are digits, which mean nothing from the other side."""
+        return self.source in ("digits", "gallery", "tfds:mnist")
+
+    @property
     def may_be_flipped(self):
-        """Whether images mean the same from the other side; of digits, none does."""
+        """Whether images likely mean the same from the other side."""
         return self.source == "fashion" or self.shape[-1] == 3
 
     def build(self, hp):
@@ -144,13 +174,25 @@ class Images(ImageRecipe):
         rate = self._warmup(p, p.rate, p.rate_warmup)
         model = network(p, self.shape, len(self.classes), rate, penalty)
         optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
-        model.compile(optimizer, **class_scores(p.smoothing))
+        scores = class_scores(p.smoothing, are_shares=p.mixing != "none")
+        model.compile(optimizer, **scores)
         return model
 
     def batches(self, p, x, y, **options):
-        affine = RandomAffine(p.shift, p.rotation, p.zoom, p.shear)
-        augment = [RandomFlip(), affine] if p.flip else [affine]
+        augment = [RandomAffine(p.shift, p.rotation, p.zoom, p.shear)]
+        if p.flip:
+            augment.insert(0, RandomFlip())
+        if getattr(p, "operations", 0):
+            augment.append(RandAugment(p.operations, p.strength))
+        if p.cutout:
+            augment.append(Cutout(p.cutout))
+        if p.mixing != "none":
+            mix = {"mixup": MixUp, "cutmix": CutMix}[p.mixing]
+            augment.append(mix(len(self.classes), p.mixing_alpha))
         return super().batches(p, x, y, augment=augment, **options)
+
+    def averaged(self, model):
+        return average_flips(model)
 
     def rows(self, raw, outputs):
         return self.with_files(raw, class_rows(self.classes, outputs))

@@ -351,6 +351,19 @@ class Recipe(keras_tuner.HyperModel):
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return self.rows(raw, predicted(model, x))
 
+    def averaged(self, model):
+        """Returns a model that predicts means over variants of each input.
+
+        That is test-time augmentation: of an image, say, and its mirror image. What it
+        returns is for `predict` and `evaluate`.
+
+        Raises:
+            ValueError: If inputs of this recipe have no variants.
+        """
+        raise ValueError(
+            f"The recipe {self.name!r} has no variants of an input to average over."
+        )
+
     def get_state(self):
         """Returns what predictions need besides the model, a dict of JSON."""
         return {name: getattr(self, name) for name in self.kept}

@@ -1344,12 +1344,13 @@ def assert_close(actual, desired):
 def same(a, b):
     """Whether two nests of containers, arrays and plain values are equal.
 
-    A schedule, a loss, an initializer, a layer or a feeding equals one of the same
-    config, and the config itself.
+    A schedule, a loss, a metric, an initializer, a layer or a feeding equals one of
+    the same config, and the config itself.
     """
     kinds = (
         keras.optimizers.schedules.LearningRateSchedule,
         keras.losses.Loss,
+        keras.metrics.Metric,
         keras.initializers.Initializer,
         keras.layers.Layer,
         Feeding,

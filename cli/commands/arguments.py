@@ -85,16 +85,16 @@ def trained(options, source=None):
     """Returns the recipe and the model in the folder of some options.
 
     Args:
-        options: Options with `folder` and `recipe`.
+        options: Options with `folder`, `recipe` and `tta`.
         source: Optional string. Other data.
 
     Raises:
         ValueError: If the folder is of something else, or its recipe is the user's
-            and not named.
+            and not named, or has no variants of an input to average over.
     """
     with names_data():
         try:
-            return recipes.load(options.folder, options.recipe, source)
+            recipe, model = recipes.load(options.folder, options.recipe, source)
         except ValueError as error:
             # As an option.
             way = r"give `recipe`, as in recipe='(.*)'"
@@ -102,6 +102,7 @@ def trained(options, source=None):
             if text == str(error):
                 raise
             raise ValueError(text) from None
+    return recipe, recipe.averaged(model) if options.tta else model
 
 
 @contextlib.contextmanager

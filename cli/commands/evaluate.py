@@ -34,6 +34,7 @@ class Evaluation:
             "backend": arguments.backend(),
             "data": options.data,
             "model": str(options.folder),
+            **({"tta": True} if options.tta else {}),
         }
 
     def begin(self):

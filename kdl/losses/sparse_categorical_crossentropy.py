@@ -1,9 +1,15 @@
-"""Cross-entropy of integer labels, smoothed."""
+"""Cross-entropy of integer labels, or of shares, smoothed."""
 
 import keras
 from keras import ops
 
-from kdl.checks import check_boolean, check_integer, check_optional, check_targets
+from kdl.checks import (
+    are_shares,
+    check_boolean,
+    check_integer,
+    check_optional,
+    check_targets,
+)
 from kdl.losses.masks import mask_of
 from kdl.schedules import now, number
 
@@ -18,6 +24,10 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
 
     which is the cross-entropy with targets that put `1 - s + s / C` on the class, and
     `s / C` on every other. It keeps a network from growing ever more certain.
+
+    Targets may be shares `t` of the classes instead, as MixUp and CutMix make them.
+    Their loss is `-(1 - s) * sum(t * log(p)) - s / C * sum(log(p))`. So one compiled
+    model can learn from shares and be tested on labels.
 
     Keras smooths one-hot labels only. Smoothing may follow a schedule: much of it
     early, say, and none at the end, so that the probabilities come out sharp.
@@ -36,7 +46,8 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
     Call arguments:
         y_true: Integers, of the shape of the predictions without the axis of the
             classes, or with a size of 1 there. One that is no class, nor ignored, makes
-            the loss NaN.
+            the loss NaN. Or a float tensor of the shape of the predictions: shares of
+            the classes, none of which is ignored.
         y_pred: Float tensor of shape `(batch, ..., classes)`.
         sample_weight: Optional tensor of weights, one for each label.
 
@@ -78,7 +89,6 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
-        y_true, classes = self._labels(y_true, y_pred), y_pred.shape[self.axis]
         if self.from_logits:
             log_p = ops.log_softmax(y_pred, self.axis)
         else:
@@ -86,13 +96,17 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
             # kept from zero.
             p = y_pred / ops.sum(y_pred, self.axis, keepdims=True)
             log_p = ops.log(ops.clip(p, keras.config.epsilon(), 1.0))
+        smoothing = now(self.label_smoothing, dtype=y_pred.dtype)
+        spread = smoothing * ops.mean(log_p, self.axis)
+        if are_shares(y_true, y_pred, self.axis):
+            return (smoothing - 1) * ops.sum(y_true * log_p, self.axis) - spread
+        y_true, classes = self._labels(y_true, y_pred), y_pred.shape[self.axis]
         labels = ops.clip(ops.cast(y_true, "int32"), 0, classes - 1)
         labels = ops.expand_dims(labels, self.axis)
         chosen = ops.squeeze(ops.take_along_axis(log_p, labels, self.axis), self.axis)
         is_class = ops.logical_and(y_true >= 0, y_true < classes)
         chosen = ops.where(is_class, chosen, float("nan"))
-        smoothing = now(self.label_smoothing, dtype=y_pred.dtype)
-        loss = (smoothing - 1) * chosen - smoothing * ops.mean(log_p, self.axis)
+        loss = (smoothing - 1) * chosen - spread
         if self.ignore_class is None:
             return loss
         return ops.where(y_true == self.ignore_class, 0, loss)
@@ -103,11 +117,19 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         del shape[self.axis]
         if len(y_true.shape) > len(shape) and y_true.shape[self.axis] == 1:
             y_true = ops.squeeze(y_true, self.axis)
-        return check_targets(y_true, shape, "integer labels")
+        try:
+            return check_targets(y_true, shape, "integer labels")
+        except ValueError:
+            raise ValueError(
+                f"`y_true` must be integer labels of shape {tuple(shape)}, or shares "
+                f"of shape {tuple(y_pred.shape)}. Received: shape={tuple(y_true.shape)}"
+            ) from None
 
     def _weights(self, y_true, y_pred, sample_weight):
         """Weights of the labels, by which a mean is over those that count."""
         y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
+        if are_shares(y_true, y_pred, self.axis):
+            return sample_weight
         labels = self._labels(ops.cast(y_true, "float32"), y_pred)
         weights = ops.cast(labels != self.ignore_class, "float32")
         if self.reduction in ("sum_over_batch_size", "mean"):

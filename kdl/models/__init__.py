@@ -1,5 +1,6 @@
 """Families of models that recipes build."""
 
+from kdl.models.images.average_flips import average_flips
 from kdl.models.images.cnn import cnn
 from kdl.models.images.efficientnet import efficientnet
 from kdl.models.images.features import features
@@ -25,6 +26,7 @@ __all__ = [
     "RecurrentForecaster",
     "Sampling",
     "TransformerDecoder",
+    "average_flips",
     "cnn",
     "efficientnet",
     "features",

@@ -118,11 +118,12 @@ class TestSparseCategoricalCrossentropy(LossContract):
         loss = SparseCategoricalCrossentropy(True, ignore_class=-1)
         assert_close(loss(np.full(6, -1), LOGITS), 0)
 
-    def test_refuses_one_hot_labels(self):
+    def test_refuses_targets_of_another_shape(self):
         with pytest.raises(ValueError) as error:
-            self.make()(np.eye(4)[LABELS], LOGITS)
+            self.make()(np.eye(5)[LABELS], LOGITS)
         assert str(error.value) == (
-            "`y_true` must be integer labels of shape (6,). Received: shape=(6, 4)"
+            "`y_true` must be integer labels of shape (6,), or shares of shape (6, 4). "
+            "Received: shape=(6, 5)"
         )
 
     def test_takes_probabilities(self):
@@ -130,3 +131,22 @@ class TestSparseCategoricalCrossentropy(LossContract):
         loss = self.make(from_logits=False)
         assert_close(loss(LABELS, p), self.reference(LABELS, LOGITS).mean())
         assert np.isfinite(array(loss(LABELS, np.eye(4)[LABELS][::-1])))
+
+    @pytest.mark.parametrize("axis", [-1, 1])
+    def test_takes_shares_of_the_classes_as_pytorch_does(self, axis):
+        rng = np.random.default_rng(0)
+        logits = rng.normal(size=(2, 4, 3)).astype("float32")
+        shares = rng.dirichlet([0.5] * 4, (2, 3)).astype("float32").transpose(0, 2, 1)
+        desired = torch.nn.functional.cross_entropy(
+            torch.tensor(logits),
+            torch.tensor(shares),
+            label_smoothing=0.25,
+            reduction="none",
+        )
+        options = {"axis": axis, "ignore_class": 2, "reduction": None}
+        loss = SparseCategoricalCrossentropy(True, 0.25, **options)
+        if axis == -1:
+            shares, logits = shares.transpose(0, 2, 1), logits.transpose(0, 2, 1)
+        assert_close(loss(shares, logits), desired.numpy())
+        weights = rng.uniform(size=(2, 3)).astype("float32")
+        assert_close(loss(shares, logits, weights), desired.numpy() * weights)

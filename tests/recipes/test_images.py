@@ -17,6 +17,9 @@ from kdl.recipes.vision.networks import FAMILIES
 from kdl.regularizers import ElasticNet, MaxNorm
 from kdl.schedules import OneCycle
 
+# Images stay where they are.
+STILL = {"shift": 0, "rotation": 0, "zoom": 0, "shear": 0}
+
 
 class TestImages(RecipeContract):
     recipe = Images()
@@ -248,6 +251,35 @@ class TestImages(RecipeContract):
             "The state of the recipe 'images' must have 'classes'. It has: 'letters'"
         )
 
+    @pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
+    def test_learns_from_mixed_images_and_is_tested_on_labels(self, mixing):
+        values = {"mixing": mixing, "filters": 16, "batch_size": 64, "rate": 0.0}
+        model, history = run(
+            self.recipe, **self.recipe.data(), hp=values, epochs=3, verbose=0
+        )
+        scores = self.recipe.evaluate(model)
+        assert scores["accuracy"] > 0.6
+        assert history.history["val_accuracy"][-1] > 0.6
+
+    def test_averages_over_mirror_images(self):
+        model = self.recipe.build(hyperparameters(self.recipe, {"filters": 8}))
+        x = self.recipe.splits.test[0][:4]
+        averaged = self.recipe.averaged(model)
+        rows, mirrored, means = (
+            np.array([[row[f"p({n})"] for n in range(10)] for row in found])
+            for found in (
+                self.recipe.predict(model, x),
+                self.recipe.predict(model, x[:, :, ::-1]),
+                self.recipe.predict(averaged, x),
+            )
+        )
+        np.testing.assert_allclose(means, (rows + mirrored) / 2, rtol=1e-5)
+        assert self.recipe.evaluate(averaged).keys() == {
+            "loss",
+            "accuracy",
+            "crossentropy",
+        }
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -409,17 +441,57 @@ class TestOwnImages:
 
     @pytest.mark.one_backend
     def test_flips_what_means_the_same_from_the_other_side(self):
-        assert not Images("digits").may_be_flipped
         assert Images("fashion").may_be_flipped
         assert recipe_of((8, 8)).may_be_flipped
         x = np.arange(64.0, dtype="float32").reshape(1, 8, 8, 1).repeat(50, 0)
-        recipe, y = Images(), np.zeros(50, int)
-        still = {"shift": 0, "rotation": 0, "zoom": 0, "shear": 0}
+        y = np.arange(50) % 2
+        recipe = Images(Splits((x, y), (x, y), (x, y)))
+        assert not recipe.may_be_flipped
         for flip in (False, True):
-            hp = hyperparameters(recipe, {**still, "flip": flip})
+            hp = hyperparameters(recipe, {**STILL, "flip": flip})
             (batch, _), *_ = recipe.batches(recipe.space(hp), x, y)
             found = np.unique(batch[:, 0, 0, 0])
             assert found.tolist() == ([0, 7] if flip else [0])
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("source", ["digits", "gallery"])
+    def test_never_flips_digits(self, source):
+        with pytest.raises(ValueError) as error:
+            hyperparameters(Images(source), {"flip": True})
+        assert str(error.value) == "`flip` must be one of False. Received: flip=True"
+
+    @pytest.mark.one_backend
+    def test_augments_as_its_space_says(self):
+        x = np.random.default_rng(0).uniform(size=(64, 8, 8, 1)).astype("float32")
+        y = np.arange(64) % 10
+        recipe = Images()
+
+        def augmented(**values):
+            hp = hyperparameters(recipe, {**STILL, "batch_size": 64, **values})
+            (images, targets), *_ = recipe.batches(recipe.space(hp), x, y, seed=0)
+            return images, targets
+
+        plain, labels = augmented()
+        assert labels.shape == (64,)
+        holes, _ = augmented(cutout=0.5)
+        assert 0 < np.mean(holes == 0) <= 0.25 and same(
+            holes[holes > 0], plain[holes > 0]
+        )
+        changed, _ = augmented(operations=2, strength=0.9)
+        assert np.mean(np.any(changed != plain, (1, 2, 3))) > 0.5
+        for mixing in ("mixup", "cutmix"):
+            mixed, shares = augmented(mixing=mixing, mixing_alpha=1.0)
+            assert shares.shape == (64, 10) and not same(mixed, plain)
+            np.testing.assert_allclose(shares.sum(-1), 1, rtol=1e-6)
+
+    @pytest.mark.one_backend
+    def test_changes_images_of_other_values_by_maps_alone(self):
+        """RandAugment takes values in [0, 1] and 1 or 3 channels."""
+        y = np.array([0, 1])
+        for top, channels in ((255, 3), (1, 2)):
+            part = np.full((2, 8, 8, channels), top, "float32"), y
+            recipe = Images(Splits(part, part, part))
+            assert not hasattr(recipe.space(hyperparameters(recipe, {})), "operations")
 
 
 def recipe_of(shape):

@@ -1,0 +1,59 @@
+import keras
+import numpy as np
+import pytest
+from contracts import array
+from scipy.special import softmax
+
+from kdl.models import average_flips, cnn
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(size=(6, 8, 8, 1)).astype("float32")
+Y = np.arange(6) % 3
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = cnn((8, 8, 1), 3, filters=(4,), rate=0.5)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=["accuracy"])
+    return model
+
+
+def test_averages_the_probabilities_of_both_sides(model):
+    averaged = average_flips(model)
+    both = [softmax(model.predict(x, verbose=0), -1) for x in (X, X[:, :, ::-1])]
+    found = averaged.predict(X, verbose=0)
+    np.testing.assert_allclose(np.exp(found), np.mean(both, 0), rtol=1e-5)
+    np.testing.assert_allclose(found, averaged.predict(X[:, :, ::-1], verbose=0), 1e-5)
+    scores = averaged.evaluate(X, Y, verbose=0, return_dict=True)
+    loss = -np.log(np.mean(both, 0)[range(6), Y]).mean()
+    np.testing.assert_allclose(scores["loss"], loss, rtol=1e-5)
+    accuracy = np.mean(found.argmax(-1) == Y)
+    np.testing.assert_allclose(scores["accuracy"], accuracy, rtol=1e-6)
+
+
+def test_averages_probabilities_as_they_are(model):
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Softmax()(model(inputs))
+    averaged = average_flips(keras.Model(inputs, outputs), from_logits=False)
+    desired = np.exp(array(average_flips(model)(X)))
+    np.testing.assert_allclose(array(averaged(X)), desired, rtol=1e-5)
+
+
+def test_is_saved(model, tmp_path):
+    averaged = average_flips(model)
+    averaged.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(array(loaded(X)), array(averaged(X)), rtol=1e-6)
+
+
+@pytest.mark.one_backend
+def test_takes_classifiers_of_images_alone():
+    inputs = keras.Input((8, 8, 1))
+    with pytest.raises(ValueError) as error:
+        average_flips(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
+    assert str(error.value) == (
+        "`model` must take images of shape (batch, height, width, channels) and return "
+        "scores of shape (batch, classes). Received: (None, 8, 8, 1) to "
+        "(None, 6, 6, 2)"
+    )
