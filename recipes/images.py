@@ -18,7 +18,8 @@ from kdl.recipes.vision.image_recipe import ImageRecipe
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, SMALL, network
 from kdl.schedules import Warmup
 
-# Of fewer training images, batches of 32 make too few steps.
+# Of fewer training images, batches of 32 make too few steps, and the validation loss
+# is often far up until the learning rate falls.
 _FEW = 1000
 _PENALTIES = {
     "choices": ["elastic_net", "max_norm"],
@@ -132,7 +133,7 @@ class Images(ImageRecipe):
             weight_decay=hp.Float(
                 "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
             ),
-            patience=hp.Int("patience", 5, 30, default=10),
+            patience=hp.Int("patience", 5, 30, default=30 if are_few else 10),
         )
         # Of another family, they are `None`.
         with hp.conditional_scope("family", ["cnn"]):

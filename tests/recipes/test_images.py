@@ -429,6 +429,13 @@ class TestOwnImages:
         hp = hyperparameters(recipe, {"filters": 8, "family": family})
         assert recipe.build(hp).output_shape == (None, 2)
 
+    @pytest.mark.one_backend
+    def test_does_not_stop_early_on_few_images(self):
+        few, many = recipe_of((8, 8)), Images()
+        values = [hyperparameters(a, {}).values for a in (few, many)]
+        assert [v["batch_size"] for v in values] == [16, 32]
+        assert [v["patience"] for v in values] == [few.epochs, 10]
+
     def test_residual_network_learns(self):
         """Bright squares and dark ones, in a few steps."""
         x = np.random.default_rng(0).uniform(0, 1, (64, 8, 8, 1)).astype("float32")
