@@ -19,8 +19,6 @@ KERAS_BACKEND=jax python benchmarks/layers.py [--pairs 15] [--only ...] [--keras
 """
 
 import argparse
-import functools
-import math
 import multiprocessing
 import re
 import sys
@@ -33,11 +31,9 @@ from layer_cases import CASES
 from layer_cases.case import integers
 from layer_cases.sequences import BAG, TOKENS
 from paired import report_each
-from training_step import BACKEND, stepper
+from training_step import BACKEND, stepper, timer
 
 from kdl.layers import StochasticDepth
-
-SECONDS = 0.05  # A run repeats the step until it takes about as long.
 
 
 def main():
@@ -75,23 +71,6 @@ def main():
     if arguments.only in "EmbeddingBag":
         print()
         report_memory()
-
-
-def timer(part, inputs):
-    """A function that returns the seconds of a step of training by a part."""
-    step = stepper(part, inputs)
-    step()  # Compiles.
-    times = 1
-    while (seconds := repeat(step, times)) * times < SECONDS:
-        times = max(times + 1, math.ceil(SECONDS / seconds))
-    return functools.partial(repeat, step, times)
-
-
-def repeat(step, times):
-    start = time.perf_counter()
-    for _ in range(times):
-        step()
-    return (time.perf_counter() - start) / times
 
 
 def fit_of_branches(rate):
