@@ -6,6 +6,7 @@ import math
 import keras
 
 from kdl.checks import check_part
+from kdl.layers.convolution.batch_normalization import BatchNormalization
 from kdl.layers.data_format import (
     channels_last,
     first,
@@ -156,7 +157,7 @@ def make_normalization(normalization, channels, **options):
     """Returns the layer for an argument `normalization` that is not `None`."""
     match normalization:
         case "batch":
-            return keras.layers.BatchNormalization(**options)
+            return BatchNormalization(**options)
         case "layer":
             return keras.layers.LayerNormalization(**options)
         case "instance":
@@ -168,7 +169,10 @@ def make_normalization(normalization, channels, **options):
             return keras.layers.GroupNormalization(groups, **options)
     config = {**normalization.get_config(), **options}
     del config["name"]
-    return type(normalization).from_config(config)
+    kind = type(normalization)
+    if kind is keras.layers.BatchNormalization:
+        kind = BatchNormalization
+    return kind.from_config(config)
 
 
 class Chain(keras.layers.Layer):
