@@ -11,19 +11,14 @@ from PIL import Image
 from kdl.data.sources.images.decoding import SUFFIXES, decode, examine
 from kdl.data.sources.images.folder import image_files
 from kdl.data.sources.load import load_to_test
-from kdl.data.sources.photographs import FACTORS, larger
+from kdl.data.sources.photographs import larger
 from kdl.losses import PerceptualLoss
 from kdl.metrics import PSNR
 from kdl.models import super_resolution
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.training_data import check_shapes
-from kdl.recipes.vision.enlarging import (
-    checkerboard_figure,
-    enlarge,
-    images_figure,
-    likeness,
-    turned,
-)
+from kdl.recipes.vision.enlarged import checkerboard_figure, compared
+from kdl.recipes.vision.enlarging import enlarge, likeness, pairs, turned
 from kdl.recipes.vision.image_recipe import are_paths
 from kdl.recipes.vision.random_features import random_features
 
@@ -57,7 +52,7 @@ class SuperResolution(Recipe):
 
     default_source = "photographs"
     objective = keras_tuner.Objective("val_psnr", "max")
-    epochs = 40
+    epochs = 10
     kept = ("factor", "channels")
     reads = (*SUFFIXES, ".npy", ".npz")
     # Photographs may be large.
@@ -73,31 +68,8 @@ class SuperResolution(Recipe):
     }
 
     def check(self, splits):
-        for part in splits:
-            x, y = map(np.asarray, part)
-            sides = zip(x.shape[1:3], y.shape[1:3], strict=False)
-            factors = {large / small for small, large in sides}
-            fits = (
-                x.ndim == y.ndim == 4
-                and len(factors) == 1
-                and factors <= set(FACTORS)
-                and x.shape[-1] == y.shape[-1]
-                and x.shape[-1] in (1, 3)
-            )
-            if not fits:
-                raise ValueError(
-                    "`source` must hold small and large images of shapes (examples, "
-                    "height, width, channels) and (examples, factor * height, factor * "
-                    "width, channels), with a factor of 2, 3, 4 or 8 and 1 or 3 "
-                    f"channels. Received: {x.dtype} {x.shape} and {y.dtype} {y.shape}"
-                )
-            for images in (x, y):
-                if images.size and not (images.min() >= 0 and images.max() <= 1):
-                    raise ValueError(
-                        "`source` must hold images of numbers in [0, 1]. "
-                        f"Received: {images.min()} to {images.max()}"
-                    )
-        return splits
+        known = vars(self)
+        return pairs(splits, (known.get("factor"), known.get("channels")))
 
     def test_on(self, source):
         # A folder of photographs is tested on as a whole.
@@ -204,20 +176,9 @@ class SuperResolution(Recipe):
 
     def examine(self, model):
         x, y = (part[:4] for part in self.splits.test)
-        made, bicubic = enlarge(model, x, self.factor), larger(x, self.factor)
-        rows = []
-        for n in range(len(x)):
-            row = {"picture": n}
-            for name, images in (("model", made), ("bicubic", bicubic)):
-                scores = likeness(y[n : n + 1], images[n : n + 1])
-                row |= {f"{name}_{metric}": value for metric, value in scores.items()}
-            rows.append(row)
-        titles = [
-            f"{row['model_psnr']:.2f} dB\nbicubic {row['bicubic_psnr']:.2f}"
-            for row in rows
-        ]
+        rows, figure = compared(x, y, enlarge(model, x, self.factor), self.factor)
         return {
-            "enlarged.png": images_figure(x, bicubic, made, y, titles),
+            "enlarged.png": figure,
             "enlarged.csv": rows,
             "checkerboard.png": checkerboard_figure(model, self.factor, self.channels),
         }

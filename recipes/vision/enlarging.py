@@ -1,14 +1,53 @@
-"""Enlarging images, and what comes of it."""
+"""Enlarging images."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from kdl.data.sources.photographs import FACTORS
 from kdl.metrics import PSNR, SSIM
 from kdl.metrics.ssim import WINDOW
 
-# Sides in pixels of the small images: of a tile, of what it sees beyond its border, and
-# of a part that is shown.
-_TILE, _MARGIN, _SHOWN = 192, 24, 48
+# Sides in pixels of the small images: of a tile, and of what it sees beyond its border.
+_TILE, _MARGIN = 192, 24
+
+
+def pairs(splits, known):
+    """Returns `splits`, provided they hold small images and large ones.
+
+    Args:
+        splits: `kdl.data.Splits`.
+        known: Tuple of the factor and the number of channels that a model has, each
+            `None` if there is no model yet.
+
+    Raises:
+        ValueError: If they do not, or are of another factor or number of channels.
+    """
+    for part in splits:
+        x, y = map(np.asarray, part)
+        sides = zip(x.shape[1:3], y.shape[1:3], strict=False)
+        factors = {large / small for small, large in sides if small}
+        fits = x.ndim == y.ndim == 4 and len(factors) == 1 and factors <= set(FACTORS)
+        if not fits or x.shape[-1] != y.shape[-1] or x.shape[-1] not in (1, 3):
+            raise ValueError(
+                "`source` must hold small and large images of shapes (examples, "
+                "height, width, channels) and (examples, factor * height, factor * "
+                "width, channels), with a factor of 2, 3, 4 or 8 and 1 or 3 channels. "
+                f"Received: {x.dtype} {x.shape} and {y.dtype} {y.shape}"
+            )
+        for images in (x, y):
+            if images.size and not (images.min() >= 0 and images.max() <= 1):
+                raise ValueError(
+                    "`source` must hold images of numbers in [0, 1]. "
+                    f"Received: {images.min()} to {images.max()}"
+                )
+        found = int(factors.pop()), x.shape[-1]
+        known = tuple(a or b for a, b in zip(known, found, strict=True))
+        if found != known:
+            raise ValueError(
+                f"`source` must hold images of {known[1]} channels with a factor of "
+                f"{known[0]}, as the model or the training set has them. Received: "
+                f"{found[1]} channels and a factor of {found[0]}"
+            )
+    return splits
 
 
 def enlarge(model, images, factor):
@@ -81,97 +120,3 @@ def _turned(images, across, over, transposed):
     if images.shape[1] == images.shape[2]:
         images[transposed] = images[transposed].swapaxes(1, 2)
     return images
-
-
-def images_figure(small, bicubic, made, truth, titles):
-    """Draws a part of images: small, enlarged in two ways, true, and the error.
-
-    Args:
-        small: Array of shape `(examples, height, width, channels)`.
-        bicubic: Array of large images, of those of the small ones.
-        made: What a model made of them.
-        truth: Large images.
-        titles: List of strings, one for each example.
-    """
-    factor = truth.shape[1] // small.shape[1]
-    figure = Figure(figsize=(12.5, 2.6 * len(small)), layout="constrained")
-    panels = figure.subplots(len(small), 5, squeeze=False)
-    heads = "input", "bicubic", "model", "truth", "4 x error of the model"
-    for axes, head in zip(panels[0], heads, strict=True):
-        axes.set_title(head)
-    error = np.clip(4 * np.abs(np.clip(made, 0, 1) - truth).mean(-1), 0, 1)
-    for row, (axes, title) in enumerate(zip(panels, titles, strict=True)):
-        top, left = _busiest(truth[row], factor * _SHOWN)
-        large = (slice(top, top + factor * _SHOWN), slice(left, left + factor * _SHOWN))
-        low = tuple(slice(part.start // factor, part.stop // factor) for part in large)
-        parts = small[row][low], bicubic[row][large], made[row][large]
-        for panel, part in zip(axes, (*parts, truth[row][large]), strict=False):
-            part = np.clip(part, 0, 1)
-            grey = part.shape[-1] == 1
-            panel.imshow(part[..., 0] if grey else part, cmap="gray", vmin=0, vmax=1)
-        axes[4].imshow(error[row][large], cmap="gray", vmin=0, vmax=1)
-        axes[0].set_ylabel(title, fontsize=8)
-    for panel in panels.ravel():
-        panel.set_xticks([])
-        panel.set_yticks([])
-    return figure
-
-
-def _busiest(image, side):
-    """Top and left of the part of an image with the most contrast, in steps."""
-    grey = image.mean(-1)
-    best, at = -1.0, (0, 0)
-    for top in range(0, max(1, grey.shape[0] - side + 1), side // 2):
-        for left in range(0, max(1, grey.shape[1] - side + 1), side // 2):
-            part = grey[top : top + side, left : left + side]
-            contrast = np.abs(np.diff(part, axis=0)).sum()
-            contrast += np.abs(np.diff(part, axis=1)).sum()
-            if contrast > best:
-                best, at = contrast, (top, left)
-    return at
-
-
-def checkerboard(model, factor, channels, greys):
-    """Returns what a model makes of images that are of one grey all over.
-
-    The outputs should be of one grey, too. What differs between the places of a pixel
-    in its square of `factor` by `factor` is the checkerboard that the upsampling prints
-    on images.
-
-    Args:
-        model: `keras.Model` of images of any size.
-        factor: Integer. By which it enlarges.
-        channels: Integer. Those of its images.
-        greys: Sequence of floats in `[0, 1]`.
-
-    Returns:
-        Tuple of an array of outputs of shape `(greys, side, side)`, without their
-        border, and of the standard deviation of each, in shades of 256.
-    """
-    side, border = 64, 24
-    images = np.ones((len(greys), side, side, channels), "float32")
-    images *= np.reshape(greys, (-1, 1, 1, 1)).astype("float32")
-    inner = slice(factor * border, -factor * border)
-    made = enlarge(model, images, factor)[:, inner, inner].mean(-1)
-    return made, 255 * made.std((1, 2))
-
-
-def checkerboard_figure(model, factor, channels):
-    """Draws the pattern that a model prints on grey images."""
-    greys = np.linspace(0, 1, 21)
-    made, deviations = checkerboard(model, factor, channels, greys)
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
-    middle = 255 * (made[10] - made[10].mean())
-    shown = left.imshow(middle[:16, :16], cmap="gray", vmin=-2, vmax=2)
-    figure.colorbar(shown, ax=left, label="shades of 256 from the mean")
-    left.set_title("output for middle grey")
-    left.set_xticks([])
-    left.set_yticks([])
-    right.plot(255 * greys, deviations)
-    right.set_ylim(0, max(1.0, 1.1 * float(deviations.max())))
-    right.set_xlabel("grey of the input, of 255")
-    right.set_ylabel("standard deviation")
-    right.set_title("pattern on an image of one grey")
-    right.grid(alpha=0.3)
-    return figure

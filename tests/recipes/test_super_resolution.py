@@ -179,6 +179,21 @@ class TestSuperResolution(RecipeContract):
         )
 
     @pytest.mark.one_backend
+    def test_is_tested_by_its_factor_and_channels_alone(self):
+        recipe = SuperResolution()
+        recipe.set_state({"factor": 2, "channels": 3})
+        for options, found in (
+            ("factor=4", "3 channels and a factor of 4"),
+            ("channels=1", "1 channels and a factor of 2"),
+        ):
+            with pytest.raises(ValueError) as error:
+                recipe.test_on(f"photographs?patches=2&{options}")
+            assert str(error.value) == (
+                "`source` must hold images of 3 channels with a factor of 2, as the "
+                f"model or the training set has them. Received: {found}"
+            )
+
+    @pytest.mark.one_backend
     def test_refuses_numbers_that_are_no_shades(self):
         part = np.zeros((2, 8, 8, 3)), np.full((2, 16, 16, 3), 255.0)
         with pytest.raises(ValueError) as error:
