@@ -123,7 +123,7 @@ def checkerboard_figure(model, factor, channels):
     right.plot(255 * greys, deviations)
     right.set_ylim(0, max(1.0, 1.1 * float(deviations.max())))
     right.set_xlabel("grey of the input, of 255")
-    right.set_ylabel("standard deviation")
+    right.set_ylabel("standard deviation, shades of 256")
     right.set_title("pattern on an image of one grey")
     right.grid(alpha=0.3)
     return figure

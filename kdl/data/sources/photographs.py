@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kdl.checks import check_choice, check_integer
+from kdl.checks import check_choice, check_integer, check_optional
 from kdl.data.sources.images.decoding import decode, examine
 from kdl.data.sources.images.folder import image_files
 from kdl.data.splits import Splits
@@ -18,12 +18,13 @@ _PARTS = {
     "validation": ("brick", "rocket"),
     "test": ("astronaut", "camera", "coffee"),
 }
-# Sides in pixels: of a large patch, of a picture that is held out, and of one in a
-# folder of the user's, whose single pixels are rarely sharp.
-_PATCH, _WHOLE, _LARGEST = 48, 384, 1024
+# Sides in pixels: of a small patch, of a large picture that is held out, and of one in
+# a folder of the user's, whose single pixels are rarely sharp.
+_PATCH, _WHOLE, _LARGEST = 24, 384, 1024
+_PATCHES = 4000  # Divided by the factor, as many train: 55 MB of patches for 2.
 
 
-def photographs(seed=0, factor=2, patches=2000, channels=3):
+def photographs(seed=0, factor=2, patches=None, channels=3):
     """Loads photographs that come with kdl and scikit-learn, each small and large.
 
     They need no network. Patches of seven photographs train, two whole ones validate
@@ -34,8 +35,8 @@ def photographs(seed=0, factor=2, patches=2000, channels=3):
         seed: Integer in `[0, 2**32)`. Draws the places of the patches. Defaults to `0`.
         factor: Integer, 2, 3, 4 or 8. How many times larger the large images are.
             Defaults to `2`.
-        patches: Integer in `[1, inf)`. Number of patches of 48 x 48 pixels. Defaults to
-            `2000`.
+        patches: Optional integer in `[1, inf)`. Number of patches, of 24 x 24 pixels
+            when small. Defaults to `None`, for 4,000 divided by the factor.
         channels: Integer, 1 for grey or 3 for RGB. Defaults to `3`.
 
     Returns:
@@ -50,7 +51,7 @@ def photographs(seed=0, factor=2, patches=2000, channels=3):
 
     >>> (x, y), validation, test = kdl.data.photographs(factor=4, patches=100)
     >>> x.shape, y.shape
-    ((100, 12, 12, 3), (100, 48, 48, 3))
+    ((100, 24, 24, 3), (100, 96, 96, 3))
 
     References:
         - [van der Walt et al., 2014](https://doi.org/10.7717/peerj.453), whose package
@@ -61,10 +62,10 @@ def photographs(seed=0, factor=2, patches=2000, channels=3):
 
     check_integer("seed", seed, "[0, 4294967296)")
     check_choice("factor", factor, FACTORS)
-    check_integer("patches", patches, "[1, inf)")
+    check_optional(check_integer, "patches", patches, "[1, inf)")
     check_choice("channels", channels, (1, 3))
     train, validation, test = (
-        [_decoded(_FOLDER / f"{name}.jpg", channels) for name in names]
+        [_decoded(_FOLDER / f"{name}.jpg", channels, factor) for name in names]
         for names in _PARTS.values()
     )
     mode = "L" if channels == 1 else "RGB"
@@ -79,7 +80,7 @@ def photographs(seed=0, factor=2, patches=2000, channels=3):
     )
 
 
-def read_photographs(path, seed=0, factor=2, patches=2000, channels=3, to_test=False):
+def read_photographs(path, seed=0, factor=2, patches=None, channels=3, to_test=False):
     """Returns the photographs in a folder, and in its folders, each small and large.
 
     A tenth of them validate and a tenth test, at least one; both are cut to what is in
@@ -111,7 +112,7 @@ def read_photographs(path, seed=0, factor=2, patches=2000, channels=3, to_test=F
             f"{path} must have three photographs or more, to train, validate and test "
             f"on. Received: {len(names)}"
         )
-    images = [_decoded(name, channels) for name in names]
+    images = [_decoded(name, channels, factor) for name in names]
     if to_test:
         part = _whole(images, factor)
         return Splits(part, part, part)
@@ -152,16 +153,17 @@ def _resized(image, size):
     return np.asarray(picture).reshape(*size, image.shape[-1])
 
 
-def _decoded(path, channels):
-    """An image of uint8, of at most `_LARGEST` pixels a side."""
+def _decoded(path, channels, factor):
+    """An image of uint8, large enough for a patch, of at most `_LARGEST` a side."""
     height, width, _ = examine(str(path), wholly=False)
-    if min(height, width) < _PATCH:
+    least = _PATCH * factor
+    if min(height, width) < least:
         raise ValueError(
-            f"{path} must have {_PATCH} pixels a side or more. "
-            f"Received: {height} x {width}"
+            f"{path} must have {least} pixels a side or more, for a factor of "
+            f"{factor}. Received: {height} x {width}"
         )
     scale = min(1, _LARGEST / max(height, width))
-    size = tuple(max(_PATCH, round(scale * side)) for side in (height, width))
+    size = tuple(max(least, round(scale * side)) for side in (height, width))
     return decode(str(path), size, channels)
 
 
@@ -179,6 +181,7 @@ def _whole(images, factor):
 
 def _patches(images, factor, count, rng):
     """Patches of images, small and large, from places drawn evenly over all of them."""
+    count = _PATCHES // factor if count is None else count
     cut = [_cut(image, factor) for image in images]
     areas = np.array([image.shape[0] * image.shape[1] for image in cut], float)
     of = np.sort(rng.choice(len(cut), count, p=areas / areas.sum()))
@@ -186,11 +189,10 @@ def _patches(images, factor, count, rng):
     for number, image in enumerate(cut):
         low = smaller(image, factor)
         for _ in range(np.sum(of == number)):
-            side = _PATCH // factor
-            top, left = (rng.integers(1 + whole - side) for whole in low.shape[:2])
-            small.append(low[top : top + side, left : left + side])
-            top, left = factor * top, factor * left
-            large.append(image[top : top + _PATCH, left : left + _PATCH])
+            top, left = (rng.integers(1 + whole - _PATCH) for whole in low.shape[:2])
+            small.append(low[top : top + _PATCH, left : left + _PATCH])
+            top, left, side = (factor * place for place in (top, left, _PATCH))
+            large.append(image[top : top + side, left : left + side])
     order = rng.permutation(count)
     return _scaled(small)[order], _scaled(large)[order]
 

@@ -40,7 +40,8 @@ class TestPhotographs:
     @pytest.mark.parametrize("factor", [2, 3, 4, 8])
     def test_are_small_and_large(self, factor):
         splits = photographs(factor=factor, patches=10)
-        shapes = [(10, 48, 48, 3), (2, 384, 384, 3), (3, 384, 384, 3)]
+        side = 24 * factor
+        shapes = [(10, side, side, 3), (2, 384, 384, 3), (3, 384, 384, 3)]
         for (x, y), (count, height, width, _) in zip(splits, shapes, strict=True):
             assert y.shape == (count, height, width, 3)
             assert x.shape == (count, height // factor, width // factor, 3)
@@ -73,7 +74,8 @@ class TestPhotographs:
         assert same(load("photographs?patches=50"), splits)
         assert load("photographs").train[0].shape == (2000, 24, 24, 3)
         x, y = load("photographs?factor=4&patches=5&channels=1").train
-        assert x.shape == (5, 12, 12, 1) and y.shape == (5, 48, 48, 1)
+        assert x.shape == (5, 24, 24, 1) and y.shape == (5, 96, 96, 1)
+        assert load("photographs?factor=4").train[0].shape == (1000, 24, 24, 3)
         assert same(load_to_test("photographs?patches=50", 0, None).test, splits.test)
 
     @pytest.mark.parametrize(
