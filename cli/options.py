@@ -324,9 +324,21 @@ class PredictOptions:
         Path | None, typer.Option(help="File to write. Defaults to standard output.")
     ] = None
     overwrite: Overwrite = False
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for what is predicted as PNG, of a recipe whose outputs are "
+            "images."
+        ),
+    ] = None
     batch: Annotated[
-        int, typer.Option(min=1, max=_MOST, help="Number of inputs predicted at once.")
-    ] = 256
+        int | None,
+        typer.Option(
+            min=1,
+            max=_MOST,
+            help="Number of inputs predicted at once. Defaults to that of the recipe.",
+        ),
+    ] = None
     skip_damaged: Annotated[
         bool,
         typer.Option(

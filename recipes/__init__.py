@@ -9,6 +9,7 @@ from kdl.recipes.load import load
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
 from kdl.recipes.seq2seq import Seq2Seq
+from kdl.recipes.super_resolution import SuperResolution
 from kdl.recipes.tabular import Tabular
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "LanguageModel",
     "Recipe",
     "Seq2Seq",
+    "SuperResolution",
     "Tabular",
     "hyperparameters",
     "load",

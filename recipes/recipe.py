@@ -55,6 +55,8 @@ class Recipe(keras_tuner.HyperModel):
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.
+        at_once: Integer. How many inputs `kdl predict` reads and predicts at once,
+            unless it is told another number.
 
     Example:
 
@@ -90,6 +92,7 @@ class Recipe(keras_tuner.HyperModel):
     takes_nan = False
     kept = ()
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
+    at_once = 256
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -174,6 +177,21 @@ class Recipe(keras_tuner.HyperModel):
         by `"input"` of which it is, counted from 0.
         """
         return [{"output": output.tolist()} for output in outputs]
+
+    def pictures(self, raw, outputs):
+        """Returns outputs as images, if that is what they are.
+
+        `kdl predict --images DIR` writes them as PNG. Defaults to `None`: a recipe has
+        such images if it overrides this.
+
+        Args:
+            raw: Inputs as the source has them.
+            outputs: What `outputs` returned for them.
+
+        Returns:
+            Iterable of a `PIL.Image.Image` for each of the raw inputs.
+        """
+        return None
 
     def examine(self, model):
         """What a model makes of the test set, as pictures and tables by file name."""
@@ -347,9 +365,17 @@ class Recipe(keras_tuner.HyperModel):
         Raises:
             ValueError: If the inputs do not have the shape that the model takes.
         """
+        return self.rows(raw, self.outputs(model, raw))
+
+    def outputs(self, model, raw):
+        """Returns the outputs of a model for raw inputs, of which `rows` makes rows.
+
+        Raises:
+            ValueError: If the inputs do not have the shape that the model takes.
+        """
         x = self.inputs(raw)
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
-        return self.rows(raw, predicted(model, x))
+        return predicted(model, x)
 
     def averaged(self, model):
         """Returns a model that predicts means over variants of each input.

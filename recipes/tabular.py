@@ -14,8 +14,8 @@ from kdl.callbacks.logging.prediction_figures import (
     residuals_figure,
 )
 from kdl.layers import PiecewiseLinearEncoding
-from kdl.recipes import table_columns
 from kdl.recipes.classes import class_names, class_rows, class_scores
+from kdl.recipes.reading import table_columns
 from kdl.recipes.reading.files import rows_in
 from kdl.recipes.recipe import Recipe
 

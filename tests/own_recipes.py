@@ -36,6 +36,18 @@ class Mine(kdl.recipes.Recipe):
         return model
 '''
 
+# Of which the outputs are images as well.
+PAINTER = (
+    RECIPE
+    + """
+    def pictures(self, raw, outputs):
+        from PIL import Image
+
+        greys = np.argmax(outputs, axis=-1).astype("uint8")
+        return [Image.fromarray(np.full((2, 3), grey)) for grey in greys]
+"""
+)
+
 FUNCTION = """
 import keras
 

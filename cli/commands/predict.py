@@ -14,6 +14,7 @@ from kdl.data.sources.images.decoding import DamagedError
 from kdl.files import atomic
 from kdl.recipes.reading.files import STDIN, files
 from kdl_cli.commands import arguments
+from kdl_cli.folder.pictures import Pictures
 from kdl_cli.terminal.progress import Count
 
 FORMATS = ("csv", "jsonl")
@@ -42,6 +43,11 @@ class Prediction:
         self.recipe, self.model = arguments.trained(options)
         reads = self.recipe.reads
         self.files = [file for path in options.inputs for file in files(path, reads)]
+        self.pictures = None
+        if options.images is not None:
+            self.pictures = Pictures(
+                options.images, options.overwrite, self.recipe, self.files
+            )
 
     def perform(self, console):
         """Predicts batch by batch, and writes the rows as they come.
@@ -50,9 +56,10 @@ class Prediction:
             console: `rich.console.Console` for the progress.
         """
         self.skipped = 0
+        at_once = self.options.batch or self.recipe.at_once
         with self._output() as file, Count(console, "inputs").shown() as count:
             write = None
-            for names, raw in batches(self._examples(), self.options.batch):
+            for names, raw in batches(self._examples(), at_once):
                 rows = list(self._rows(names, raw))
                 if write is None:
                     write = _writer(self.options.format_, file, rows[0])
@@ -101,14 +108,28 @@ class Prediction:
 
     def _rows(self, names, raw):
         """Yields the predictions of a batch, each with the name of its input."""
+        pictures = None
         try:
-            rows = self.recipe.predict(self.model, raw)
+            if self.pictures is None:
+                rows = self.recipe.predict(self.model, raw)
+            else:
+                outputs = self.recipe.outputs(self.model, raw)
+                rows = self.recipe.rows(raw, outputs)
+                pictures = self.recipe.pictures(raw, outputs)
         except ValueError as error:
             among = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
             text = str(error).replace("`raw`", "they")
             raise ValueError(f"{among} cannot be predicted: {text}") from None
+        images = []
+        if pictures is not None:
+            images = [
+                self.pictures.write(name, picture)
+                for name, picture in zip(names, pictures, strict=True)
+            ]
         for index, row in enumerate(rows):
-            yield {**row, "input": names[row.get("input", index)]}
+            place = row.get("input", index)
+            image = {"image": images[place]} if images else {}
+            yield {**row, **image, "input": names[place]}
 
 
 def batches(examples, size):

@@ -16,6 +16,7 @@ from kdl.data.sources.digits import digits
 from kdl.data.sources.fashion import fashion
 from kdl.data.sources.load import load
 from kdl.data.sources.mackey_glass import mackey_glass
+from kdl.data.sources.photographs import photographs
 from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
 from kdl.data.sources.tables.table import table
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "mackey_glass",
     "penguins",
+    "photographs",
     "scenes",
     "table",
     "texts",

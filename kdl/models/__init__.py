@@ -7,6 +7,7 @@ from kdl.models.images.features import features
 from kdl.models.images.inception import inception
 from kdl.models.images.published import published
 from kdl.models.images.resnet import resnet
+from kdl.models.images.super_resolution import super_resolution
 from kdl.models.images.unet import unet
 from kdl.models.images.vgg import vgg
 from kdl.models.sequences.feeding import Feeding
@@ -33,6 +34,7 @@ __all__ = [
     "inception",
     "published",
     "resnet",
+    "super_resolution",
     "unet",
     "vgg",
 ]

@@ -9,7 +9,7 @@ import commands
 import numpy as np
 import pytest
 from commands import kdl, read
-from own_recipes import forget, write
+from own_recipes import PAINTER, forget, write
 from PIL import Image
 
 from kdl.data import digits
@@ -189,6 +189,35 @@ class TestOutput:
         assert len(table((folder / "new" / "p.csv").read_text())) == 2
         assert [path.name for path in (folder / "new").iterdir()] == ["p.csv"]
 
+    def test_images_are_written_into_a_folder(self, folder):
+        (folder / "painter.py").write_text(PAINTER)
+        kdl("run", "painter.py", "--out", "painted")
+        (folder / "more").mkdir()
+        np.save(folder / "x.npy", np.array([[1.0, 2.0], [-3.0, 4.0]]))
+        np.save(folder / "more" / "x.npy", np.array([[5.0, 6.0]]))
+        told = ("painted", "x.npy", "more/x.npy", "--recipe", "painter.py")
+        painted = (*told, "--images", "new/images")
+        found = table(kdl("predict", *painted).stdout)
+        names = [f"new/images/{name}.png" for name in ("x-0", "x-1", "x-0-2")]
+        assert [row["image"] for row in found] == names
+        for row in found:
+            grey = float(row["output/1"]) > float(row["output/0"])
+            np.testing.assert_array_equal(
+                np.asarray(Image.open(row["image"])), np.full((2, 3), grey)
+            )
+        assert refusal(*painted) == (
+            "new/images already exists. Give --images a new name, or --overwrite."
+        )
+        kdl("predict", *painted, "--overwrite")
+        assert len(list((folder / "new" / "images").iterdir())) == 3
+        assert refusal(*told, "--images", "x.npy") == (
+            "x.npy is a file. Give --images the name of a folder."
+        )
+        assert refusal(*told, "--images", "more", "--overwrite") == (
+            "more holds inputs, which are not overwritten. Give --images another "
+            "folder."
+        )
+
     def test_progress_goes_elsewhere(self, folder, images, monkeypatch):
         monkeypatch.setattr("kdl_cli.terminal.progress._WAIT", 0)
         np.save(folder / "x.npy", images)
@@ -299,4 +328,7 @@ class TestRefusals:
         )
         assert refusal("images", "x.csv", "--out", ".") == (
             ". is a folder. Give --out the name of a file."
+        )
+        assert refusal("images", "x.csv", "--images", "new") == (
+            "The recipe 'images' predicts no images. Leave --images out."
         )

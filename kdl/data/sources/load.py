@@ -10,6 +10,7 @@ from kdl.data.sources.fashion import fashion
 from kdl.data.sources.images.folder import read_folder
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.npz_files import read_npz
+from kdl.data.sources.photographs import FACTORS, photographs, read_photographs
 from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
 from kdl.data.sources.tables.table import table, table_to_test
@@ -37,6 +38,11 @@ def load(source, seed=0):
               `skip_damaged=true`, to leave out files that cannot be read. Several are
               joined by `&`. If a path has a question mark itself, put one more behind
               it;
+            - `"photographs"`, those of `kdl.data.photographs`, small and large, or
+              `"photographs:DIR"`, the images in a folder of yours, which need no
+              classes. Options follow a question mark: `"photographs?factor=4"`, or 2, 3
+              or 8, how many times larger the large images are; `patches=5000`, how
+              many train; and `channels=1` for grey;
             - `"npz:FILE"`, arrays that `numpy.savez` wrote: `x` and `y`, or `x_train`,
               `y_train`, `x_test` and `y_test`, and maybe `x_validation` and
               `y_validation`;
@@ -115,7 +121,7 @@ def check_source(source):
     """
     known = isinstance(source, Splits)
     if isinstance(source, str):
-        prefix, _, argument = source.partition(":")
+        prefix, argument = _prefix(source)
         known = source in _NAMED or bool(argument and prefix in _KINDS)
     if not known:
         forms = [*map(repr, _NAMED), *(f"'{kind.form}'" for kind in _KINDS.values())]
@@ -126,6 +132,19 @@ def check_source(source):
     if isinstance(source, str) and source not in _NAMED:
         _parsed(source)
     return source
+
+
+def _prefix(source):
+    """The name of a kind, and what follows it: an argument, options, or both.
+
+    A source by name that takes options as well needs no argument before them.
+    """
+    prefix, colon, argument = source.partition(":")
+    if not colon or "?" in prefix:
+        prefix, mark, options = source.partition("?")
+        if prefix in _NAMED:
+            return prefix, mark + options
+    return prefix, argument
 
 
 class _Option(NamedTuple):
@@ -160,7 +179,7 @@ class _Kind(NamedTuple):
 
 def _parsed(source):
     """Kind, argument and options of a source that has a colon."""
-    prefix, _, argument = source.partition(":")
+    prefix, argument = _prefix(source)
     kind = _KINDS[prefix]
     if not kind.options or "?" not in argument:
         return kind, argument, {}
@@ -196,6 +215,12 @@ def _size(text):
     return sides[0], sides[-1]
 
 
+def _count(text):
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
 def _one_of(**values):
     """Reads one of the texts that are given, with its value."""
 
@@ -217,6 +242,7 @@ _NAMED = {
     "topics": lambda seed: topics(),
     "mackey_glass": lambda seed: mackey_glass(seed=seed),
     "penguins": penguins,
+    "photographs": photographs,
 }
 _KINDS = {
     "images": _Kind(
@@ -230,6 +256,26 @@ _KINDS = {
             "skip_damaged": _Option(_one_of(true=True, false=False), "true or false"),
         },
         lambda path, classes, **options: read_folder(path, to_test=True, **options),
+    ),
+    "photographs": _Kind(
+        "photographs:DIR",
+        lambda path, seed, **options: (
+            read_photographs(path, seed, **options)
+            if path
+            else photographs(seed, **options)
+        ),
+        {
+            "factor": _Option(
+                _one_of(**{str(factor): factor for factor in FACTORS}), "2, 3, 4 or 8"
+            ),
+            "patches": _Option(_count, "an integer of 1 or more"),
+            "channels": _Option(_one_of(**{"1": 1, "3": 3}), "1 or 3"),
+        },
+        lambda path, classes, **options: (
+            read_photographs(path, to_test=True, **options)
+            if path
+            else photographs(**options)
+        ),
     ),
     "npz": _Kind(
         "npz:FILE", read_npz, to_test=lambda path, classes: read_npz(path, to_test=True)

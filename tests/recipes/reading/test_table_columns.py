@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from contracts import same
 
-from kdl.recipes.table_columns import (
+from kdl.recipes.reading.table_columns import (
     code_count,
     codes_of,
     describe_columns,

@@ -1,0 +1,62 @@
+"""Predicted images, in a folder of their own."""
+
+from pathlib import Path
+
+from kdl.files import atomic
+from kdl.recipes import Recipe
+from kdl_cli.folder.writing import occupied
+
+
+class Pictures:
+    """A folder that gets a PNG for each input.
+
+    Args:
+        path: `Path` of the folder.
+        overwrite: Boolean. Whether it may hold something already.
+        recipe: `kdl.recipes.Recipe` whose outputs are written.
+        inputs: List of `Path`s. Files that are predicted, which are not overwritten.
+
+    Raises:
+        ValueError: If the recipe has no images, or if the folder cannot be used.
+    """
+
+    def __init__(self, path, overwrite, recipe, inputs):
+        if type(recipe).pictures is Recipe.pictures:
+            raise ValueError(
+                f"The recipe {recipe.name!r} predicts no images. Leave --images out."
+            )
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{path} is a file. Give --images the name of a folder.")
+        if occupied(path) and not overwrite:
+            raise ValueError(
+                f"{path} already exists. Give --images a new name, or --overwrite."
+            )
+        if path.resolve() in {Path(file).resolve().parent for file in inputs}:
+            raise ValueError(
+                f"{path} holds inputs, which are not overwritten. Give --images "
+                "another folder."
+            )
+        self.path = path
+        self._taken = set()
+
+    def write(self, name, picture):
+        """Writes the image of an input, and returns the path of its file.
+
+        Args:
+            name: String. Where the input stands, such as `"photos/a.jpg"` or
+                `"x.npy[3]"`. A file is named after it, and numbered if it is not the
+                first of its name.
+            picture: `PIL.Image.Image`.
+        """
+        file, bracket, row = name.partition("[")
+        stem = Path(file).stem + (f"-{row.rstrip(']')}" if bracket else "")
+        free, number = stem, 1
+        while free in self._taken:
+            number += 1
+            free = f"{stem}-{number}"
+        self._taken.add(free)
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / f"{free}.png"
+        with atomic(path) as draft:
+            picture.save(draft)
+        return str(path)
