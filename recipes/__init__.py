@@ -8,6 +8,7 @@ from kdl.recipes.language_model import LanguageModel
 from kdl.recipes.load import load
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
+from kdl.recipes.segmentation import Segmentation
 from kdl.recipes.seq2seq import Seq2Seq
 from kdl.recipes.tabular import Tabular
 
@@ -17,6 +18,7 @@ __all__ = [
     "Images",
     "LanguageModel",
     "Recipe",
+    "Segmentation",
     "Seq2Seq",
     "Tabular",
     "hyperparameters",

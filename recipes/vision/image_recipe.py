@@ -43,7 +43,7 @@ class ImageRecipe(Recipe):
             yield str(path), pixels * np.float32(self.white / 255)
 
     def inputs(self, raw):
-        if _are_paths(raw):
+        if are_paths(raw):
             return image_files(raw, self.shape)
         if isinstance(raw, ImageFiles):
             return raw.resized(self.shape)
@@ -51,13 +51,14 @@ class ImageRecipe(Recipe):
 
     def with_files(self, raw, rows):
         """Returns rows, each with the `"file"` of its image, if images are in files."""
-        if not _are_paths(raw):
+        if not are_paths(raw):
             return rows
         files = image_files(raw, self.shape).names()
         return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
 
 
-def _are_paths(raw):
+def are_paths(raw):
+    """Whether raw inputs are paths, or one path."""
     some = [raw] if isinstance(raw, (str, Path)) else raw
     return (
         isinstance(some, (list, tuple))
