@@ -16,6 +16,7 @@ from kdl.data.sources.images.decoding import SUFFIXES, decode, examine
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.sources.images.mask_files import MaskFiles
 from kdl.losses import SparseTversky
+from kdl.metrics import MeanIoU
 from kdl.recipes.classes import class_names
 from kdl.recipes.training_data import check_shapes
 from kdl.recipes.vision.image_recipe import ImageRecipe, are_paths
@@ -72,7 +73,8 @@ class Segmentation(ImageRecipe):
     kept = ("classes", "resized", *ImageRecipe.kept)
     meanings = {
         "filters": "filters of the highest level; each lower one has twice as many",
-        "depth": "how often images are halved, one time fewer than there are levels",
+        "levels": "levels of the network; each lower one has images of half the size",
+        "depth": "convolutions of a level, on the way down and again on the way up",
         "normalization": "what is normalized after each convolution",
         "activation": "activation after each convolution",
         "rate": "probability that a number on the lowest level is dropped",
@@ -107,7 +109,8 @@ class Segmentation(ImageRecipe):
     def space(self, hp):
         p = SimpleNamespace(
             filters=hp.Int("filters", 4, 64, step=4, default=12),
-            depth=hp.Int("depth", 1, 5, default=3),
+            levels=hp.Int("levels", 2, 6, default=4),
+            depth=hp.Int("depth", 1, 3, default=1),
             normalization=hp.Choice(
                 "normalization", ["batch", "layer", "group", "none"]
             ),
@@ -140,11 +143,12 @@ class Segmentation(ImageRecipe):
     def build(self, hp):
         p = self.space(hp)
         count = len(self.classes)
-        depth = min(p.depth, max(1, int(math.log2(min(self.shape[:2])))))
+        levels = min(p.levels, 1 + max(1, int(math.log2(min(self.shape[:2])))))
         model = models.unet(
             (None, None, self.shape[-1]),
             count,
-            [p.filters * 2**level for level in range(1 + depth)],
+            [p.filters * 2**level for level in range(levels)],
+            p.depth,
             rate=p.rate,
             normalization=normalization(p.normalization),
             activation=p.activation,
@@ -155,14 +159,16 @@ class Segmentation(ImageRecipe):
             _loss(p),
             metrics=[
                 keras.metrics.SparseCategoricalAccuracy("accuracy"),
-                keras.metrics.MeanIoU(count, "mean_iou", sparse_y_pred=False),
+                MeanIoU(count),
             ],
         )
         return model
 
     def batches(self, p, x, y, **options):
-        affine = RandomAffine(p.shift, p.rotation, p.zoom, p.shear, masks=True)
-        augment = [RandomFlip(masks=True), affine] if p.flip else [affine]
+        augment = [RandomFlip(masks=True)] if p.flip else []
+        moves = p.shift, p.rotation, p.zoom, p.shear
+        if any(moves):
+            augment.append(RandomAffine(*moves, masks=True))
         if p.loss == "boundary":
 
             def weigh(x, y, rng, sample_weight=None):

@@ -5,6 +5,7 @@ from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
 from kdl.metrics.fbeta_score import FBetaScore
+from kdl.metrics.mean_iou import MeanIoU
 from kdl.metrics.token_error_rate import TokenErrorRate
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "ExactMatch",
     "F1Score",
     "FBetaScore",
+    "MeanIoU",
     "TokenErrorRate",
 ]
