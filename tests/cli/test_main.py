@@ -268,7 +268,7 @@ class TestRun:
         assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
             "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'images:DIR', "
-            "'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
+            "'masks:DIR', 'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
             "'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"
         )
         assert not list(folder.iterdir())

@@ -62,7 +62,7 @@ class TestLoad:
         assert str(error.value) == (
             "`source` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
             "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'images:DIR', "
-            "'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
+            "'masks:DIR', 'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
             "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
             f"Received: source={source!r}"
         )
