@@ -42,6 +42,9 @@ class Segmentation(ImageRecipe):
     each class has; `kdl predict --images DIR` writes the masks, of which the grey
     values are numbers of classes.
 
+    Images that are turned or moved in training are black, and of class 0, where they
+    show what lies outside. Class 0 is also what `boundary` takes for the background.
+
     `examine` draws test images beside their masks, and writes a table of the scores of
     each class.
 

@@ -20,6 +20,7 @@ from kdl.data.splits import Splits, hold_out_each, listed
 from kdl.seeds import SPLITS, generator
 
 _MOST_CLASSES = 256
+_LOSSY = (".jpg", ".jpeg")
 _THREADS = 4
 _NAMES = "classes.txt"
 _WHITE = 255
@@ -141,6 +142,11 @@ def _pairs(folder):
             raise ValueError(
                 f"{path} must have an image: {folder / 'images' / name} with an ending "
                 "such as .png. Add it, or delete the mask."
+            )
+        if path.lower().endswith(_LOSSY):
+            raise ValueError(
+                f"{path} must be a file without loss, such as PNG: JPEG changes "
+                "colours, which are classes."
             )
     return [(images[name], masks[name]) for name in sorted(images)]
 

@@ -206,6 +206,16 @@ class TestRefusals:
             "delete the mask.",
         )
 
+    def test_a_mask_in_jpeg(self, tmp_path):
+        path = make(tmp_path) / "masks" / "4.png"
+        Image.open(path).save(path.with_suffix(".JPG"))
+        path.unlink()
+        self.refused(
+            tmp_path,
+            f"{path.with_suffix('.JPG')} must be a file without loss, such as PNG: "
+            "JPEG changes colours, which are classes.",
+        )
+
     def test_two_images_of_one_name(self, tmp_path):
         path = make(tmp_path) / "images" / "4.png"
         shutil.copy(path, path.with_suffix(".bmp"))
@@ -261,7 +271,7 @@ class TestRefusals:
         self.refused(tmp_path, f"{tmp_path / 'classes.txt'} must be a text in UTF-8.")
 
     def test_masks_of_more_colours_than_classes(self, tmp_path):
-        """Of one that lost some in JPEG, or of objects that are numbered."""
+        """Of a photograph in place of a mask, or of objects that are numbered."""
         advice = "Save masks without loss, as PNG, and number classes, not objects."
         path = make(tmp_path, 3) / "masks" / "1.png"
         for part in ("images", "masks"):
