@@ -8,6 +8,7 @@ from kdl.recipes.language_model import LanguageModel
 from kdl.recipes.load import load
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
+from kdl.recipes.segmentation import Segmentation
 from kdl.recipes.seq2seq import Seq2Seq
 from kdl.recipes.super_resolution import SuperResolution
 from kdl.recipes.tabular import Tabular
@@ -18,6 +19,7 @@ __all__ = [
     "Images",
     "LanguageModel",
     "Recipe",
+    "Segmentation",
     "Seq2Seq",
     "SuperResolution",
     "Tabular",

@@ -5,6 +5,7 @@ import numpy as np
 from scipy.special import softmax
 
 from kdl.data import Splits
+from kdl.data.on_disk import OnDisk
 from kdl.losses import SparseCategoricalCrossentropy
 from kdl.metrics import HardLabels
 
@@ -74,4 +75,8 @@ def relabelled(splits, classes):
             f"{', '.join(map(repr, classes))}. Received: {unknown[0]!r}"
         )
     labels = np.array([classes.index(name) for name in splits.classes], "int32")
-    return Splits(*((x, labels[y]) for x, y in splits), classes, splits.drawn)
+    parts = (
+        (x, y.relabelled(labels) if isinstance(y, OnDisk) else labels[y])
+        for x, y in splits
+    )
+    return Splits(*parts, classes, splits.drawn)

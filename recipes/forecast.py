@@ -9,10 +9,10 @@ from keras import layers
 
 from kdl.layers import Clock
 from kdl.models import RecurrentForecaster
-from kdl.recipes import sequences
+from kdl.recipes.sequences import sequence_recipe
 
 
-class Forecast(sequences.SequenceRecipe):
+class Forecast(sequence_recipe.SequenceRecipe):
     """Encoder and forecaster that predict a series many steps ahead, one by one.
 
     The encoder reads the steps that are known. The forecaster is trained by one of the
@@ -120,7 +120,7 @@ class Forecast(sequences.SequenceRecipe):
         forecaster = RecurrentForecaster(
             layers.GRUCell(p.units),
             self.features,
-            sequences.feeding(p, "free_running"),
+            sequence_recipe.feeding(p, "free_running"),
             name="decoder",
         )
         outputs = forecaster(x["future"], first=x["past"][:, -1], initial_state=state)
@@ -151,13 +151,13 @@ class Forecast(sequences.SequenceRecipe):
         x, y = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):
-            outputs = sequences.predictions(model, evaluation, x)
+            outputs = sequence_recipe.predictions(model, evaluation, x)
             errors[evaluation] = np.sqrt(((outputs - y) ** 2).mean(axis=(0, 2)))
         rows = [
             {"step": step, **{name: float(e[step - 1]) for name, e in errors.items()}}
             for step in range(1, y.shape[1] + 1)
         ]
-        figure = sequences.errors_figure(
+        figure = sequence_recipe.errors_figure(
             errors, "root mean squared error", "step ahead"
         )
         return {"errors.png": figure, "errors.csv": rows}

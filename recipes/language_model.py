@@ -13,10 +13,10 @@ from kdl.data import Characters
 from kdl.layers import Clock
 from kdl.metrics import BitsPerToken
 from kdl.models import RecurrentDecoder, Sampling, TransformerDecoder
-from kdl.recipes import sequences
+from kdl.recipes.sequences import sequence_recipe
 
 
-class LanguageModel(sequences.SequenceRecipe):
+class LanguageModel(sequence_recipe.SequenceRecipe):
     """Recurrent network or Transformer that predicts text, character by character.
 
     It is measured in bits per character, with the true characters before each. What it
@@ -49,9 +49,9 @@ class LanguageModel(sequences.SequenceRecipe):
         "dropout": "probability that a feature is dropped",
     }
 
-    reads = sequences.TEXTS
-    check = staticmethod(sequences.texts)
-    read = sequences.read_texts
+    reads = sequence_recipe.TEXTS
+    check = staticmethod(sequence_recipe.texts)
+    read = sequence_recipe.read_texts
 
     @functools.cached_property
     def alphabet(self):
@@ -93,7 +93,7 @@ class LanguageModel(sequences.SequenceRecipe):
         p = self.space(hp)
         tokens = keras.Input((None,), dtype="int32")
         options = {"mask_zero": True, "name": "decoder"}
-        options["feeding"] = sequences.feeding(p, "teacher_forcing")
+        options["feeding"] = sequence_recipe.feeding(p, "teacher_forcing")
         size = self.characters.size
         if p.network == "transformer":
             # Heads of 32 features; a network as wide as the recurrent one has units.
@@ -144,9 +144,9 @@ class LanguageModel(sequences.SequenceRecipe):
         x, _ = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):
-            right = sequences.predictions(model, evaluation, x).argmax(-1) == x
+            right = sequence_recipe.predictions(model, evaluation, x).argmax(-1) == x
             errors[evaluation] = 1 - right.mean(axis=0)
-        figure = sequences.errors_figure(
+        figure = sequence_recipe.errors_figure(
             errors, "share of wrong characters", "position"
         )
         return {"errors.png": figure, "continued.csv": self.continued(model)}

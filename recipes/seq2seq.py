@@ -13,13 +13,13 @@ from kdl.data import Characters
 from kdl.layers import Clock
 from kdl.metrics import ExactMatch, TokenErrorRate
 from kdl.models import RecurrentDecoder
-from kdl.recipes import sequences
+from kdl.recipes.sequences import sequence_recipe
 
 # Ends each text that is written, so that a prediction knows where it ends.
 END = "\x03"
 
 
-class Seq2Seq(sequences.SequenceRecipe):
+class Seq2Seq(sequence_recipe.SequenceRecipe):
     """Encoder and decoder with attention that rewrite texts, such as dates as ISO 8601.
 
     Both read and write character by character. The decoder is trained by one of the
@@ -53,9 +53,9 @@ class Seq2Seq(sequences.SequenceRecipe):
         "dropout": "probability that a feature of the encoder is dropped",
     }
 
-    reads = sequences.TEXTS
-    check = staticmethod(sequences.texts)
-    read = sequences.read_texts
+    reads = sequence_recipe.TEXTS
+    check = staticmethod(sequence_recipe.texts)
+    read = sequence_recipe.read_texts
 
     @functools.cached_property
     def alphabets(self):
@@ -120,7 +120,7 @@ class Seq2Seq(sequences.SequenceRecipe):
             layers.GRUCell(p.units),
             written,
             p.embedding,
-            sequences.feeding(p, "free_running"),
+            sequence_recipe.feeding(p, "free_running"),
             mask_zero=True,
             name="decoder",
         )
@@ -153,7 +153,7 @@ class Seq2Seq(sequences.SequenceRecipe):
         x, y = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):
-            outputs = sequences.predictions(model, evaluation, x)
+            outputs = sequence_recipe.predictions(model, evaluation, x)
             wrong = np.where(y > 0, outputs.argmax(-1) != y, np.nan)
             # A step that no text has is left out.
             known = (y > 0).any(0)
@@ -163,7 +163,7 @@ class Seq2Seq(sequences.SequenceRecipe):
             row |= {"target": str(target), "right": row["output"] == target}
         # The mistakes first: they are what one looks for.
         rows.sort(key=lambda row: row["right"])
-        figure = sequences.errors_figure(
+        figure = sequence_recipe.errors_figure(
             errors, "share of wrong characters", "position"
         )
         return {"errors.png": figure, "examples.csv": rows}

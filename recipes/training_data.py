@@ -119,7 +119,7 @@ def check_shapes(name, x, shapes):
 
 def _labels(y, output_shape):
     """Returns targets that are classes, as integers; `None` if they are not."""
-    if isinstance(y, (dict, tuple)) or not isinstance(output_shape, tuple):
+    if isinstance(y, (dict, tuple, OnDisk)) or not isinstance(output_shape, tuple):
         return None
     labels = np.asarray(y)
     if labels.dtype.kind not in "iu":

@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
+_WRONG = (0.9, 0.1, 0.1)  # Colour of pixels that were not found.
 _NUMBERED = 20  # Classes up to which the cells of a matrix have room for numbers.
 
 
@@ -53,9 +56,7 @@ def images_figure(images, labels, predicted, names=None, title=None):
     figure.suptitle(title)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, image, *pair in zip(panels, images, labels, predicted, strict=False):
-        # Whatever they were scaled to.
-        low, high = float(image.min()), float(image.max())
-        image = (image - low) / (high - low or 1.0)
+        image = _scaled(image)
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
         label, guess = (str(n) if names is None else names[n] for n in pair)
         right = label == guess
@@ -64,6 +65,66 @@ def images_figure(images, labels, predicted, names=None, title=None):
     for axes in panels:
         axes.set_axis_off()
     return figure
+
+
+def masks_figure(images, masks, predicted, names, title=None):
+    """Draws images, their masks, what was predicted, and where the two differ.
+
+    Args:
+        images: Sequence of arrays of shape `(height, width, channels)`.
+        masks: Sequence of integer arrays of shape `(height, width)`. True classes.
+        predicted: Sequence of such. Predicted ones.
+        names: List of strings. Names of the classes.
+        title: Optional string.
+    """
+    shown = np.unique(np.concatenate([np.ravel(m) for m in (*masks, *predicted)]))
+    colours = _class_colours(len(names))
+    rows = len(images)
+    figure = Figure(figsize=(9.5, max(2.5, 1.8 * rows + 0.6)), layout="constrained")
+    figure.suptitle(title)
+    panels = figure.subplots(rows, 4, squeeze=False)
+    for axes, image, mask, guess in zip(panels, images, masks, predicted, strict=True):
+        grey = _scaled(image)
+        wrong = mask != guess
+        error = 0.5 * np.broadcast_to(grey, (*grey.shape[:2], 3)).copy()
+        error[wrong] = _WRONG
+        parts = {
+            "input": np.broadcast_to(grey, (*grey.shape[:2], 3)),
+            "truth": colours[mask],
+            "prediction": colours[guess],
+            "error": error,
+        }
+        for panel, (name, pixels) in zip(axes, parts.items(), strict=True):
+            panel.imshow(pixels, interpolation="nearest")
+            panel.set_axis_off()
+            share = f": {np.mean(wrong):.1%}" if name == "error" else ""
+            panel.set_title(name + share, fontsize=9)
+    handles = [Patch(facecolor=colours[n], edgecolor="gray") for n in shown]
+    figure.legend(
+        [*handles, Patch(facecolor=_WRONG)],
+        [*(names[n] for n in shown), "wrong"],
+        loc="outside right upper",
+        fontsize=9,
+    )
+    return figure
+
+
+def _class_colours(count):
+    """A colour for each class, an array of shape `(count, 3)`; the first is dark."""
+    others = max(1, count - 1)
+    if others <= 20:
+        # The strong ones first, and of the pale ones as many as are needed.
+        some = colormaps["tab20"].colors
+        some = np.array([*some[::2], *some[1::2]])[:others]
+    else:
+        some = colormaps["gist_rainbow"](np.linspace(0, 1, others))[:, :3]
+    return np.concatenate([[[0.15, 0.15, 0.15]], some])
+
+
+def _scaled(image):
+    """An image, whatever it was scaled to, between 0 and 1."""
+    low, high = float(image.min()), float(image.max())
+    return (image - low) / (high - low or 1.0)
 
 
 def regression_figure(targets, predicted, title=None):

@@ -9,6 +9,7 @@ from kdl.data.augmentation.random_crop import RandomCrop
 from kdl.data.augmentation.random_flip import RandomFlip
 from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
+from kdl.data.boundary_weights import boundary_weights
 from kdl.data.characters import Characters
 from kdl.data.sources.arithmetic import arithmetic
 from kdl.data.sources.dates import dates
@@ -38,6 +39,7 @@ __all__ = [
     "RandomFlip",
     "Splits",
     "arithmetic",
+    "boundary_weights",
     "dates",
     "digits",
     "fashion",

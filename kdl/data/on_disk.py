@@ -92,7 +92,7 @@ class _Joined(OnDisk):
     def __init__(self, parts):
         first = parts[0]
         super().__init__(sum(map(len, parts)), first.shape[1:], first._what)
-        self.facts = first.facts
+        self.facts, self.dtype = first.facts, first.dtype
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts])
 

@@ -179,9 +179,9 @@ def labelled_images(splits):
             labels are not integers of 0 or more, or if a part is empty.
     """
     for x, y in splits:
-        if not isinstance(x, OnDisk):
-            x = np.asarray(x)
-        y = np.asarray(y)
+        x, y = (
+            part if isinstance(part, OnDisk) else np.asarray(part) for part in (x, y)
+        )
         integers = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
         if x.ndim != 4 or not integers or not len(y) or y.min() < 0:
             raise ValueError(

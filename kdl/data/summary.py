@@ -45,7 +45,7 @@ def summarize(splits):
 def _classes(splits):
     """Names of the classes, or `None` if the targets are none."""
     targets = [y for _, y in splits]
-    if any(isinstance(y, (dict, tuple)) for y in targets):
+    if any(isinstance(y, (dict, tuple, OnDisk)) for y in targets):
         return None
     targets = [np.asarray(y) for y in targets]
     if not all(y.ndim == 1 and y.dtype.kind in "iu" and len(y) for y in targets):

@@ -6,6 +6,7 @@ from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
 from kdl.metrics.fbeta_score import FBetaScore
 from kdl.metrics.hard_labels import HardLabels
+from kdl.metrics.mean_iou import MeanIoU
 from kdl.metrics.psnr import PSNR
 from kdl.metrics.ssim import SSIM
 from kdl.metrics.token_error_rate import TokenErrorRate
@@ -19,5 +20,6 @@ __all__ = [
     "F1Score",
     "FBetaScore",
     "HardLabels",
+    "MeanIoU",
     "TokenErrorRate",
 ]

@@ -43,7 +43,7 @@ def network(p, shape, classes, rate, penalty):
     options = {
         "rate": rate,
         "kernel_regularizer": penalty,
-        "normalization": _normalization(p.normalization),
+        "normalization": normalization(p.normalization),
         "activation": p.activation,
     }
     match p.family:
@@ -101,8 +101,8 @@ def network(p, shape, classes, rate, penalty):
     )
 
 
-def _normalization(name):
-    """What a name stands for; averages of few steps suit short trainings."""
+def normalization(name):
+    """Returns what a name stands for; averages of few steps suit short trainings."""
     if name == "batch":
         return keras.layers.BatchNormalization(momentum=0.9)
     return None if name == "none" else name

@@ -268,8 +268,8 @@ class TestRun:
         assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
             "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'photographs', "
-            "'images:DIR', 'photographs:DIR', "
-            "'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
+            "'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', 'csv:FILE', "
+            "'texts:FILE', 'tfds:NAME', "
             "'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"
         )
         assert not list(folder.iterdir())

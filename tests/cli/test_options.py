@@ -101,7 +101,7 @@ def test_names_the_data_as_the_user_does(monkeypatch):
     assert refusal("run", "--data", "up") == (
         "Error: `--data` must be 'left', 'right', 'digits', 'gallery', 'fashion', "
         "'scenes', 'dates', 'arithmetic', 'topics', 'mackey_glass', 'penguins', "
-        "'photographs', 'images:DIR', 'photographs:DIR', 'npz:FILE', "
+        "'photographs', 'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', "
         "'csv:FILE', 'texts:FILE', 'tfds:NAME', "
         "'text:PATH' or 'pairs:PATH'. Received: --data='up'"
     )

@@ -218,6 +218,31 @@ class TestOutput:
             "folder."
         )
 
+    def test_masks_are_written_of_images_of_any_size(self, folder, images):
+        rng = np.random.default_rng(0)
+        for n in range(8):
+            pixels = rng.integers(0, 256, (8, 8)).astype("uint8")
+            for name, shown in (("images", pixels), ("masks", pixels // 128 * 255)):
+                (folder / "spots" / name).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(shown).save(folder / "spots" / name / f"{n}.png")
+        told = ("--epochs", 1, "--set", "filters=4", "--set", "batch_size=8")
+        told = ("segmentation", "--data", "masks:spots", *told, "--out", "spotted")
+        kdl("run", *told)
+        written = {path.name for path in (folder / "spotted").iterdir()}
+        assert {"masks.png", "classes.csv"} <= written
+        Image.new("L", (21, 13), 99).save(folder / "wide.png")
+        told = ("spotted", "wide.png", "spots/images", "--images", "found")
+        found = table(kdl("predict", *told).stdout)
+        assert [row["input"] for row in found][:2] == ["wide.png", "spots/images/0.png"]
+        assert len(found) == 9
+        for row in found:
+            mask = np.asarray(Image.open(row["image"]))
+            assert mask.shape == np.asarray(Image.open(row["input"])).shape
+            share = float(row["share(foreground)"])
+            assert share == pytest.approx(np.mean(mask == 1)) and mask.max() <= 1
+        found = kdl("evaluate", "spotted", "--data", "masks:spots").stdout
+        assert "8 examples" in found and "mean_iou" in found
+
     def test_progress_goes_elsewhere(self, folder, images, monkeypatch):
         monkeypatch.setattr("kdl_cli.terminal.progress._WAIT", 0)
         np.save(folder / "x.npy", images)

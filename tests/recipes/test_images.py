@@ -391,8 +391,8 @@ class TestOwnImages:
         path.unlink()
         assert str(error.value) == (
             f"{path} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or GIF. "
-            "Repair or delete it; the source images:DIR?skip_damaged=true leaves such "
-            "files out."
+            "Repair or delete it; the option ?skip_damaged=true of the source leaves "
+            "such files out."
         )
 
     @pytest.mark.one_backend

@@ -47,9 +47,9 @@ class Batches(keras.utils.PyDataset):
         augment: Sequence of functions `(x, y, rng) -> (x, y)` of a batch of arrays
             and a `numpy.random.Generator`, applied in turn. One that mixes examples
             takes the weights as well, as `kdl.data.MixUp` does: with an argument
-            `sample_weight`, it is given them, if there are any, and returns them
-            third. With inputs on disk, threads call them side by side. Defaults to
-            none.
+            `sample_weight`, it is given them, or `None` if there are none, and returns
+            them third, if there are any then. With inputs on disk, threads call them
+            side by side. Defaults to none.
         epoch: Integer in `[0, inf)`. The epoch that the first `fit` begins with, its
             `initial_epoch`. Defaults to `0`.
         sample_weight: Optional array of shape `(examples, ...)`, or for a model of
@@ -172,8 +172,9 @@ class Batches(keras.utils.PyDataset):
         if self.augment:
             rng = generator(self.seed, AUGMENTATION, epoch, index)
             for function in self.augment:
-                if weight and "sample_weight" in inspect.signature(function).parameters:
-                    x, y, *weight = function(x, y, rng, sample_weight=weight[0])
+                if "sample_weight" in inspect.signature(function).parameters:
+                    given = weight[0] if weight else None
+                    x, y, *weight = function(x, y, rng, sample_weight=given)
                 else:
                     x, y = function(x, y, rng)
         return (x, y, *weight)

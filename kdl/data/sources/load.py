@@ -8,6 +8,7 @@ from kdl.data.sources.dates import dates
 from kdl.data.sources.digits import digits
 from kdl.data.sources.fashion import fashion
 from kdl.data.sources.images.folder import read_folder
+from kdl.data.sources.images.masks import read_masks
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.npz_files import read_npz
 from kdl.data.sources.photographs import FACTORS, photographs, read_photographs
@@ -43,6 +44,10 @@ def load(source, seed=0):
               classes. Options follow a question mark: `"photographs?factor=4"`, or 2, 3
               or 8, how many times larger the large images are; `patches=5000`, how
               many train; and `channels=1` for grey;
+            - `"masks:DIR"`, a folder with a folder `images` and a folder `masks`, whose
+              files have the same names. What masks show is 0 and 255, numbers of
+              classes, or a colour for each class; a file `classes.txt`, a name a line,
+              names them. Parts and options are as of `"images:DIR"`;
             - `"npz:FILE"`, arrays that `numpy.savez` wrote: `x` and `y`, or `x_train`,
               `y_train`, `x_test` and `y_test`, and maybe `x_validation` and
               `y_validation`;
@@ -244,17 +249,16 @@ _NAMED = {
     "penguins": penguins,
     "photographs": photographs,
 }
+_OF_IMAGES = {
+    "size": _Option(_size, "pixels from 1 to 4096, one number or HEIGHTxWIDTH,"),
+    "channels": _Option(_one_of(**{"1": 1, "3": 3}), "1 or 3"),
+    "skip_damaged": _Option(_one_of(true=True, false=False), "true or false"),
+}
 _KINDS = {
     "images": _Kind(
         "images:DIR",
         read_folder,
-        {
-            "size": _Option(
-                _size, "pixels from 1 to 4096, one number or HEIGHTxWIDTH,"
-            ),
-            "channels": _Option(_one_of(**{"1": 1, "3": 3}), "1 or 3"),
-            "skip_damaged": _Option(_one_of(true=True, false=False), "true or false"),
-        },
+        _OF_IMAGES,
         lambda path, classes, **options: read_folder(path, to_test=True, **options),
     ),
     "photographs": _Kind(
@@ -276,6 +280,12 @@ _KINDS = {
             if path
             else photographs(**options)
         ),
+    ),
+    "masks": _Kind(
+        "masks:DIR",
+        read_masks,
+        _OF_IMAGES,
+        lambda path, classes, **options: read_masks(path, to_test=True, **options),
     ),
     "npz": _Kind(
         "npz:FILE", read_npz, to_test=lambda path, classes: read_npz(path, to_test=True)

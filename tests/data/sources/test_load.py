@@ -62,8 +62,8 @@ class TestLoad:
         assert str(error.value) == (
             "`source` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
             "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'photographs', "
-            "'images:DIR', 'photographs:DIR', "
-            "'npz:FILE', 'csv:FILE', 'texts:FILE', 'tfds:NAME', "
+            "'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', 'csv:FILE', "
+            "'texts:FILE', 'tfds:NAME', "
             "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "
             f"Received: source={source!r}"
         )

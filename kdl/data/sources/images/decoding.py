@@ -30,7 +30,7 @@ class DamagedError(ValueError):
     def __init__(self, path, reason):
         super().__init__(
             f"{path} cannot be read as an image: {reason}. Repair or delete it; the "
-            "source images:DIR?skip_damaged=true leaves such files out."
+            "option ?skip_damaged=true of the source leaves such files out."
         )
         self.path, self.reason = path, reason
 
@@ -67,6 +67,31 @@ def decode(path, size, channels):
         if orientation in _UPRIGHT:
             image = image.transpose(_UPRIGHT[orientation])
         return np.asarray(image).reshape(*size, channels)
+
+
+def decode_mask(path):
+    """Returns the colours of a mask, upright, as they are stored.
+
+    Args:
+        path: String. Path of a PNG, JPEG, BMP, WebP or GIF.
+
+    Returns:
+        Array of int64 of shape `(height, width)`. Red, green and blue are 16 bits each,
+        the highest first. Of a grey mask, all three are its value.
+
+    Raises:
+        DamagedError: If the file is no image, or not all of one.
+    """
+    with _Reading(path) as image:
+        orientation = _orientation(image)
+        if orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[orientation])
+        if image.mode.startswith("I"):
+            grey = np.clip(np.asarray(image, "int64"), 0, 65535)
+            colours = np.stack([grey] * 3, axis=-1)
+        else:
+            colours = np.asarray(image.convert("RGB"), "int64")
+        return colours @ np.array([1 << 32, 1 << 16, 1])
 
 
 def examine(path, wholly):

@@ -64,7 +64,7 @@ def read_folder(
         OSError: If a folder cannot be read.
     """
     root = Path(path).expanduser()
-    folders = _parts(root)
+    folders = parts_of(root)
     parts = {part: _classes(folder) for part, folder in folders.items()}
     classes = sorted(parts["train"])
     least = 1 if to_test else 2
@@ -83,7 +83,7 @@ def read_folder(
                     f"{folders['train']}. Received: {name!r}"
                 )
             if not found[name]:
-                raise _no_images(folders[part] / name)
+                raise no_images(folders[part] / name)
             names += [os.path.relpath(file, root) for file in found[name]]
             labels += [classes.index(name)] * len(found[name])
         starts.append(len(names))
@@ -91,14 +91,14 @@ def read_folder(
     part_of = np.repeat(np.arange(len(parts)), np.diff(starts))
     skipped, seen = _examined(root, names, skip_damaged)
     kept = np.setdiff1d(np.arange(len(names)), list(skipped))
-    shape = _shape(seen, size, channels)
+    shape = shape_of(seen, size, channels)
     files = ImageFiles(str(root), names, shape)
     files.facts = {
         "folder": str(root),
         "files": len(names),
         "examined": len(seen) + len(skipped),
-        "sizes": _counted(f"{height}x{width}" for height, width, _ in seen),
-        "channels": _counted("1" if is_grey else "3" for *_, is_grey in seen),
+        "sizes": counted(f"{height}x{width}" for height, width, _ in seen),
+        "channels": counted("1" if is_grey else "3" for *_, is_grey in seen),
         "damaged": {error.path: error.reason for error in skipped.values()},
     }
     rows = {part: kept[part_of[kept] == n] for n, part in enumerate(parts)}
@@ -138,14 +138,15 @@ def image_files(paths, shape):
     found = []
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
         path = Path(path).expanduser()
-        files = _files(path, ()) if path.is_dir() else [str(path)]
+        files = files_in(path) if path.is_dir() else [str(path)]
         if not files:
-            raise _no_images(path)
+            raise no_images(path)
         found += files
     return ImageFiles("", found, shape)
 
 
-def _no_images(path):
+def no_images(path):
+    """Returns what to raise for a folder that should have images in it."""
     kinds = ", ".join(SUFFIXES)
     return ValueError(
         f"{path} must have images in it, files that end in {kinds}. Add some, or "
@@ -153,8 +154,8 @@ def _no_images(path):
     )
 
 
-def _parts(root):
-    """The folder of each part there is, by the name of the part; `root` as `train`."""
+def parts_of(root):
+    """Returns the folder of each part, by its name; without any, `root` as `train`."""
     entries = _entries(root)
     above = (_identity(root),)
     names = [entry.name for entry in entries if _is_folder(entry, above)]
@@ -178,19 +179,24 @@ def _classes(folder):
     """The paths of the images of each class, by the name of its folder."""
     above = (_identity(folder),)
     return {
-        entry.name: _files(entry.path, above)
+        entry.name: files_in(entry.path, above)
         for entry in _entries(folder)
         if _is_folder(entry, above)
     }
 
 
-def _files(path, above):
-    """Paths of the images in a folder and those within it, in order of their names."""
+def files_in(path, above=()):
+    """Returns the paths of the images in a folder, in order of their names.
+
+    Args:
+        path: Path of the folder. Folders within it are looked into, too.
+        above: Tuple of what identifies the folders that it is in. Defaults to none.
+    """
     above = (*above, _identity(path))
     found = []
     for entry in _entries(path):
         if _is_folder(entry, above):
-            found += _files(entry.path, above)
+            found += files_in(entry.path, above)
         elif entry.name.lower().endswith(SUFFIXES):
             found.append(entry.path)
     return found
@@ -257,8 +263,14 @@ def _examined(root, names, skip_damaged):
     return damaged, [r for n, r in results.items() if n not in damaged]
 
 
-def _shape(seen, size, channels):
-    """Height, width and channels of images, of which some have been looked at."""
+def shape_of(seen, size, channels):
+    """Returns height, width and channels that images are to have.
+
+    Args:
+        seen: List of what `examine` returned of some of them.
+        size: As of `read_folder`.
+        channels: Likewise.
+    """
     if size is None:
         sizes = np.array([found[:2] for found in seen] or [(_DEFAULT_SIDE,) * 2])
         size = sizes[0]
@@ -269,8 +281,8 @@ def _shape(seen, size, channels):
     return (*map(int, size), channels)
 
 
-def _counted(values):
-    """How often each value occurs, the most frequent first."""
+def counted(values):
+    """Returns how often each value occurs, a dict, the most frequent first."""
     return dict(collections.Counter(values).most_common())
 
 

@@ -137,7 +137,7 @@ class TestDamage:
     def refused(self, path, reason):
         message = (
             f"{path} cannot be read as an image: {reason}. Repair or delete it; the "
-            "source images:DIR?skip_damaged=true leaves such files out."
+            "option ?skip_damaged=true of the source leaves such files out."
         )
         for read in (
             lambda: decode(str(path), (24, 16), 3),

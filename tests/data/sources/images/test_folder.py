@@ -255,7 +255,7 @@ class TestRefusals:
         self.refused(
             tmp_path,
             f"{path} cannot be read as an image: it is truncated. Repair or delete it; "
-            "the source images:DIR?skip_damaged=true leaves such files out.",
+            "the option ?skip_damaged=true of the source leaves such files out.",
         )
 
     def test_leaves_damaged_files_out_on_request(self, tmp_path):

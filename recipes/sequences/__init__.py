@@ -1,0 +1,1 @@
+"""What recipes of sequences are made of."""
