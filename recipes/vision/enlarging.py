@@ -5,8 +5,10 @@ import numpy as np
 from kdl.data.sources.photographs import FACTORS
 from kdl.metrics import PSNR, SSIM
 from kdl.metrics.ssim import WINDOW
+from kdl.recipes.vision.tiles import tiles
 
-# Sides in pixels of the small images: of a tile, and of what it sees beyond its border.
+# Pixels of the small images that a tile adds along each side, and more than the network
+# sees beyond them.
 _TILE, _MARGIN = 192, 24
 
 
@@ -53,8 +55,7 @@ def pairs(splits, known):
 def enlarge(model, images, factor):
     """Returns what a model makes of small images, tile by tile.
 
-    A photograph as a whole would need gigabytes. A tile sees enough of its neighbours
-    for the outputs to be those of the whole image.
+    A photograph as a whole would need gigabytes.
 
     Args:
         model: `keras.Model` of images of any size.
@@ -62,31 +63,10 @@ def enlarge(model, images, factor):
         factor: Integer. By which the model enlarges.
     """
     count, height, width, channels = images.shape
-    if not count:
-        return np.zeros((0, factor * height, factor * width, channels), "float32")
     outputs = np.empty((count, factor * height, factor * width, channels), "float32")
-    tile = [min(side, _TILE + 2 * _MARGIN) for side in (height, width)]
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            # All of one size, since JAX and TensorFlow compile for each.
-            begin = [
-                min(max(0, place - _MARGIN), whole - side)
-                for place, whole, side in zip(
-                    (top, left), (height, width), tile, strict=True
-                )
-            ]
-            rows, columns = (
-                slice(b, b + side) for b, side in zip(begin, tile, strict=True)
-            )
-            made = model.predict(images[:, rows, columns], batch_size=8, verbose=0)
-            inner = [
-                slice(factor * (place - b), factor * (place - b + _TILE))
-                for place, b in zip((top, left), begin, strict=True)
-            ]
-            outer = [
-                slice(factor * place, factor * (place + _TILE)) for place in (top, left)
-            ]
-            outputs[:, outer[0], outer[1]] = made[:, inner[0], inner[1]]
+    for image, made in zip(images, outputs, strict=True):
+        for rows, columns, part in tiles(model, image, _TILE, (1, _MARGIN), factor):
+            made[rows, columns] = part
     return outputs
 
 

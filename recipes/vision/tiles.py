@@ -9,8 +9,8 @@ from kdl.layers import UNetDownBlock
 SIDE = 256  # Of what a tile adds to the outputs, in pixels.
 
 
-def tiles(model, image, side=SIDE):
-    """Yields what a U-Net makes of an image, tile by tile, without seams.
+def tiles(model, image, side=SIDE, seen=None, scale=1):
+    """Yields what a network makes of an image, tile by tile, without seams.
 
     It is the overlap-tile strategy of the paper: each tile is seen with all around it
     that its outputs depend on. Beyond its borders, an image is reflected. The outputs
@@ -19,20 +19,23 @@ def tiles(model, image, side=SIDE):
     be a `numpy.memmap`.
 
     Args:
-        model: `keras.Model`, as `kdl.models.unet` returns it, of images of any size.
+        model: `keras.Model` of images of any size, such as those of `kdl.models.unet`.
         image: Array of shape `(height, width, channels)`.
         side: Integer in `[1, inf)`. Pixels that a tile adds to the outputs, along each
             side; rounded up to a multiple of what the network divides images by.
             Defaults to `256`.
+        seen: Optional tuple of integers, by what a network divides images and how far
+            it sees. Defaults to `None`, for what `reach` says of a U-Net.
+        scale: Integer. By how much outputs are larger than images. Defaults to `1`.
 
     Yields:
-        Tuple of two slices, of rows and of columns, and an array of the outputs there,
-        of shape `(rows, columns, classes)`.
+        Tuple of two slices, of rows and of columns of the outputs, and an array of the
+        outputs there, of shape `(rows, columns, channels)`.
 
     References:
         - [Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597), figure 2
     """
-    factor, margin = reach(model)
+    factor, margin = seen or reach(model)
     # A smaller image needs no larger tile.
     sides = [_rounded(min(side, length), factor) for length in image.shape[:2]]
     starts = [
@@ -49,10 +52,15 @@ def tiles(model, image, side=SIDE):
             )
             tile = np.asarray(image[rows][:, columns], "float32")
             outputs = model.predict_on_batch(tile[np.newaxis])[0]
-            bottom = min(top + sides[0], image.shape[0])
-            right = min(left + sides[1], image.shape[1])
-            outputs = outputs[margin:, margin:][: bottom - top, : right - left]
-            yield slice(top, bottom), slice(left, right), outputs
+            rows, columns = (
+                slice(scale * start, scale * min(start + step, length))
+                for start, step, length in zip(
+                    (top, left), sides, image.shape[:2], strict=True
+                )
+            )
+            inner = outputs[scale * margin :, scale * margin :]
+            size = rows.stop - rows.start, columns.stop - columns.start
+            yield rows, columns, inner[: size[0], : size[1]]
 
 
 def reach(model):

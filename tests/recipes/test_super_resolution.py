@@ -117,12 +117,13 @@ class TestSuperResolution(RecipeContract):
             self.recipe.outputs(model, raw[None])[0], outputs[0], atol=1e-6
         )
 
-    def test_a_large_photograph_is_enlarged_by_tiles_as_if_it_were_whole(self):
+    def test_a_large_photograph_is_enlarged_by_tiles_as_a_whole_that_is_reflected(self):
         model = self.build(depth=6)
         for layer in model.layers:
             layer.set_weights([w + 0.01 for w in layer.get_weights()])
         x = np.random.default_rng(0).uniform(size=(1, 211, 250, 3)).astype("float32")
-        whole = array(model(x))
+        reflected = np.pad(x, [(0, 0), (24, 24), (24, 24), (0, 0)], mode="reflect")
+        whole = array(model(reflected))[:, 48:-48, 48:-48]
         np.testing.assert_allclose(
             self.recipe.outputs(model, x), whole, atol=1e-4 * np.abs(whole).max()
         )
@@ -136,7 +137,7 @@ class TestSuperResolution(RecipeContract):
         metric = PSNR()
         for n, row in enumerate(shown["enlarged.csv"]):
             metric.reset_state()
-            metric.update_state(y[n : n + 1], array(model(x[n : n + 1])))
+            metric.update_state(y[n : n + 1], self.recipe.outputs(model, x[n : n + 1]))
             assert row["model_psnr"] == pytest.approx(float(metric.result()), abs=1e-3)
 
     def test_predicts_with_what_it_has_kept(self):
