@@ -103,7 +103,7 @@ class TestSegmentation(RecipeContract):
         )
         _, masks, actual = batches[0]
         desired = boundary_weights(masks, 3.0, 2.0)
-        assert (masks != y[:32]).any() and actual.shape == masks.shape
+        assert (masks != y[:16]).any() and actual.shape == masks.shape
         if given is None:
             np.testing.assert_array_equal(actual, desired)
         elif len(given) == 1:
