@@ -70,7 +70,7 @@ class Segmentation(ImageRecipe):
 
     default_source = "scenes"
     objective = keras_tuner.Objective("val_mean_iou", "max")
-    epochs = 20
+    epochs = 16
     # Whole images, which may be large, are read at once.
     at_once = 16
     kept = ("classes", "resized", *ImageRecipe.kept)
@@ -111,8 +111,8 @@ class Segmentation(ImageRecipe):
 
     def space(self, hp):
         p = SimpleNamespace(
-            filters=hp.Int("filters", 4, 64, step=4, default=12),
-            levels=hp.Int("levels", 2, 6, default=4),
+            filters=hp.Int("filters", 4, 64, step=4, default=8),
+            levels=hp.Int("levels", 2, 6, default=5),
             depth=hp.Int("depth", 1, 3, default=1),
             normalization=hp.Choice(
                 "normalization", ["batch", "layer", "group", "none"]
@@ -125,7 +125,7 @@ class Segmentation(ImageRecipe):
             rotation=hp.Float("rotation", 0.0, 45.0, default=0.0),
             zoom=hp.Float("zoom", 0.0, 0.3, default=0.0),
             shear=hp.Float("shear", 0.0, 0.2, default=0.0),
-            batch_size=hp.Choice("batch_size", [8, 16, 32, 64], default=32),
+            batch_size=hp.Choice("batch_size", [8, 16, 32, 64], default=16),
             learning_rate=hp.Float(
                 "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
             ),

@@ -97,8 +97,9 @@ def masks_figure(images, masks, predicted, names, title=None):
         for panel, (name, pixels) in zip(axes, parts.items(), strict=True):
             panel.imshow(pixels, interpolation="nearest")
             panel.set_axis_off()
-            share = f": {np.mean(wrong):.1%}" if name == "error" else ""
-            panel.set_title(name + share, fontsize=9)
+            share = f": {np.mean(wrong):.1%} of pixels" if name == "error" else ""
+            if share or image is images[0]:
+                panel.set_title(name + share, fontsize=9)
     handles = [Patch(facecolor=colours[n], edgecolor="gray") for n in shown]
     figure.legend(
         [*handles, Patch(facecolor=_WRONG)],

@@ -16,7 +16,7 @@ def network(filters=(4, 8, 16), depth=2, **options):
         if "moving_mean" in weight.name:
             weight.assign(RNG.normal(0, 0.1, weight.shape))
         elif "kernel" in weight.name:
-            scale = 2 / np.sqrt(np.prod(weight.shape[:-1]))
+            scale = np.sqrt(1 / np.prod(weight.shape[:-1]))
             weight.assign(RNG.normal(0, scale, weight.shape))
     return model
 

@@ -33,7 +33,7 @@ def read(part):
 
 
 class TestReadMasks:
-    @pytest.mark.parametrize("mode", ["L", "1", "RGB", "RGBA", "P", "I"])
+    @pytest.mark.parametrize("mode", ["L", "1", "RGB", "RGBA", "P", "I;16"])
     def test_black_and_white_are_background_and_foreground(self, tmp_path, mode):
         splits = read_masks(make(tmp_path, mode=mode))
         assert splits.classes == ["background", "foreground"]
@@ -66,10 +66,10 @@ class TestReadMasks:
 
     @pytest.mark.parametrize("mode", ["RGB", "P"])
     def test_colours_are_classes_in_order_of_their_codes(self, tmp_path, mode):
-        colours = np.array([[255, 0, 0], [0, 0, 128], [0, 64, 0]], "uint8")
+        colours = np.array([[255, 0, 0], [0, 0, 102], [0, 51, 0]], "uint8")
         make(tmp_path, mask=lambda pixels: colours[pixels // 100], mode=mode)
         splits = read_masks(tmp_path)
-        assert splits.classes == ["#000080", "#004000", "#ff0000"]
+        assert splits.classes == ["#000066", "#003300", "#ff0000"]
         x, y = read(splits.train)
         levels = ((255 * x[..., 0]).round() // 100).astype(int)
         np.testing.assert_array_equal(y, np.array([2, 0, 1])[levels])
@@ -121,7 +121,7 @@ class TestReadMasks:
             np.testing.assert_array_equal(y[0], np.asarray(image) // 255)
 
     def test_sizes_that_differ_become_their_median(self, tmp_path):
-        make(tmp_path, 4, size=(300, 20))
+        make(tmp_path, 7, size=(300, 20))
         make(tmp_path, 3, size=(400, 30))
         x, y = read_masks(tmp_path).train
         assert x.shape[1:] == (128, 20, 1) and y.shape[1:] == (128, 20)
@@ -246,7 +246,11 @@ class TestRefusals:
         )
 
     def test_more_or_fewer_names_than_colours(self, tmp_path):
-        make(tmp_path, mask=lambda p: np.stack([p // 128, 0 * p, 0 * p], axis=-1))
+        make(
+            tmp_path,
+            mask=lambda p: np.stack([p // 128, 0 * p, 0 * p], axis=-1),
+            mode="RGB",
+        )
         (tmp_path / "classes.txt").write_text("a\nb\nc\n")
         self.refused(
             tmp_path,
@@ -283,7 +287,7 @@ class TestRefusals:
             f"{advice}",
         )
         for n in range(3):
-            pixels = np.arange(n, n + 600, 3).reshape(10, 20).astype("int32")
+            pixels = np.arange(n, n + 600, 3).reshape(10, 20).astype("uint16")
             Image.fromarray(pixels).save(tmp_path / "masks" / f"{n}.png")
             Image.new("L", (20, 10)).save(tmp_path / "images" / f"{n}.png")
         self.refused(
