@@ -73,7 +73,7 @@ def measured(recipe, values, epochs, seed):
     scores, (x, y) = recipe.evaluate(model), recipe.splits.test
     features = PerceptualLoss(random_features(recipe.channels, UNSEEN))
     ours, bicubic = (
-        float(features(y, images))
+        float(keras.ops.convert_to_numpy(features(y, images)))
         for images in (enlarge(model, x, recipe.factor), larger(x, recipe.factor))
     )
     greys = np.linspace(0.1, 0.9, 9)
