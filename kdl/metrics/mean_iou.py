@@ -61,8 +61,9 @@ class MeanIoU(ConfusionMatrix):
         super().__init__(num_classes, threshold, **{"name": "mean_iou", **kwargs})
 
     def result(self):
-        hits = ops.diagonal(self.counts.value)
-        either = ops.sum(self.counts, axis=0) + ops.sum(self.counts, axis=1) - hits
+        counts = ops.convert_to_tensor(self.counts)
+        hits = ops.diagonal(counts)
+        either = ops.sum(counts, axis=0) + ops.sum(counts, axis=1) - hits
         there = ops.cast(either > 0, either.dtype)
         return ops.divide_no_nan(
             ops.sum(ops.divide_no_nan(hits, either)), ops.sum(there)
