@@ -10,12 +10,12 @@ from kdl.metrics.ssim import SSIM
 from kdl.metrics.token_error_rate import TokenErrorRate
 
 __all__ = [
-    "PSNR",
-    "SSIM",
     "BitsPerToken",
     "ConfusionMatrix",
     "ExactMatch",
     "F1Score",
     "FBetaScore",
+    "PSNR",
+    "SSIM",
     "TokenErrorRate",
 ]
