@@ -9,7 +9,7 @@ from kdl.metrics.psnr import PSNR
 from kdl.metrics.ssim import SSIM
 from kdl.metrics.token_error_rate import TokenErrorRate
 
-__all__ = [
+__all__ = [  # noqa: RUF022 (to Ruff, PSNR and SSIM are constants and come first)
     "BitsPerToken",
     "ConfusionMatrix",
     "ExactMatch",
