@@ -134,10 +134,15 @@ def _model(path, named):
         with warnings.catch_warnings():
             # The optimizer is of the fit that was, and has no use here.
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return keras.saving.load_model(path, named.objects(), safe_mode=True)
+            model = keras.saving.load_model(path, named.objects(), safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"The model in {path} cannot be loaded: {text}") from error
+    if keras.backend.backend() == "torch":
+        # Keras saves what "auto" was where the model was trained. Of JAX that would be
+        # a compiler here, which takes minutes to predict anything.
+        model.jit_compile = False
+    return model
 
 
 def _json(path):

@@ -44,6 +44,17 @@ def test_a_recipe_of_kdl_predicts_as_it_did_without_its_data(folder):
     assert recipe.source == "gallery"
 
 
+def test_is_not_compiled_on_pytorch_because_it_was_trained_on_jax(folder):
+    """Keras saves what "auto" was on JAX: a compiler that PyTorch would wait for."""
+    recipe = Images()
+    model = recipe.build(hyperparameters(recipe, {}))
+    model.compile(model.optimizer, model.loss, jit_compile=True)
+    recipe.build = lambda hp: model
+    leave(folder / "run", recipe, "images")
+    _, reloaded = load("run")
+    assert reloaded.jit_compile == (keras.backend.backend() != "torch")
+
+
 @pytest.mark.one_backend
 class TestOwn:
     def test_recipe_is_given_by_name_or_as_a_class(self, folder):
