@@ -60,7 +60,12 @@ def _checked(parameter, value):
     if isinstance(parameter, kinds.Choice):
         return check_choice(parameter.name, value, parameter.values)
     if isinstance(parameter, kinds.Fixed):
-        return check_choice(parameter.name, value, [parameter.value])
+        if value != parameter.value:
+            raise ValueError(
+                f"`{parameter.name}` is always {parameter.value!r} here. "
+                f"Received: {parameter.name}={value!r}"
+            )
+        return parameter.value
     check = check_integer if isinstance(parameter, kinds.Int) else check_number
     interval = f"[{parameter.min_value}, {parameter.max_value}]"
     return check(parameter.name, value, interval)

@@ -46,8 +46,12 @@ class TestHyperparameters:
                 "`batch_size` must be one of 16, 32, 64. Received: batch_size=7",
             ),
             (
+                {"flip": True},
+                "`flip` is always False here. Received: flip=True",
+            ),
+            (
                 {"filters": 20.5},
-                "`filters` must be an integer in [8, 64]. Received: filters=20.5",
+                "`filters` must be an integer in [8, 32]. Received: filters=20.5",
             ),
             (
                 {"regularizer/strength": 0.5},
