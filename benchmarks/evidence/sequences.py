@@ -24,7 +24,8 @@ import numpy as np
 from comparison import interval
 
 from kdl.data import Splits, arithmetic, dates, mackey_glass, topics
-from kdl.recipes import Arithmetic, Forecast, LanguageModel, Seq2Seq, run, sequences
+from kdl.recipes import Arithmetic, Forecast, LanguageModel, Seq2Seq, run
+from kdl.recipes.sequences.sequence_recipe import predictions
 
 SAMPLING = {"strategy": "scheduled_sampling"}
 ARMS = {
@@ -81,7 +82,7 @@ def train(name, arm, seed):
     result = {"seconds": time.process_time() - start}
     test = recipe.test_data()
     for side in SIDES:
-        outputs = sequences.predictions(model, side, test["x"])
+        outputs = predictions(model, side, test["x"])
         result[side] = errors(name, outputs, test["y"]).tolist()
         if name != "forecast":
             wrong = (outputs.argmax(-1) != test["y"])[test["y"] > 0]

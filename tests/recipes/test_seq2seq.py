@@ -8,7 +8,8 @@ from contracts import RecipeContract, array, begin_anew, leading
 from kdl.callbacks import Curriculum, LogNumbers, Resume
 from kdl.data import Splits
 from kdl.models import ProfessorForcing
-from kdl.recipes import Seq2Seq, hyperparameters, run, sequences
+from kdl.recipes import Seq2Seq, hyperparameters, run
+from kdl.recipes.sequences.sequence_recipe import decay as decay_of
 
 TEXTS = np.array(["ab", "b", "abab", "ba"] * 16)
 PAIRS = Splits(*[(TEXTS, np.array([text[::-1] for text in TEXTS]))] * 3)
@@ -71,7 +72,7 @@ class TestSeq2Seq(RecipeContract):
     )
     def test_epsilon_decays_over_the_epochs(self, decay, desired):
         p = SimpleNamespace(decay=decay, final_epsilon=0.2)
-        schedule = sequences.decay(p, epochs=9)
+        schedule = decay_of(p, epochs=9)
         for epoch, value in desired.items():
             np.testing.assert_allclose(float(schedule(epoch)), value, rtol=1e-5)
 
