@@ -18,9 +18,6 @@ from kdl.recipes.vision.image_recipe import ImageRecipe
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, SMALL, network
 from kdl.schedules import Warmup
 
-# Of fewer training images, batches of 32 make too few steps, and the validation loss
-# is often far up until the learning rate falls.
-_FEW = 1000
 _PENALTIES = {
     "choices": ["elastic_net", "max_norm"],
     "alpha": (1e-6, 1e-2, 1e-5),
@@ -100,7 +97,6 @@ class Images(ImageRecipe):
 
     def space(self, hp):
         is_small = max(self.shape[:2]) <= SMALL
-        are_few = len(self.splits.train[0]) < _FEW
         default, most = ("cnn", 32) if is_small else ("resnet", 64)
         p = SimpleNamespace(
             family=hp.Choice("family", list(FAMILIES), default=default),
@@ -125,7 +121,7 @@ class Images(ImageRecipe):
             mixing=hp.Choice("mixing", ["none", "mixup", "cutmix"]),
             smoothing=hp.Float("smoothing", 0.0, 0.2, default=0.0),
             batch_size=hp.Choice(
-                "batch_size", [16, 32, 64], default=16 if are_few else 32
+                "batch_size", [16, 32, 64], default=16 if self.has_few else 32
             ),
             learning_rate=hp.Float(
                 "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
@@ -133,7 +129,7 @@ class Images(ImageRecipe):
             weight_decay=hp.Float(
                 "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
             ),
-            patience=hp.Int("patience", 5, 30, default=30 if are_few else 10),
+            patience=hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
         )
         # Of another family, they are `None`.
         with hp.conditional_scope("family", ["cnn"]):

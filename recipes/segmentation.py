@@ -70,7 +70,7 @@ class Segmentation(ImageRecipe):
 
     default_source = "scenes"
     objective = keras_tuner.Objective("val_mean_iou", "max")
-    epochs = 16
+    epochs = 20
     # Whole images, which may be large, are read at once.
     at_once = 16
     kept = ("classes", "resized", *ImageRecipe.kept)
@@ -125,14 +125,16 @@ class Segmentation(ImageRecipe):
             rotation=hp.Float("rotation", 0.0, 45.0, default=0.0),
             zoom=hp.Float("zoom", 0.0, 0.3, default=0.0),
             shear=hp.Float("shear", 0.0, 0.2, default=0.0),
-            batch_size=hp.Choice("batch_size", [8, 16, 32, 64], default=16),
+            batch_size=hp.Choice(
+                "batch_size", [4, 8, 16, 32], default=4 if self.has_few else 16
+            ),
             learning_rate=hp.Float(
                 "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
             ),
             weight_decay=hp.Float(
                 "weight_decay", 1e-3, 0.3, sampling="log", default=0.01
             ),
-            patience=hp.Int("patience", 5, 30, default=10),
+            patience=hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
         )
         # With another loss, they are `None`.
         with hp.conditional_scope("loss", ["tversky"]):

@@ -11,6 +11,10 @@ from kdl.data.sources.images.folder import image_files
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.recipes.recipe import Recipe
 
+# Of fewer training images, large batches make too few steps, and the validation loss is
+# often far up until the learning rate falls.
+_FEW = 1000
+
 
 class ImageRecipe(Recipe):
     """A recipe whose inputs are images, in arrays or in files."""
@@ -28,6 +32,11 @@ class ImageRecipe(Recipe):
         """The value of a white pixel: 255.0, or 1.0 where none is greater than 1."""
         x = self.splits.train[0]
         return 255.0 if not isinstance(x, OnDisk) and np.max(x) > 1 else 1.0
+
+    @property
+    def has_few(self):
+        """Whether training images are so few that batches are small, and none stops."""
+        return len(self.splits.train[0]) < _FEW
 
     def read(self, path):
         """Yields name and pixels of the image in a file, or of each in an array.
