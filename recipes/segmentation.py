@@ -70,7 +70,7 @@ class Segmentation(ImageRecipe):
 
     default_source = "scenes"
     objective = keras_tuner.Objective("val_mean_iou", "max")
-    epochs = 20
+    epochs = 16
     # Whole images, which may be large, are read at once.
     at_once = 16
     kept = ("classes", "resized", *ImageRecipe.kept)
