@@ -284,16 +284,17 @@ def refusals():
 def failures():
     """Turns some errors of a training into a message and exit code 1.
 
-    They are files that cannot be written, an objective that is not reported, and errors
-    in the code of the user.
+    They are files that cannot be written, an objective that is not reported, data that
+    cannot be learned, and errors in the code of the user.
     """
     from keras_tuner.errors import FatalValueError
 
     from kdl.files import WriteError
+    from kdl.recipes.training_data import DataError
 
     try:
         yield
-    except (WriteError, FatalValueError) as error:
+    except (WriteError, FatalValueError, DataError) as error:
         end(error, 1)
     except Exception as error:
         end_in_user_code(error, 1)

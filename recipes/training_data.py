@@ -6,6 +6,10 @@ from keras import tree
 from kdl.data.on_disk import OnDisk
 
 
+class DataError(ValueError):
+    """Data that a model cannot be fitted to, or evaluated on."""
+
+
 def check_training_data(model, x, y, validation_data=None, takes_nan=False):
     """Refuses data of which a model would learn nothing, or become NaN.
 
@@ -18,7 +22,7 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
             to `False`.
 
     Raises:
-        ValueError: If a set is empty, if a number is NaN or infinite, if the inputs do
+        DataError: If a set is empty, if a number is NaN or infinite, if the inputs do
             not have the shapes that the model takes, if there are more or fewer inputs
             than targets, if an integer target is no class of the outputs, or if all
             targets of the training are of one class.
@@ -32,7 +36,7 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
     }
     labels = found["training"]
     if labels is not None and len(np.unique(labels)) == 1:
-        raise ValueError(
+        raise DataError(
             "The training set must have examples of two classes at least. Received: "
             f"{len(labels)} examples of class {labels.flat[0]}"
         )
@@ -52,7 +56,7 @@ def check_set(name, x, y, model, takes_nan=False):
         Targets that are classes, as integers; `None` if they are not.
 
     Raises:
-        ValueError: If it cannot be, as `check_training_data` says.
+        DataError: If it cannot be, as `check_training_data` says.
     """
     counts = {}
     for what, data in (("inputs", x), ("targets", y)):
@@ -60,7 +64,7 @@ def check_set(name, x, y, model, takes_nan=False):
             # What stays on disk is not looked at.
             part = part if isinstance(part, OnDisk) else np.asarray(part)
             if not part.size:
-                raise ValueError(
+                raise DataError(
                     f"{name} must have an example at least. Received: {what} of shape "
                     f"{part.shape}"
                 )
@@ -70,7 +74,7 @@ def check_set(name, x, y, model, takes_nan=False):
                 is_bad &= ~np.isnan(part)
             if is_bad.any():
                 bad = np.argwhere(is_bad)[0]
-                raise ValueError(
+                raise DataError(
                     f"{name} must hold finite numbers: leave out what has others, or "
                     f"fill them in. Received: {part[tuple(bad)]} in the {what} of "
                     f"example {bad[0]}"
@@ -78,7 +82,7 @@ def check_set(name, x, y, model, takes_nan=False):
             counts.setdefault(len(part), what)
     if len(counts) > 1:
         found = " and ".join(f"{count} {what}" for count, what in counts.items())
-        raise ValueError(f"{name} must have a target for each input. Received: {found}")
+        raise DataError(f"{name} must have a target for each input. Received: {found}")
     # A model that is not built yet has no shapes.
     check_shapes(name, x, getattr(model, "input_shape", None))
     output_shape = getattr(model, "output_shape", None)
@@ -87,7 +91,7 @@ def check_set(name, x, y, model, takes_nan=False):
         classes = output_shape[-1]
         outside = np.argwhere((labels < 0) | (labels >= classes))
         if len(outside):
-            raise ValueError(
+            raise DataError(
                 f"{name} must have targets from 0 to {classes - 1}, as the model has "
                 f"{classes} classes. Received: {labels[tuple(outside[0])]} in example "
                 f"{outside[0][0]}"
@@ -111,7 +115,7 @@ def check_shapes(name, x, shapes):
         if not fits:
             sizes = ["any" if side is None else str(side) for side in shape[1:]]
             wanted = ", ".join(["examples", *sizes])
-            raise ValueError(
+            raise DataError(
                 f"{name} must have inputs of shape ({wanted}), as the model takes. "
                 f"Received: {found}"
             )

@@ -274,6 +274,15 @@ class TestRun:
         )
         assert not list(folder.iterdir())
 
+    def test_says_in_a_sentence_what_cannot_be_learned(self, folder):
+        x = np.full((20, 8, 8, 1), np.nan, "float32")
+        np.savez(folder / "nan.npz", x=x, y=np.arange(20) % 2)
+        result = kdl("run", "images", "--data", "npz:nan.npz", code=1)
+        assert result.stderr.strip().endswith(
+            "Error: The training set must hold finite numbers: leave out what has "
+            "others, or fill them in. Received: nan in the inputs of example 0"
+        )
+
 
 class TestLr:
     def test_leaves_a_folder_with_the_results(self, folder):
