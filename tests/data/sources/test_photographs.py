@@ -149,7 +149,8 @@ class TestFolder:
         with pytest.raises(ValueError) as error:
             read_photographs(folder)
         assert str(error.value) == (
-            f"{folder / '0.png'} must have 48 pixels a side or more. Received: 47 x 60"
+            f"{folder / '0.png'} must have 48 pixels a side or more, for a factor of "
+            "2. Received: 47 x 60"
         )
 
 
