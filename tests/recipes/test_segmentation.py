@@ -95,7 +95,9 @@ class TestSegmentation(RecipeContract):
     @pytest.mark.parametrize("given", [None, (64,), (64, 24, 24)])
     def test_boundary_weights_are_those_of_the_masks_as_they_are_moved(self, given):
         values = {"loss": "boundary", "boundary_strength": 3.0, "boundary_width": 2.0}
-        hp = hyperparameters(self.recipe, {**values, "rotation": 20.0})
+        hp = hyperparameters(
+            self.recipe, {**values, "rotation": 20.0, "batch_size": 16}
+        )
         weights = None if given is None else np.full(given, 0.5)
         x, y = self.recipe.data()["x"], self.recipe.data()["y"]
         batches = self.recipe.batches(
