@@ -57,4 +57,6 @@ def average_flips(model, from_logits=True):
     averaged = keras.Model(inputs, outputs, name=f"{model.name}_flips")
     if model.compiled:
         averaged.compile_from_config(model.get_compile_config())
+        # What "auto" meant where the model was saved may have been changed since.
+        averaged.jit_compile = model.jit_compile
     return averaged

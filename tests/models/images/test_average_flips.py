@@ -48,6 +48,15 @@ def test_is_saved(model, tmp_path):
 
 
 @pytest.mark.one_backend
+def test_is_compiled_as_the_model_is(model):
+    """On PyTorch, one that was saved on JAX is not, whatever its config says."""
+    other = keras.models.clone_model(model)
+    other.compile("sgd", "mse", jit_compile=True)
+    other.jit_compile = False
+    assert not average_flips(other).jit_compile
+
+
+@pytest.mark.one_backend
 def test_takes_classifiers_of_images_alone():
     inputs = keras.Input((8, 8, 1))
     with pytest.raises(ValueError) as error:
