@@ -14,7 +14,7 @@ from kdl.data.splits import labelled_images
 from kdl.models import average_flips
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading.from_disk import predicted
-from kdl.recipes.vision.image_recipe import ImageRecipe
+from kdl.recipes.vision.image_recipe import ImageRecipe, with_files
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, SMALL, network
 from kdl.schedules import Warmup
 
@@ -192,7 +192,7 @@ class Images(ImageRecipe):
         return average_flips(model)
 
     def rows(self, raw, outputs):
-        return self.with_files(raw, class_rows(self.classes, outputs))
+        return with_files(raw, class_rows(self.classes, outputs))
 
     def examine(self, model):
         x, y = self.encode(self.splits.test)

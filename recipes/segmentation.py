@@ -12,14 +12,14 @@ from PIL import Image
 from kdl import models
 from kdl.callbacks.logging.prediction_figures import masks_figure
 from kdl.data import RandomAffine, RandomFlip, boundary_weights
-from kdl.data.sources.images.decoding import SUFFIXES, decode, examine
+from kdl.data.sources.images.decoding import SUFFIXES, decode_whole
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.sources.images.mask_files import MaskFiles
 from kdl.losses import SparseTversky
 from kdl.metrics import MeanIoU
 from kdl.recipes.classes import class_names
 from kdl.recipes.training_data import check_shapes
-from kdl.recipes.vision.image_recipe import ImageRecipe, are_paths
+from kdl.recipes.vision.image_recipe import ImageRecipe, are_paths, with_files
 from kdl.recipes.vision.masks import (
     class_table,
     confusion,
@@ -220,7 +220,7 @@ class Segmentation(ImageRecipe):
             counts = np.bincount(np.ravel(mask), minlength=len(self.classes))
             shares = zip(self.classes, counts / counts.sum(), strict=True)
             rows.append({f"share({name})": float(share) for name, share in shares})
-        return self.with_files(raw, rows)
+        return with_files(raw, rows)
 
     def pictures(self, raw, outputs):
         kind = "uint8" if len(self.classes) <= 256 else "uint16"
@@ -238,9 +238,7 @@ class Segmentation(ImageRecipe):
 
     def _image(self, path):
         """The image in a file at its own size, as the source has images."""
-        height, width, _ = examine(path, wholly=False)
-        pixels = decode(path, (height, width), self.shape[-1])
-        return pixels * np.float32(self.white / 255)
+        return decode_whole(path, self.shape[-1]) * np.float32(self.white / 255)
 
     def _mask(self, model, image):
         """The class of each pixel of an image of any size."""

@@ -8,7 +8,7 @@ import keras_tuner
 import numpy as np
 from PIL import Image
 
-from kdl.data.sources.images.decoding import SUFFIXES, decode, examine
+from kdl.data.sources.images.decoding import SUFFIXES, decode_whole
 from kdl.data.sources.images.folder import image_files
 from kdl.data.sources.load import load_to_test
 from kdl.data.sources.photographs import larger
@@ -19,7 +19,7 @@ from kdl.recipes.recipe import Recipe
 from kdl.recipes.training_data import check_shapes
 from kdl.recipes.vision.enlarged import checkerboard_figure, compared
 from kdl.recipes.vision.enlarging import enlarge, likeness, pairs, turned
-from kdl.recipes.vision.image_recipe import are_paths
+from kdl.recipes.vision.image_recipe import are_paths, with_files
 from kdl.recipes.vision.random_features import random_features
 
 
@@ -147,8 +147,7 @@ class SuperResolution(Recipe):
 
     def _decoded(self, path):
         """The image in a file as it is, float32 in `[0, 1]`."""
-        height, width, _ = examine(str(path), wholly=False)
-        return decode(str(path), (height, width), self.channels) / np.float32(255)
+        return decode_whole(str(path), self.channels) / np.float32(255)
 
     def outputs(self, model, raw):
         """Returns large images, an array, or a list if `raw` is paths of files."""
@@ -164,10 +163,7 @@ class SuperResolution(Recipe):
         rows = [
             {"height": image.shape[0], "width": image.shape[1]} for image in outputs
         ]
-        if not are_paths(raw):
-            return rows
-        files = image_files(raw, (1, 1, self.channels)).names()
-        return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
+        return with_files(raw, rows)
 
     def pictures(self, raw, outputs):
         for image in outputs:

@@ -130,6 +130,33 @@ def hold_out_each(labels, count, seed):
     return [rng.permutation(np.concatenate(part)) for part in parts]
 
 
+def all_parts(rows, labels, seed):
+    """Returns the rows of each part, of which those that are missing are drawn.
+
+    Args:
+        rows: Dict of integer arrays: the rows of `"train"`, and maybe those of
+            `"validation"` and `"test"`.
+        labels: Integer array. The class of each row, of which a tenth goes to each part
+            that is missing.
+        seed: Integer in `[0, 2**32)`. Draws these, and the order of all.
+
+    Returns:
+        Tuple of such a dict of all three parts, and the names of those that were drawn.
+    """
+    missing = [part for part in ("test", "validation") if part not in rows]
+    train, *held_out = hold_out_each(labels[rows["train"]], len(missing), seed)
+    drawn = {
+        part: rows["train"][places]
+        for part, places in zip(missing, held_out, strict=True)
+    }
+    rows = {**rows, "train": rows["train"][train], **drawn}
+    for place, part in enumerate(("validation", "test")):
+        if part not in drawn:
+            # Not class by class, so that some of them are of all classes.
+            rows[part] = generator(seed, SPLITS, place).permutation(rows[part])
+    return rows, missing
+
+
 def listed(missing):
     """Returns for what a training set is split, as a text.
 

@@ -54,7 +54,7 @@ class MeanIoU(ConfusionMatrix):
     References:
         - [scikit-learn](
           https://scikit-learn.org/stable/modules/generated/sklearn.metrics.jaccard_score.html),
-          with `average="macro"` and the labels that there are
+          with `average="macro"` and the labels that occur
     """
 
     def __init__(self, num_classes, threshold=0.5, **kwargs):

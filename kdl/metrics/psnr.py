@@ -5,14 +5,14 @@ import math
 import keras
 from keras import ops
 
-from kdl.checks import check_dtype, check_name, check_number, check_targets
+from kdl.metrics.image_metric import ImageMetric
 
 # Where there is no noise, the ratio is infinite, and so would be each mean with it.
 _MOST = 100.0
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class PSNR(keras.metrics.Mean):
+class PSNR(ImageMetric):
     """Mean peak signal-to-noise ratio of images, in decibels.
 
     Of each example it is
@@ -50,19 +50,11 @@ class PSNR(keras.metrics.Mean):
     """
 
     def __init__(self, max_value=1.0, name="psnr", dtype=None):
-        super().__init__(check_name("name", name), check_dtype("dtype", dtype))
-        self.max_value = check_number("max_value", max_value, "(0, inf)")
+        super().__init__(max_value, name, dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        y_pred = ops.convert_to_tensor(y_pred, self.dtype)
-        y_true = check_targets(
-            ops.convert_to_tensor(y_true, self.dtype), y_pred.shape, "images"
-        )
+    def likeness(self, y_true, y_pred):
         axes = tuple(range(1, len(y_pred.shape)))
         noise = ops.mean(ops.square(y_true - y_pred), axes)
         least = self.max_value**2 * 10 ** (-_MOST / 10)
         ratio = self.max_value**2 / ops.maximum(noise, least)
-        super().update_state(10 / math.log(10) * ops.log(ratio), sample_weight)
-
-    def get_config(self):
-        return {"name": self.name, "dtype": self.dtype, "max_value": self.max_value}
+        return 10 / math.log(10) * ops.log(ratio)

@@ -4,14 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.checks import check_dtype, check_name, check_number, check_targets
+from kdl.metrics.image_metric import ImageMetric
 
 WINDOW, _SIGMA = 11, 1.5
 _K = 0.01, 0.03
 
 
 @keras.saving.register_keras_serializable(package="kdl")
-class SSIM(keras.metrics.Mean):
+class SSIM(ImageMetric):
     """Mean structural similarity of images, in `[-1, 1]`; 1 for equal ones.
 
     In a Gaussian window of 11 x 11 pixels and a standard deviation of 1.5, with means
@@ -59,12 +59,9 @@ class SSIM(keras.metrics.Mean):
     """
 
     def __init__(self, max_value=1.0, name="ssim", dtype=None):
-        super().__init__(check_name("name", name), check_dtype("dtype", dtype))
-        self.max_value = check_number("max_value", max_value, "(0, inf)")
+        super().__init__(max_value, name, dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        y_pred = ops.convert_to_tensor(y_pred, self.dtype)
-        shape = tuple(y_pred.shape)
+    def check(self, shape):
         known = [side for side in shape[1:3] if side is not None]
         if len(shape) != 4 or min(known, default=WINDOW) < WINDOW:
             raise ValueError(
@@ -72,13 +69,8 @@ class SSIM(keras.metrics.Mean):
                 f"{WINDOW} pixels a side or more, the size of the window. "
                 f"Received: y_pred of shape {shape}"
             )
-        y_true = check_targets(
-            ops.convert_to_tensor(y_true, self.dtype), y_pred.shape, "images"
-        )
-        super().update_state(self._similarity(y_true, y_pred), sample_weight)
 
-    def _similarity(self, y_true, y_pred):
-        """One value for each image."""
+    def likeness(self, y_true, y_pred):
         parts = [y_true, y_pred, y_true**2, y_pred**2, y_true * y_pred]
         # One channel at a time, each an image of its own.
         stacked = ops.moveaxis(ops.stack(parts), -1, 2)
@@ -100,9 +92,6 @@ class SSIM(keras.metrics.Mean):
             / ((m_true**2 + m_pred**2 + c1) * (variances + c2))
         )
         return ops.mean(similarity, (1, 2, 3))
-
-    def get_config(self):
-        return {"name": self.name, "dtype": self.dtype, "max_value": self.max_value}
 
 
 def _gaussian():

@@ -58,12 +58,13 @@ class ImageRecipe(Recipe):
             return raw.resized(self.shape)
         return raw if isinstance(raw, OnDisk) else np.asarray(raw, "float32")
 
-    def with_files(self, raw, rows):
-        """Returns rows, each with the `"file"` of its image, if images are in files."""
-        if not are_paths(raw):
-            return rows
-        files = image_files(raw, self.shape).names()
-        return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
+
+def with_files(raw, rows):
+    """Returns rows, each with the `"file"` of its image, if raw inputs are paths."""
+    if not are_paths(raw):
+        return rows
+    files = image_files(raw, (1, 1, 1)).names()
+    return [{"file": file, **row} for file, row in zip(files, rows, strict=True)]
 
 
 def are_paths(raw):

@@ -4,7 +4,7 @@ import numpy as np
 
 from kdl.models import features, vgg
 
-_STAGES = 3
+_FILTERS = 16, 32, 64
 
 
 def random_features(channels, seed=0):
@@ -23,7 +23,7 @@ def random_features(channels, seed=0):
     """
     network = vgg(
         (None, None, channels),
-        filters=(16, 32, 64)[:_STAGES],
+        filters=_FILTERS,
         depth=1,
         normalization=None,
         name="features",
@@ -35,4 +35,4 @@ def random_features(channels, seed=0):
         scale = np.sqrt(2 / fan_in) if len(weight.shape) > 1 else 0.0
         weights.append(rng.normal(scale=scale, size=weight.shape).astype("float32"))
     network.set_weights(weights)
-    return features(network, [f"stage_{n}" for n in range(1, _STAGES + 1)])
+    return features(network, [f"stage_{n}" for n in range(1, 1 + len(_FILTERS))])

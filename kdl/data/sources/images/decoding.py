@@ -94,6 +94,12 @@ def decode_mask(path):
         return colours @ np.array([1 << 32, 1 << 16, 1])
 
 
+def decode_whole(path, channels):
+    """Returns the image in a file, upright and at its own size, as `decode` does."""
+    height, width, _ = examine(path, wholly=False)
+    return decode(path, (height, width), channels)
+
+
 def examine(path, wholly):
     """Returns height and width of the image in a file, upright, and whether it is grey.
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from kdl.data.sources.images.decoding import SUFFIXES, DamagedError, examine
 from kdl.data.sources.images.image_files import ImageFiles
-from kdl.data.splits import Splits, hold_out_each, listed
-from kdl.seeds import SPLITS, generator
+from kdl.data.splits import Splits, all_parts, listed
 
 # Names of the folders of each part.
 _PARTS = {
@@ -93,30 +92,13 @@ def read_folder(
     kept = np.setdiff1d(np.arange(len(names)), list(skipped))
     shape = shape_of(seen, size, channels)
     files = ImageFiles(str(root), names, shape)
-    files.facts = {
-        "folder": str(root),
-        "files": len(names),
-        "examined": len(seen) + len(skipped),
-        "sizes": counted(f"{height}x{width}" for height, width, _ in seen),
-        "channels": counted("1" if is_grey else "3" for *_, is_grey in seen),
-        "damaged": {error.path: error.reason for error in skipped.values()},
-    }
+    files.facts = facts_of(files, seen, skipped.values())
     rows = {part: kept[part_of[kept] == n] for n, part in enumerate(parts)}
     if to_test:
         part = files.take(rows.get("test", kept)), labels[rows.get("test", kept)]
         return Splits(part, part, part, classes)
     _check_counts(folders, classes, labels, rows)
-    missing = [part for part in ("test", "validation") if part not in rows]
-    train, *held_out = hold_out_each(labels[rows["train"]], len(missing), seed)
-    drawn = {
-        part: rows["train"][places]
-        for part, places in zip(missing, held_out, strict=True)
-    }
-    rows = {**rows, "train": rows["train"][train], **drawn}
-    for place, part in enumerate(("validation", "test")):
-        if part not in drawn:
-            # Not class by class, so that some of them are of all classes.
-            rows[part] = generator(seed, SPLITS, place).permutation(rows[part])
+    rows, missing = all_parts(rows, labels, seed)
     parts = {part: (files.take(rows[part]), labels[rows[part]]) for part in _PARTS}
     return Splits(**parts, classes=classes, drawn="test" in missing)
 
@@ -281,8 +263,26 @@ def shape_of(seen, size, channels):
     return (*map(int, size), channels)
 
 
-def counted(values):
-    """Returns how often each value occurs, a dict, the most frequent first."""
+def facts_of(files, seen, damaged):
+    """Returns the facts of `ImageFiles`, a dict of JSON.
+
+    Args:
+        files: `ImageFiles`, all of them.
+        seen: List of what `examine` returned of some of them.
+        damaged: Collection of the `DamagedError`s of others.
+    """
+    return {
+        "folder": files.folder,
+        "files": len(files),
+        "examined": len(seen) + len(damaged),
+        "sizes": _counted(f"{height}x{width}" for height, width, _ in seen),
+        "channels": _counted("1" if is_grey else "3" for *_, is_grey in seen),
+        "damaged": {error.path: error.reason for error in damaged},
+    }
+
+
+def _counted(values):
+    """How often each value occurs, a dict, the most frequent first."""
     return dict(collections.Counter(values).most_common())
 
 

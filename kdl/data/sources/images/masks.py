@@ -8,7 +8,7 @@ import numpy as np
 
 from kdl.data.sources.images.decoding import DamagedError, decode_mask, examine
 from kdl.data.sources.images.folder import (
-    counted,
+    facts_of,
     files_in,
     no_images,
     parts_of,
@@ -16,8 +16,7 @@ from kdl.data.sources.images.folder import (
 )
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.sources.images.mask_files import MaskFiles
-from kdl.data.splits import Splits, hold_out_each, listed
-from kdl.seeds import SPLITS, generator
+from kdl.data.splits import Splits, all_parts, listed
 
 _MOST_CLASSES = 256
 _LOSSY = (".jpg", ".jpeg")
@@ -81,7 +80,7 @@ def read_masks(
     every = [pair for some in pairs.values() for pair in some]
     looks = _looked_at(every, skip_damaged)
     damaged = {n: look for n, look in enumerate(looks) if isinstance(look, Exception)}
-    seen = [look for look in looks if not isinstance(look, Exception)]
+    seen = [look[0] for look in looks if not isinstance(look, Exception)]
     values = {
         mask: look[1]
         for (_, mask), look in zip(every, looks, strict=True)
@@ -93,20 +92,13 @@ def read_masks(
             f"The masks in {root} must show two classes at least. Received: "
             f"{', '.join(map(repr, classes)) or 'none'}"
         )
-    height, width, channels = shape_of([look[0] for look in seen], size, channels)
+    height, width, channels = shape_of(seen, size, channels)
     relative = [
         [os.path.relpath(pair[place], root) for pair in every] for place in range(2)
     ]
     images = ImageFiles(str(root), relative[0], (height, width, channels))
     masks = MaskFiles(str(root), relative[1], (height, width), colours)
-    images.facts = {
-        "folder": str(root),
-        "files": len(every),
-        "examined": len(every),
-        "sizes": counted("{}x{}".format(*look[0][:2]) for look in seen),
-        "channels": counted("1" if look[0][2] else "3" for look in seen),
-        "damaged": {error.path: error.reason for error in damaged.values()},
-    }
+    images.facts = facts_of(images, seen, damaged.values())
     ends = np.cumsum([len(some) for some in pairs.values()])
     part_of = np.searchsorted(ends, np.arange(len(every)), side="right")
     kept = np.setdiff1d(np.arange(len(every)), list(damaged)).astype(int)
@@ -115,7 +107,8 @@ def read_masks(
         chosen = rows.get("test", kept)
         part = images.take(chosen), masks.take(chosen)
         return Splits(part, part, part, classes)
-    rows, missing = _split(folders, rows, seed)
+    _check_counts(folders, rows)
+    rows, missing = all_parts(rows, np.zeros(len(every)), seed)
     parts = (
         (images.take(rows[part]), masks.take(rows[part]))
         for part in ("train", "validation", "test")
@@ -264,8 +257,8 @@ def _names(path):
     return names
 
 
-def _split(folders, rows, seed):
-    """Rows of each part, of which those that are missing are drawn, and their names."""
+def _check_counts(folders, rows):
+    """Refuses too few images to be in each part."""
     missing = [part for part in ("test", "validation") if part not in rows]
     for part, some in rows.items():
         needed = 1 + len(missing) if part == "train" else 1
@@ -276,14 +269,3 @@ def _split(folders, rows, seed):
                 f"{', one each for ' + listed(missing) if needed > 1 else ''}. "
                 f"Received: {len(some)}"
             )
-    train, *held_out = hold_out_each(np.zeros(len(rows["train"])), len(missing), seed)
-    drawn = {
-        part: rows["train"][places]
-        for part, places in zip(missing, held_out, strict=True)
-    }
-    rows = {**rows, "train": rows["train"][train], **drawn}
-    for place, part in enumerate(("validation", "test")):
-        if part not in drawn:
-            # So that some of them are like all.
-            rows[part] = generator(seed, SPLITS, place).permutation(rows[part])
-    return rows, missing
