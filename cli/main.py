@@ -94,6 +94,8 @@ def describe(
         with told(name):
             declared = catalogue.declared(name)
         console.print(catalogue.space_table(*declared))
+        for line in catalogue.extras_lines(name):
+            console.print(line)
 
 
 @app.command()

@@ -64,6 +64,29 @@ Seed = Annotated[
         min=0, max=2**32 - 1, help="Random seed. The same seed gives the same training."
     ),
 ]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="For a recipe that goes on from another model: the folder of a run, a "
+        ".keras file, or keras.applications:NAME.",
+    ),
+]
+Teacher = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="For a recipe that learns from a teacher: the folder of its run.",
+    ),
+]
+Unlabelled = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SOURCE",
+        help="For a recipe that learns from examples without labels, too: their data "
+        "set, as of --data.",
+    ),
+]
 Wandb = Annotated[
     str | None,
     typer.Option(
@@ -99,6 +122,9 @@ class RunOptions:
     hp: Hp = None
     data: Data = None
     objective: Objective = None
+    backbone: Backbone = None
+    teacher: Teacher = None
+    unlabelled: Unlabelled = None
     epochs: Epochs = None
     seed: Seed = 0
     out: Annotated[
@@ -124,6 +150,9 @@ class SweepOptions:
     ] = 100
     data: Data = None
     objective: Objective = None
+    backbone: Backbone = None
+    teacher: Teacher = None
+    unlabelled: Unlabelled = None
     seed: Seed = 0
     out: Annotated[
         Path | None,
@@ -145,6 +174,9 @@ class SearchOptions:
     ] = 20
     data: Data = None
     objective: Objective = None
+    backbone: Backbone = None
+    teacher: Teacher = None
+    unlabelled: Unlabelled = None
     epochs: Epochs = None
     seed: Seed = 0
     out: Annotated[
@@ -264,6 +296,9 @@ class CompareOptions:
     ] = None
     data: Data = None
     objective: Objective = None
+    backbone: Backbone = None
+    teacher: Teacher = None
+    unlabelled: Unlabelled = None
     epochs: Epochs = None
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="First of the seeds.")

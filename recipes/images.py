@@ -1,21 +1,14 @@
 """Classify images, such as handwritten digits."""
 
-import functools
 from types import SimpleNamespace
 
 import keras
 import keras_tuner
-import numpy as np
 
 from kdl import spaces
-from kdl.callbacks.logging.prediction_figures import confusion_figure
-from kdl.data import CutMix, Cutout, MixUp, RandAugment, RandomAffine, RandomFlip
-from kdl.data.splits import labelled_images
-from kdl.models import average_flips
-from kdl.recipes.classes import class_names, class_rows, class_scores
-from kdl.recipes.reading.from_disk import predicted
-from kdl.recipes.vision.image_recipe import ImageRecipe, with_files
-from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, SMALL, network
+from kdl.recipes.classes import class_scores
+from kdl.recipes.vision.image_classifier import ImageClassifier
+from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, network
 from kdl.schedules import Warmup
 
 _PENALTIES = {
@@ -26,7 +19,7 @@ _PENALTIES = {
 }
 
 
-class Images(ImageRecipe):
+class Images(ImageClassifier):
     """Classifies images by a network of one of several families.
 
     Size and channels of the images, and the names of the classes, are those of the
@@ -59,7 +52,6 @@ class Images(ImageRecipe):
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    kept = ("classes", *ImageRecipe.kept)
     meanings = {
         "family": "family of the network, as of kdl.models",
         "filters": "filters of the first stage; the later ones have more",
@@ -73,30 +65,13 @@ class Images(ImageRecipe):
         "rate_warmup": "epochs over which the rate grows from zero",
         "depth_rate": "probability that the last block is dropped; others less often",
         "penalty_warmup": "epochs over which the penalty grows from zero",
-        "flip": "whether images are flipped left to right; of digits, none is",
-        "shift": "farthest that images are moved, in pixels",
-        "rotation": "farthest that images are turned, in degrees",
-        "zoom": "most that images grow or shrink, as a share of their size",
-        "shear": "most that images are slanted, in pixels per pixel",
-        "operations": "operations of RandAugment on each image",
-        "strength": "strength of these operations",
-        "cutout": "side of the hole in each image, as a share of its size",
-        "mixing": "how each image is mixed with another one of its batch",
-        "mixing_alpha": "alpha of Beta(alpha, alpha), which draws the share of one",
         "smoothing": "share of each target that goes to all classes alike",
         "weight_decay": "share of the weights that is lost a step, times the rate",
         **spaces.regularizer.meanings,
     }
 
-    check = staticmethod(labelled_images)
-
-    @functools.cached_property
-    def classes(self):
-        """Names of the classes, by label."""
-        return class_names(self.splits)
-
     def space(self, hp):
-        is_small = max(self.shape[:2]) <= SMALL
+        is_small = self.is_small
         default, most = ("cnn", 32) if is_small else ("resnet", 64)
         p = SimpleNamespace(
             family=hp.Choice("family", list(FAMILIES), default=default),
@@ -110,15 +85,7 @@ class Images(ImageRecipe):
             rate=hp.Float("rate", 0.0, 0.8, default=0.4 if is_small else 0.2),
             rate_warmup=hp.Int("rate_warmup", 0, 20, default=0),
             penalty_warmup=hp.Int("penalty_warmup", 0, 20, default=0),
-            flip=hp.Fixed("flip", False)
-            if self.has_digits
-            else hp.Boolean("flip", default=self.may_be_flipped),
-            shift=hp.Float("shift", 0.0, 4.0, default=0.7 if is_small else 1.0),
-            rotation=hp.Float("rotation", 0.0, 20.0, default=10.0),
-            zoom=hp.Float("zoom", 0.0, 0.2, default=0.1),
-            shear=hp.Float("shear", 0.0, 0.2, default=0.1),
-            cutout=hp.Float("cutout", 0.0, 0.5, default=0.0),
-            mixing=hp.Choice("mixing", ["none", "mixup", "cutmix"]),
+            **self.augmentation(hp),
             smoothing=hp.Float("smoothing", 0.0, 0.2, default=0.0),
             batch_size=hp.Choice(
                 "batch_size", [16, 32, 64], default=16 if self.has_few else 32
@@ -139,27 +106,9 @@ class Images(ImageRecipe):
             p.order = hp.Choice("order", ["CBR", "CRB"])
         with hp.conditional_scope("family", list(DEEP)):
             p.depth_rate = hp.Float("depth_rate", 0.0, 0.5, default=0.0)
-        with hp.conditional_scope("mixing", ["mixup", "cutmix"]):
-            p.mixing_alpha = hp.Float(
-                "mixing_alpha", 0.1, 2.0, sampling="log", default=0.2
-            )
-        if self.white == 1 and self.shape[-1] in (1, 3):
-            p.operations = hp.Int("operations", 0, 3, default=0)
-            with hp.conditional_scope("operations", [1, 2, 3]):
-                p.strength = hp.Float("strength", 0.1, 0.9, default=0.3)
         # What it returns is made in `build`, where the length of its warm-up is known.
         spaces.regularizer(hp, **_PENALTIES)
         return p
-
-    @property
-    def has_digits(self):
-        """Whether the images are digits, which mean nothing from the other side."""
-        return self.source in ("digits", "gallery", "tfds:mnist")
-
-    @property
-    def may_be_flipped(self):
-        """Whether images likely mean the same from the other side."""
-        return self.source == "fashion" or self.shape[-1] == 3
 
     def build(self, hp):
         p = self.space(hp)
@@ -174,31 +123,6 @@ class Images(ImageRecipe):
         scores = class_scores(p.smoothing, are_shares=p.mixing != "none")
         model.compile(optimizer, **scores)
         return model
-
-    def batches(self, p, x, y, **options):
-        augment = [RandomAffine(p.shift, p.rotation, p.zoom, p.shear)]
-        if p.flip:
-            augment.insert(0, RandomFlip())
-        if getattr(p, "operations", 0):
-            augment.append(RandAugment(p.operations, p.strength))
-        if p.cutout:
-            augment.append(Cutout(p.cutout))
-        if p.mixing != "none":
-            mix = {"mixup": MixUp, "cutmix": CutMix}[p.mixing]
-            augment.append(mix(len(self.classes), p.mixing_alpha))
-        return super().batches(p, x, y, augment=augment, **options)
-
-    def averaged(self, model):
-        return average_flips(model)
-
-    def rows(self, raw, outputs):
-        return with_files(raw, class_rows(self.classes, outputs))
-
-    def examine(self, model):
-        x, y = self.encode(self.splits.test)
-        found = np.argmax(predicted(model, x), axis=-1)
-        figure = confusion_figure(y, found, self.splits.classes, title="Test set")
-        return {"confusion_matrix.png": figure}
 
     def _warmup(self, p, value, epochs):
         """A number that grows from zero to a value, in epochs of the source."""

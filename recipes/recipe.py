@@ -41,11 +41,15 @@ class Recipe(keras_tuner.HyperModel):
             needed. Defaults to `None`, the `default_source` of the class.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
             `0`.
+        **extras: What else the recipe takes, by a name in `extras`. Each becomes an
+            attribute, `None` where it is not given.
 
     Attributes:
         default_source: String or `kdl.data.Splits`.
         sources: Dict of sources that only this recipe has: functions of a seed that
             return `kdl.data.Splits`, by name.
+        extras: Dict of strings. What else the recipe takes besides the source, such as
+            a teacher, and what that is, by name.
         objective: `keras_tuner.Objective`. What early stopping monitors and a search
             optimizes.
         epochs: Integer. Default number of epochs.
@@ -82,6 +86,7 @@ class Recipe(keras_tuner.HyperModel):
 
     default_source = None
     sources = {}
+    extras = {}
     objective = keras_tuner.Objective("val_loss", "min")
     epochs = 20
     meanings = {
@@ -101,12 +106,33 @@ class Recipe(keras_tuner.HyperModel):
     # Whether its `fit` may declare hyperparameters, and report other metrics.
     fits_by_itself = False
 
-    def __init__(self, source=None, seed=0):
+    def __init__(self, source=None, seed=0, **extras):
         super().__init__(name=words(type(self).__name__))
         self.source = self.check_source(
             self.default_source if source is None else source
         )
         self.seed = check_integer("seed", seed, "[0, 4294967296)")
+        self.take(extras)
+
+    def take(self, extras):
+        """Takes what else there is besides the source; what is not given is `None`.
+
+        A recipe that has `extras` of its own overrides this to check them.
+
+        Args:
+            extras: Dict of values by name.
+
+        Raises:
+            ValueError: If the recipe takes nothing of that name.
+        """
+        for name in extras:
+            if name not in self.extras:
+                known = ", ".join(f"`{name}`" for name in self.extras)
+                raise ValueError(
+                    f"The recipe {self.name!r} takes no `{name}`."
+                    + (f" It takes {known}." if known else "")
+                )
+        vars(self).update({name: extras.get(name) for name in self.extras})
 
     def space(self, hp):
         """Declares the whole search space; its defaults are the recipe.

@@ -33,7 +33,13 @@ def make(options):
             *metrics.directed("--objective", options.objective, infer_metric_direction)
         )
     with names_data():
-        return found.make(options.data, objective), found
+        return found.make(options.data, objective, extras(options)), found
+
+
+def extras(options):
+    """Returns what else a recipe is to take besides its data, by name."""
+    given = {name: getattr(options, name) for name in reading.EXTRAS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def check_objective(recipe, hp, given):
@@ -146,7 +152,7 @@ def taken_along(options):
     there |= {"objective": there.get("objective_given")}
     taken = {
         name: there[name]
-        for name in ("data", "epochs", "objective")
+        for name in ("data", "epochs", "objective", *reading.EXTRAS)
         if getattr(options, name, "given") is None and there.get(name) is not None
     }
     if not taken:
@@ -164,6 +170,7 @@ def settings(recipe, found, options):
         options: Options of the command.
     """
     own = {} if found.file is None else {"recipe_sha256": found.sha256}
+    own |= extras(options)
     if options.objective is not None:
         own["objective_given"] = options.objective
     return {

@@ -50,6 +50,14 @@ def declared(name):
     return hp, getattr(recipe, "meanings", {})
 
 
+def extras_lines(name):
+    """Yields a line for each option that the recipe `name` takes beside its data."""
+    if name in spaces.__all__:
+        return
+    for extra, meaning in getattr(named.find(name).made(), "extras", {}).items():
+        yield f"--{extra}: {meaning}"
+
+
 def space_table(hp, meanings):
     """A table of names, each with default, range, meaning and conditions."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

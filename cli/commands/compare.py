@@ -26,7 +26,10 @@ from kdl_cli.terminal.progress import EpochProgress, Stop
 from kdl_cli.terminal.text import short, written
 
 # Settings in which a comparison and the one that resumes it have to agree.
-IDENTITY = ("recipe", "data", "objective", "epochs", "seed", "backend", "vary")
+IDENTITY = (
+    *("recipe", "data", "objective", "epochs", "seed", "backend", "vary"),
+    *reading.EXTRAS,
+)
 # Panels of the picture.
 _PANELS = 6
 

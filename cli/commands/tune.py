@@ -32,7 +32,7 @@ from kdl_cli.terminal.text import command
 # Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend"),
-    *("oracle", "prune", "folds"),
+    *("oracle", "prune", "folds", *reading.EXTRAS),
 )
 
 

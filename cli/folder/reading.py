@@ -20,6 +20,8 @@ SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
 COMPARISON = "comparison.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
+# Settings that are `extras` of some recipes, each an option of that name.
+EXTRAS = "backbone", "teacher", "unlabelled"
 # Trials that a search compares.
 COMPARED = (BEST, DEFAULTS, NARROWED)
 # Bytes of a file; the tables of long trainings are the largest.
@@ -131,7 +133,7 @@ _COMPARED = {
 _KNOWN = {
     "recipe_sha256": _is_optional(_is_text),
     "objective_given": _is_optional(_is_text),
-    "data": _is_optional(_is_text),
+    **dict.fromkeys(("data", *EXTRAS), _is_optional(_is_text)),
     "epochs": _is_optional(lambda value: _is_count(value) and value > 0),
     "seed": _is_optional(_is_count),
     "started": _is_optional(_is_text),

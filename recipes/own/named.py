@@ -35,24 +35,32 @@ class Named:
     sha256: str | None = None
     module: Any = None
 
-    def make(self, source=None, objective=None):
+    def make(self, source=None, objective=None, extras=None):
         """Returns the recipe.
 
         Args:
             source: Optional. What to learn, in place of the recipe's own.
             objective: Optional `keras_tuner.Objective`, in place of the recipe's own.
+            extras: Optional dict of what else the recipe takes, by name.
 
         Raises:
-            ValueError: If the source is unknown, if the recipe cannot be made, or if it
-                needs a source or an objective and none is given.
+            ValueError: If the source is unknown, if the recipe cannot be made or does
+                not take one of the extras, or if it needs a source or an objective and
+                none is given.
             UserError: If code of a user fails.
         """
         target = self.made()
         if isinstance(target, Recipe):
             recipe = target if source is None else self._on(target, source)
+            if extras:
+                recipe.take(extras)
             if objective is not None:
                 recipe.objective = objective
             return recipe
+        for name in extras or {}:
+            raise ValueError(
+                f"{self.name} is no kdl.recipes.Recipe and takes no `{name}`."
+            )
         for option, value, example in (
             ("--data SOURCE", source, "--data digits"),
             ("--objective NAME", objective, "--objective val_loss"),

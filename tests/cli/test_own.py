@@ -81,6 +81,24 @@ class TestEverywhere:
         settings = read(folder / "run" / "settings.json")
         assert (settings["objective"], settings["direction"]) == ("val_loss", "min")
 
+    def test_is_given_what_it_takes_besides_its_data(self, folder):
+        text = (folder / "recipe.py").read_text()
+        extras = 'epochs = 1\n    extras = {"teacher": "the model to learn from"}'
+        (folder / "recipe.py").write_text(text.replace("epochs = 1", extras))
+        assert (
+            "--teacher: the model to learn from" in kdl("describe", "recipe.py").output
+        )
+        kdl("run", "recipe.py", "--teacher", "runs/large", "--out", "run")
+        assert read(folder / "run" / "settings.json")["teacher"] == "runs/large"
+        output = kdl("run", "recipe.py", "--hp", "run").output
+        assert "From run: data points and epochs 1 and teacher runs/large." in output
+        assert refusal("run", "recipe.py", "--backbone", "runs/large") == (
+            "The recipe 'mine' takes no `backbone`. It takes `teacher`."
+        )
+        assert refusal("run", *HYPERMODEL, "--teacher", "runs/large") == (
+            "hypermodel.py:Net is no kdl.recipes.Recipe and takes no `teacher`."
+        )
+
     def test_an_objective_replaces_that_of_a_recipe(self, folder):
         kdl("run", "recipe.py", "--objective", "val_loss", "--out", "run")
         assert read(folder / "run" / "settings.json")["direction"] == "min"

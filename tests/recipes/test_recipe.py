@@ -53,6 +53,19 @@ class TestRecipe(RecipeContract):
             "width": "unused",
         }
 
+    def test_takes_what_it_declares_besides_its_source(self):
+        class Learner(Linear):
+            extras = {"teacher": "the model that is learned from"}
+
+        assert Learner().teacher is None
+        assert Learner(teacher="runs/large").teacher == "runs/large"
+        for recipe, message in (
+            (Learner, "'learner' takes no `pupil`. It takes `teacher`."),
+            (Linear, "'linear' takes no `pupil`."),
+        ):
+            with pytest.raises(ValueError, match=f"{message}$"):
+                recipe(pupil="runs/large")
+
     def test_fits_by_defaults_that_its_space_does_not_have(self):
         _, history = self.fit(epochs=2)
         assert len(history.epoch) == 2

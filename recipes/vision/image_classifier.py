@@ -1,0 +1,113 @@
+"""What recipes that learn the classes of images do alike."""
+
+import functools
+
+import numpy as np
+
+from kdl.callbacks.logging.prediction_figures import confusion_figure
+from kdl.data import CutMix, Cutout, MixUp, RandAugment, RandomAffine, RandomFlip
+from kdl.data.splits import labelled_images
+from kdl.models import average_flips
+from kdl.recipes.classes import class_names, class_rows
+from kdl.recipes.reading.from_disk import predicted
+from kdl.recipes.vision.image_recipe import ImageRecipe, with_files
+from kdl.recipes.vision.networks import SMALL
+
+
+class ImageClassifier(ImageRecipe):
+    """A recipe whose inputs are images, augmented, and whose targets are classes."""
+
+    kept = ("classes", *ImageRecipe.kept)
+    meanings = {
+        "flip": "whether images are flipped left to right; of digits, none is",
+        "shift": "farthest that images are moved, in pixels",
+        "rotation": "farthest that images are turned, in degrees",
+        "zoom": "most that images grow or shrink, as a share of their size",
+        "shear": "most that images are slanted, in pixels per pixel",
+        "operations": "operations of RandAugment on each image",
+        "strength": "strength of these operations",
+        "cutout": "side of the hole in each image, as a share of its size",
+        "mixing": "how each image is mixed with another one of its batch",
+        "mixing_alpha": "alpha of Beta(alpha, alpha), which draws the share of one",
+    }
+
+    check = staticmethod(labelled_images)
+
+    @functools.cached_property
+    def classes(self):
+        """Names of the classes, by label."""
+        return class_names(self.splits)
+
+    @property
+    def is_small(self):
+        """Whether the images have few pixels."""
+        return max(self.shape[:2]) <= SMALL
+
+    @property
+    def has_digits(self):
+        """Whether the images are digits, which mean nothing from the other side."""
+        return self.source in ("digits", "gallery", "tfds:mnist")
+
+    @property
+    def may_be_flipped(self):
+        """Whether images likely mean the same from the other side."""
+        return self.source == "fashion" or self.shape[-1] == 3
+
+    def augmentation(self, hp):
+        """Declares how images are augmented.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+
+        Returns:
+            Dict of values by name, which `augmented` takes as a namespace.
+        """
+        values = {
+            "flip": hp.Fixed("flip", False)
+            if self.has_digits
+            else hp.Boolean("flip", default=self.may_be_flipped),
+            "shift": hp.Float("shift", 0.0, 4.0, default=0.7 if self.is_small else 1.0),
+            "rotation": hp.Float("rotation", 0.0, 20.0, default=10.0),
+            "zoom": hp.Float("zoom", 0.0, 0.2, default=0.1),
+            "shear": hp.Float("shear", 0.0, 0.2, default=0.1),
+            "cutout": hp.Float("cutout", 0.0, 0.5, default=0.0),
+            "mixing": hp.Choice("mixing", ["none", "mixup", "cutmix"]),
+        }
+        with hp.conditional_scope("mixing", ["mixup", "cutmix"]):
+            values["mixing_alpha"] = hp.Float(
+                "mixing_alpha", 0.1, 2.0, sampling="log", default=0.2
+            )
+        if self.white == 1 and self.shape[-1] in (1, 3):
+            values["operations"] = hp.Int("operations", 0, 3, default=0)
+            with hp.conditional_scope("operations", [1, 2, 3]):
+                values["strength"] = hp.Float("strength", 0.1, 0.9, default=0.3)
+        return values
+
+    def augmented(self, p):
+        """Returns the functions of `kdl.data.Batches` that augment images."""
+        augment = [RandomAffine(p.shift, p.rotation, p.zoom, p.shear)]
+        if p.flip:
+            augment.insert(0, RandomFlip())
+        if getattr(p, "operations", 0):
+            augment.append(RandAugment(p.operations, p.strength))
+        if p.cutout:
+            augment.append(Cutout(p.cutout))
+        if p.mixing != "none":
+            mix = {"mixup": MixUp, "cutmix": CutMix}[p.mixing]
+            augment.append(mix(len(self.classes), p.mixing_alpha))
+        return augment
+
+    def batches(self, p, x, y, **options):
+        return super().batches(p, x, y, augment=self.augmented(p), **options)
+
+    def averaged(self, model):
+        return average_flips(model)
+
+    def rows(self, raw, outputs):
+        return with_files(raw, class_rows(self.classes, outputs))
+
+    def examine(self, model):
+        x, y = self.encode(self.splits.test)
+        found = np.argmax(predicted(model, x), axis=-1)
+        figure = confusion_figure(y, found, self.splits.classes, title="Test set")
+        return {"confusion_matrix.png": figure}
