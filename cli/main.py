@@ -20,6 +20,7 @@ from kdl_cli.options import (
     Backend,
     CompareOptions,
     EvaluateOptions,
+    LearnOptions,
     PredictOptions,
     RunOptions,
     SearchOptions,
@@ -140,6 +141,22 @@ def tune(options):
         search.begin()
     with failures():
         search.perform(console)
+
+
+@app.command()
+@takes(LearnOptions)
+def learn(options):
+    """Makes a recipe learn ten examples, then all of them, then the right thing.
+
+    Says what is broken if it cannot, how large a model the data need, and how much
+    regularization.
+    """
+    with refusals():
+        module = start(options.backend, "learn")
+        lesson = module.Lesson(planned(module, options))
+        lesson.begin()
+    with failures():
+        lesson.perform(console)
 
 
 @app.command()
@@ -292,7 +309,7 @@ def failures():
     from keras_tuner.errors import FatalValueError
 
     from kdl.files import WriteError
-    from kdl.recipes.training_data import DataError
+    from kdl.recipes.training.training_data import DataError
 
     try:
         yield

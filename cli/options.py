@@ -136,6 +136,29 @@ class RunOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class LearnOptions:
+    """What `kdl learn` takes; the help of each option says what it is."""
+
+    recipe: Recipe
+    set_: Set = None
+    hp: Hp = None
+    data: Data = None
+    objective: Objective = None
+    backbone: Backbone = None
+    teacher: Teacher = None
+    unlabelled: Unlabelled = None
+    epochs: Epochs = None
+    seed: Seed = 0
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="New folder for the results. Defaults to runs/RECIPE-learn-N."
+        ),
+    ] = None
+    backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
 class SweepOptions:
     """What `kdl lr` takes; the help of each option says what it is."""
 

@@ -16,8 +16,6 @@ except ModuleNotFoundError as error:
     raise
 
 from kdl import (
-    callbacks,
-    data,
     initializers,
     layers,
     losses,
@@ -26,7 +24,6 @@ from kdl import (
     optimizers,
     regularizers,
     schedules,
-    spaces,
 )
 
 __all__ = [
@@ -46,8 +43,15 @@ __all__ = [
 ]
 
 
+# They hold nothing that a saved model needs, and take a while: imported at first use.
+_LATER = {"callbacks", "data", "recipes", "spaces", "tuning"}
+
+
 def __getattr__(name):
-    # These import KerasTuner, and hold nothing that a saved model needs.
-    if name in ("recipes", "tuning"):
+    if name in _LATER:
         return importlib.import_module(f"kdl.{name}")
     raise AttributeError(f"module 'kdl' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})

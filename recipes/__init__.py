@@ -2,16 +2,17 @@
 
 from kdl.recipes.arithmetic import Arithmetic
 from kdl.recipes.forecast import Forecast
-from kdl.recipes.hyperparameters import hyperparameters
 from kdl.recipes.images import Images
 from kdl.recipes.language_model import LanguageModel
 from kdl.recipes.load import load
 from kdl.recipes.recipe import Recipe
-from kdl.recipes.run import run
 from kdl.recipes.segmentation import Segmentation
 from kdl.recipes.seq2seq import Seq2Seq
 from kdl.recipes.super_resolution import SuperResolution
 from kdl.recipes.tabular import Tabular
+from kdl.recipes.training.hyperparameters import hyperparameters
+from kdl.recipes.training.milestones import milestones
+from kdl.recipes.training.run import run
 
 __all__ = [
     "Arithmetic",
@@ -25,5 +26,6 @@ __all__ = [
     "Tabular",
     "hyperparameters",
     "load",
+    "milestones",
     "run",
 ]

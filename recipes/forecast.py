@@ -40,6 +40,7 @@ class Forecast(sequence_recipe.SequenceRecipe):
     default_source = "mackey_glass"
     objective = keras_tuner.Objective("val_rmse", "min")
     kept = ("horizon", "features")
+    capacity = ("units",)
     meanings = {"units": "units of the encoder, and of the forecaster"}
 
     def check(self, splits):

@@ -1,5 +1,6 @@
 """Classify images, such as handwritten digits."""
 
+import functools
 from types import SimpleNamespace
 
 import keras
@@ -9,6 +10,11 @@ from kdl import spaces
 from kdl.recipes.classes import class_scores
 from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, network
+from kdl.recipes.vision.noisy_student import (
+    check_unlabelled,
+    unlabelled_images,
+    with_pseudo_labels,
+)
 from kdl.schedules import Warmup
 
 _PENALTIES = {
@@ -28,6 +34,11 @@ class Images(ImageClassifier):
     how images are augmented: moved, flipped (by default those in colour, and clothes;
     digits never), changed by RandAugment, cut out, and mixed with others.
 
+    With images without labels, `unlabelled`, a noisy student learns: a teacher learns
+    the images with labels, and labels the others where it is sure; then a student, made
+    as the teacher, learns both, augmented and with whatever is dropped. It may be the
+    teacher of another one.
+
     `predict` takes an array of images, the path of a file or folder of them, or a list
     of such paths; images in files become what the source has, and each row names its
     `"file"`.
@@ -40,19 +51,34 @@ class Images(ImageClassifier):
             which is `"digits"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
             `0`.
+        unlabelled: Optional. Images without labels, as `source`, of which the labels do
+            not count, or `"images:DIR"`, a folder with images anywhere in it. Defaults
+            to `None`.
 
     Example:
 
     >>> recipe = kdl.recipes.Images("gallery")
     >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
     >>> rows = recipe.predict(model, recipe.splits.test[0][:3])
+
+    References:
+        - [Xie et al., 2020](https://arxiv.org/abs/1911.04252), noisy student
     """
 
     default_source = "digits"
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
+    capacity = ("filters", "depth", "units")
+    regularization = (
+        *("rate", "depth_rate", "smoothing", "weight_decay", "regularizer"),
+        *ImageClassifier.regularization,
+    )
+    extras = {"unlabelled": "images without labels, from which a student learns, too"}
     meanings = {
+        "strategy": "whether a student learns from a teacher's labels as well",
+        "confidence": "least probability of the class that a teacher is sure of",
+        "students": "students that learn one after the other, each from the last",
         "family": "family of the network, as of kdl.models",
         "filters": "filters of the first stage; the later ones have more",
         "depth": "convolutions or blocks of a stage",
@@ -69,6 +95,14 @@ class Images(ImageClassifier):
         "weight_decay": "share of the weights that is lost a step, times the rate",
         **spaces.regularizer.meanings,
     }
+
+    # How many images of each class the teachers of the last fit have labelled.
+    _labelled = ()
+
+    def take(self, extras):
+        super().take(extras)
+        if self.unlabelled is not None:
+            check_unlabelled(self.unlabelled)
 
     def space(self, hp):
         is_small = self.is_small
@@ -98,6 +132,11 @@ class Images(ImageClassifier):
             ),
             patience=hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
         )
+        if self.unlabelled is not None:
+            p.strategy = hp.Choice("strategy", ["noisy_student", "supervised"])
+            with hp.conditional_scope("strategy", ["noisy_student"]):
+                p.confidence = hp.Float("confidence", 0.0, 0.99, default=0.9)
+                p.students = hp.Int("students", 1, 3, default=1)
         # Of another family, they are `None`.
         with hp.conditional_scope("family", ["cnn"]):
             p.units = hp.Int("units", 32, 256, step=2, sampling="log", default=128)
@@ -120,9 +159,67 @@ class Images(ImageClassifier):
         rate = self._warmup(p, p.rate, p.rate_warmup)
         model = network(p, self.shape, len(self.classes), rate, penalty)
         optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
-        scores = class_scores(p.smoothing, are_shares=p.mixing != "none")
+        scores = class_scores(
+            p.smoothing, are_shares=p.mixing != "none" or self.unlabelled is not None
+        )
         model.compile(optimizer, **scores)
         return model
+
+    def check_extras(self):
+        if self.unlabelled is not None:
+            _ = self._images_without_labels
+
+    def fit(
+        self,
+        hp,
+        model,
+        x,
+        y,
+        *,
+        sample_weight=None,
+        epochs=None,
+        seed=0,
+        callbacks=None,
+        **kwargs,
+    ):
+        """Fits a model, as a student if the strategy is so.
+
+        Its teachers are trained first, and again where a fit goes on that was cut off.
+        """
+        p, data, self._labelled = self.space(hp), (x, y, sample_weight), []
+        kwargs |= {"epochs": epochs, "seed": seed}
+        if getattr(p, "strategy", None) == "noisy_student":
+            for _ in range(p.students):
+                teacher = self.build(hp)
+                alone = {**kwargs, "initial_epoch": 0, "verbose": 0}
+                self._fit(hp, teacher, data, **alone)
+                *data, counts = with_pseudo_labels(
+                    teacher,
+                    *(x, y, sample_weight, self._images_without_labels),
+                    len(self.classes),
+                    p.confidence,
+                )
+                self._labelled.append(counts)
+        return self._fit(hp, model, data, callbacks=callbacks, **kwargs)
+
+    def _fit(self, hp, model, data, **kwargs):
+        x, y, sample_weight = data
+        return super().fit(hp, model, x, y, sample_weight=sample_weight, **kwargs)
+
+    def examine(self, model):
+        rows = [
+            {"student": n, "class": name, "labelled": int(count)}
+            for n, counts in enumerate(self._labelled, 1)
+            for name, count in zip(self.classes, counts, strict=True)
+        ]
+        return {
+            **super().examine(model),
+            **({"pseudo_labels.csv": rows} if rows else {}),
+        }
+
+    @functools.cached_property
+    def _images_without_labels(self):
+        return unlabelled_images(self, self.unlabelled)
 
     def _warmup(self, p, value, epochs):
         """A number that grows from zero to a value, in epochs of the source."""

@@ -42,6 +42,8 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
     objective = keras_tuner.Objective("val_bits_per_character", "min")
     strategy = "teacher_forcing"
     kept = ("alphabet", "length")
+    capacity = ("units", "layers")
+    regularization = ("dropout",)
     meanings = {
         "network": "recurrent network (GRU) or Transformer",
         "units": "units of the recurrent network, or twice the width of a Transformer",

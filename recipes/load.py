@@ -71,7 +71,9 @@ def trained(folder):
     path = folder / _SETTINGS
     settings = _json(path) if path.exists() else None
     kind = settings.get("kind") if isinstance(settings, dict) else None
-    if kind not in ("run", "search") or not isinstance(settings.get("recipe"), str):
+    if kind not in ("run", "search", "lesson") or not isinstance(
+        settings.get("recipe"), str
+    ):
         raise ValueError(
             f"{folder} is not the folder of a run or a search of kdl. `kdl run` and "
             "`kdl tune` leave one."

@@ -15,7 +15,7 @@ from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
 from kdl.recipes.reading.files import check_suffix, numbers
 from kdl.recipes.reading.from_disk import in_order, is_on_disk, predicted, reading
-from kdl.recipes.training_data import check_shapes, check_training_data
+from kdl.recipes.training.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
 # What `fit` goes by where the space of a recipe does not declare it.
@@ -55,6 +55,9 @@ class Recipe(keras_tuner.HyperModel):
         epochs: Integer. Default number of epochs.
         meanings: Dict of strings. What a hyperparameter is, and its unit, by name.
             Subclasses add to those of their base.
+        capacity: Tuple of names of hyperparameters that make a model larger.
+        regularization: Tuple of names of hyperparameters that regularize a model, as by
+            augmentation.
         takes_nan: Boolean. Whether inputs may have missing numbers.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
@@ -94,6 +97,8 @@ class Recipe(keras_tuner.HyperModel):
         "learning_rate": "highest learning rate of the cycle",
         "patience": "epochs without improvement before training stops",
     }
+    capacity = ()
+    regularization = ()
     takes_nan = False
     kept = ()
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
@@ -133,6 +138,13 @@ class Recipe(keras_tuner.HyperModel):
                     + (f" It takes {known}." if known else "")
                 )
         vars(self).update({name: extras.get(name) for name in self.extras})
+
+    def check_extras(self):
+        """Refuses extras that do not fit the data, before anything is trained.
+
+        Raises:
+            ValueError: If one does not.
+        """
 
     def space(self, hp):
         """Declares the whole search space; its defaults are the recipe.

@@ -18,7 +18,7 @@ from kdl.data.sources.images.mask_files import MaskFiles
 from kdl.losses import SparseTversky
 from kdl.metrics import MeanIoU
 from kdl.recipes.classes import class_names
-from kdl.recipes.training_data import check_shapes
+from kdl.recipes.training.training_data import check_shapes
 from kdl.recipes.vision.image_recipe import ImageRecipe, are_paths, with_files
 from kdl.recipes.vision.masks import (
     class_table,
@@ -73,6 +73,11 @@ class Segmentation(ImageRecipe):
     epochs = 16
     # Whole images, which may be large, are read at once.
     at_once = 16
+    capacity = ("filters", "depth", "levels")
+    regularization = (
+        *("rate", "flip", "shift", "rotation", "zoom", "shear"),
+        "weight_decay",
+    )
     kept = ("classes", "resized", *ImageRecipe.kept)
     meanings = {
         "filters": "filters of the highest level; each lower one has twice as many",

@@ -47,6 +47,8 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
     objective = keras_tuner.Objective("val_exact_match", "max")
     difficulty = "length"
     kept = ("alphabets", "longest")
+    capacity = ("units", "embedding")
+    regularization = ("dropout",)
     meanings = {
         "units": "units of the decoder, and of both directions of the encoder together",
         "embedding": "numbers that a character is embedded in",

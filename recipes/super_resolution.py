@@ -16,7 +16,7 @@ from kdl.losses import PerceptualLoss
 from kdl.metrics import PSNR
 from kdl.models import super_resolution
 from kdl.recipes.recipe import Recipe
-from kdl.recipes.training_data import check_shapes
+from kdl.recipes.training.training_data import check_shapes
 from kdl.recipes.vision.enlarged import checkerboard_figure, compared
 from kdl.recipes.vision.enlarging import enlarge, likeness, pairs, turned
 from kdl.recipes.vision.image_recipe import are_paths, with_files
@@ -54,6 +54,8 @@ class SuperResolution(Recipe):
     objective = keras_tuner.Objective("val_psnr", "max")
     epochs = 10
     kept = ("factor", "channels")
+    capacity = ("filters", "depth")
+    regularization = ("turn", "weight_decay")
     reads = (*SUFFIXES, ".npy", ".npz")
     # Photographs may be large.
     at_once = 1

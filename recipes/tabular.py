@@ -53,6 +53,8 @@ class Tabular(Recipe):
     epochs = 40
     takes_nan = True
     kept = ("columns", "classes")
+    capacity = ("depth", "width", "embedding")
+    regularization = ("dropout", "weight_decay")
     reads = (".csv", ".tsv", ".jsonl", ".parquet")
     meanings = {
         "encoding": "how numbers enter: standardized, or in bins as well",

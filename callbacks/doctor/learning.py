@@ -38,6 +38,25 @@ def milestones(records):
     }
 
 
+def learned(records):
+    """Returns whether each milestone was reached, a dict of booleans by name."""
+    if not records.values():
+        return {}
+    fitted = [
+        _first(records, name, reached)
+        for name, reached in _fitted_when(records).items()
+    ]
+    return {
+        "anything": _learned_in(records, training_curve(records), reference(records))
+        is not None,
+        "everything": bool(fitted) and None not in fitted,
+        "the right thing": _learned_in(
+            records, "val_loss", validation_reference(records)
+        )
+        is not None,
+    }
+
+
 def training_curve(records):
     """Name of the loss that tells what has been learned of the training set.
 
@@ -125,14 +144,18 @@ def _start(records):
 
 
 def _when(records, name, start):
-    column, limit = records.values(name), start - LEARNED * abs(start)
-    epoch = _first(records, name, lambda x: x < limit)
+    column, epoch = records.values(name), _learned_in(records, name, start)
     if not column:
         return "not known, there was no validation"
     if epoch is None:
         return f"not yet ({name} {column[-1]:.3g}; {named(records, start)})"
     value = column[records.epochs(name).index(epoch)]
     return f"in epoch {epoch + 1} ({name} {value:.3g}; {named(records, start)})"
+
+
+def _learned_in(records, name, start):
+    """The first epoch in which a loss is below the reference, or `None`."""
+    return _first(records, name, lambda x: x < start - LEARNED * abs(start))
 
 
 def _fitted_when(records):

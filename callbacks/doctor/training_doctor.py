@@ -12,7 +12,7 @@ from kdl.callbacks.deep_copies import copy_sharing
 from kdl.callbacks.doctor.activations import Activations
 from kdl.callbacks.doctor.diagnoses import diagnose
 from kdl.callbacks.doctor.findings import Finding, sort
-from kdl.callbacks.doctor.learning import milestones
+from kdl.callbacks.doctor.learning import learned, milestones
 from kdl.callbacks.doctor.picture import draw
 from kdl.callbacks.doctor.records import Records
 from kdl.callbacks.doctor.sample import Sample, classes_of
@@ -50,7 +50,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     `report()` adds the milestones: when the model learned anything, everything (the
     training set), and the right thing (on validation data). None of them is a disease
-    while it is missing.
+    while it is missing. `learned` has them as a dict of booleans.
 
     The weights of a fit are the same with and without it. It does not stop the fit.
 
@@ -150,6 +150,11 @@ class TrainingDoctor(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._activations = self._sample = self._examples = None
         self._write()
+
+    @property
+    def learned(self):
+        """Whether each milestone was reached, a dict of booleans by name."""
+        return learned(self._records)
 
     def report(self):
         """Returns what was found, what was learned, and what was not looked at."""

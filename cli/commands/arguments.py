@@ -68,10 +68,13 @@ def load(recipe):
     """Returns the training data of a recipe.
 
     Raises:
-        ValueError: If the data do not exist, or the recipe cannot learn them.
+        ValueError: If the data do not exist, or the recipe cannot learn them, or if
+            what else it was given does not fit them.
     """
     with names_data():
-        return recipe.data()
+        data = recipe.data()
+        recipe.check_extras()
+    return data
 
 
 def tell_data(recipe, folder, console):

@@ -19,7 +19,7 @@ from kdl.files import WriteError, hold
 from kdl.recipes.own.named import Named
 from kdl.tuning.best_epoch import final
 from kdl_cli.commands import arguments
-from kdl_cli.commands.varied import varied
+from kdl_cli.commands.spaces.varied import varied
 from kdl_cli.folder import comparison, figures, metrics, reading, writing
 from kdl_cli.options import CompareOptions
 from kdl_cli.terminal.progress import EpochProgress, Stop

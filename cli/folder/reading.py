@@ -8,7 +8,7 @@ import math
 from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
-KINDS = ("run", "search", "sweep", "comparison", "evaluation")
+KINDS = ("run", "search", "sweep", "comparison", "evaluation", "lesson")
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
 TRIALS = "trials.csv"
@@ -18,6 +18,7 @@ DATA = "data.json"
 HISTORY = "history.csv"
 SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
+TRAININGS = "trainings.csv"
 COMPARISON = "comparison.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 # Settings that are `extras` of some recipes, each an option of that name.

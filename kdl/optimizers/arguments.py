@@ -151,7 +151,8 @@ def paths_of(variables, saved):
             the name of a model, they are of another model and do not count.
     """
     paths = [variable.path for variable in variables]
-    if len(saved or ()) == len(paths) and all(map(_is_same_path, saved, paths)):
+    saved = saved or []
+    if len(saved) == len(paths) and all(map(_is_same_path, saved, paths)):
         return list(saved)
     return paths
 

@@ -18,6 +18,10 @@ class ImageClassifier(ImageRecipe):
     """A recipe whose inputs are images, augmented, and whose targets are classes."""
 
     kept = ("classes", *ImageRecipe.kept)
+    regularization = (
+        *("flip", "shift", "rotation", "zoom", "shear", "cutout", "mixing"),
+        "operations",
+    )
     meanings = {
         "flip": "whether images are flipped left to right; of digits, none is",
         "shift": "farthest that images are moved, in pixels",

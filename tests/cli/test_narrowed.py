@@ -5,7 +5,7 @@ import pytest
 from commands import kdl, read
 from tiny import Tiny
 
-from kdl_cli.commands.narrowed import Narrowing, narrow
+from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
 from kdl_cli.commands.tune import plan
 from kdl_cli.options import SearchOptions
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from on_disk import Stored
 
-from kdl.recipes.training_data import check_training_data
+from kdl.recipes.training.training_data import check_training_data
 
 
 def model(*units):

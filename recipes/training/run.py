@@ -1,6 +1,6 @@
 """Train a recipe without a tuner."""
 
-from kdl.recipes.hyperparameters import hyperparameters
+from kdl.recipes.training.hyperparameters import hyperparameters
 
 
 def run(recipe, *args, hp=None, **kwargs):

@@ -1,0 +1,1 @@
+"""Values of hyperparameters that options give."""

@@ -1,0 +1,108 @@
+"""Pseudo-labels, from which a noisy student learns."""
+
+import numpy as np
+from scipy.special import softmax
+
+from kdl.data import load
+from kdl.data.augmentation.targets import soft_targets
+from kdl.data.on_disk import OnDisk, concatenate, take
+from kdl.data.sources.images.folder import image_files
+from kdl.data.sources.load import check_source
+from kdl.recipes.reading.from_disk import predicted
+
+_FOLDER = "images:"
+
+
+def check_unlabelled(source):
+    """Refuses what is no source of images.
+
+    Raises:
+        ValueError: If `kdl.data.load` does not know it.
+    """
+    try:
+        check_source(source)
+    except ValueError as error:
+        text = str(error).replace("`source`", "`unlabelled`", 1)
+        raise ValueError(text.replace("source=", "unlabelled=", 1)) from None
+
+
+def unlabelled_images(recipe, source):
+    """Returns images without labels, as a recipe takes them.
+
+    Args:
+        recipe: `ImageClassifier`, of which the images are to have the shape.
+        source: As of `kdl.data.load`, all parts of which count, without their labels.
+            In the folder of `"images:DIR"` images may lie anywhere.
+
+    Raises:
+        ValueError: If the images cannot be joined with those of the recipe.
+    """
+    x = recipe.splits.train[0]
+    if isinstance(source, str) and source.startswith(_FOLDER):
+        images = image_files(
+            source.removeprefix(_FOLDER).partition("?")[0], recipe.shape
+        )
+        # Those that are learned with labels are in memory.
+        return images if isinstance(x, OnDisk) else images[np.arange(len(images))]
+    images = concatenate([recipe.inputs(x) for x, _ in load(source, recipe.seed)])
+    if isinstance(x, OnDisk) and not isinstance(images, OnDisk):
+        raise ValueError(
+            "`unlabelled` must be a folder, as in 'images:more', where the images with "
+            f"labels are in a folder. Received: unlabelled={source!r}"
+        )
+    if list(images.shape[1:]) != recipe.shape:
+        raise ValueError(
+            f"`unlabelled` must hold images of shape {tuple(recipe.shape)}, as those "
+            f"with labels. Received: {tuple(images.shape[1:])}"
+        )
+    return images
+
+
+def with_pseudo_labels(teacher, x, y, weight, unlabelled, classes, confidence):
+    """Returns examples with labels, and after them those that a teacher has labelled.
+
+    Of the images without labels, those count of which the teacher is sure enough. Each
+    class that it finds gets as many, the mean over these classes: of a class with more,
+    those of which it is surest; of a class with fewer, some are there several times.
+    Their targets are the probabilities of the teacher.
+
+    Args:
+        teacher: `keras.Model` of logits.
+        x: Images with labels, an array or on disk.
+        y: Integer array of their labels.
+        weight: Array of their weights, or `None`. Those of pseudo-labels are one.
+        unlabelled: Images without labels, an array or on disk.
+        classes: Integer. Number of classes.
+        confidence: Float in `[0, 1)`. The least probability of the most likely class.
+
+    Returns:
+        Tuple of images, their targets as shares of the classes, float32 of shape
+        `(examples, classes)`, their weights, if there are any, and how many images of
+        each class the teacher was sure of, an integer array.
+
+    References:
+        - [Xie et al., 2020](https://arxiv.org/abs/1911.04252), section 2
+    """
+    shares = softmax(np.asarray(predicted(teacher, unlabelled), "float64"), axis=-1)
+    found, surest = np.argmax(shares, axis=-1), np.max(shares, axis=-1)
+    rows = [
+        np.flatnonzero((found == label) & (surest >= confidence))
+        for label in range(classes)
+    ]
+    counts = np.array([len(some) for some in rows])
+    targets = soft_targets(y, classes)
+    if not counts.any():
+        return x, targets, weight, counts
+    each = int(np.ceil(counts.sum() / np.count_nonzero(counts)))
+    chosen = np.concatenate(
+        # `numpy.resize` repeats those that are few.
+        [np.resize(some[np.argsort(-surest[some])], each) for some in rows if len(some)]
+    )
+    if weight is not None:
+        weight = np.concatenate([weight, np.ones(len(chosen), "float32")])
+    return (
+        concatenate([x, take(unlabelled, chosen)]),
+        np.concatenate([targets, shares[chosen].astype("float32")]),
+        weight,
+        counts,
+    )
