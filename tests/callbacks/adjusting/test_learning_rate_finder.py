@@ -163,6 +163,7 @@ class TestLearningRateFinder(CallbackContract):
             assert 1e-4 < finder.valley < 1
             assert 1 / 20 < finder.steepest / finder.valley < 100
 
+    @pytest.mark.one_backend
     @pytest.mark.parametrize("steps", [100, 300])
     def test_suggests_nothing_where_there_is_noise_alone(self, steps):
         rng, suggested = np.random.default_rng(0), 0

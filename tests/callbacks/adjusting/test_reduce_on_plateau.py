@@ -151,6 +151,7 @@ class TestReduceOnPlateau(CallbackContract):
         ),
     ]
 
+    @pytest.mark.one_backend
     @pytest.mark.parametrize("options", OPTIONS)
     def test_is_pytorch_s(self, options):
         actual = trace(keras.optimizers.SGD(0.5), plateau(**options))

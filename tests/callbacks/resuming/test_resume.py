@@ -126,7 +126,15 @@ class TestResume(CallbackContract):
         ("killed", "save_freq"),
         # In the first batch, before anything was saved, in the middle of an epoch, in
         # its last batch, between two epochs, and after several batches unsaved.
-        [(0, 1), (1, "epoch"), (2, 1), (3, 1), (4, "epoch"), (7, 2), (7, "epoch")],
+        [
+            pytest.param(0, 1, marks=pytest.mark.one_backend),
+            pytest.param(1, "epoch", marks=pytest.mark.one_backend),
+            pytest.param(2, 1, marks=pytest.mark.one_backend),
+            (3, 1),
+            pytest.param(4, "epoch", marks=pytest.mark.one_backend),
+            (7, 2),
+            pytest.param(7, "epoch", marks=pytest.mark.one_backend),
+        ],
     )
     def test_ends_as_if_it_had_not_been_killed(self, killed, save_freq, whole):
         directory = self.arguments["directory"]
@@ -235,6 +243,7 @@ class TestResume(CallbackContract):
             f"{path} is of another fit: {message}. Delete it to begin anew."
         )
 
+    @pytest.mark.one_backend
     def test_refuses_data_that_end_before(self):
         def batches(count):
             for _ in range(count):
@@ -465,7 +474,9 @@ class TestOnDisk:
         with pytest.raises(KeyboardInterrupt):
             self.fitted(directory, x, [Kill(batch)])
 
-    @pytest.mark.parametrize("batch", [4, 7])
+    @pytest.mark.parametrize(
+        "batch", [4, pytest.param(7, marks=pytest.mark.one_backend)]
+    )
     def test_goes_on_as_if_it_had_not_been_killed(self, tmp_path, batch):
         expected = self.fitted(tmp_path / "whole", X)
         assert same(self.fitted(tmp_path / "disk", Stored(X)), expected)
