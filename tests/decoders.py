@@ -132,6 +132,7 @@ class DecoderContract(LayerContract):
             assert (found.tokens[0, length:] == 0).all()
             np.testing.assert_allclose(found.scores, [best_score], rtol=1e-4)
 
+    @pytest.mark.one_backend
     def test_returns_all_beams_with_their_scores(self):
         decoder = self.built(size=3)
         everything = np.array(list(itertools.product(range(3), repeat=3)))
@@ -161,6 +162,7 @@ class DecoderContract(LayerContract):
             decoder.generators.get(decoder, np.zeros((1, length)), None, {}, 1, 1)
         assert len(kept) == 8 and generator not in kept.values()
 
+    @pytest.mark.one_backend
     def test_beam_search_finds_what_greed_misses(self):
         decoder = self.built(size=6)
         greedy, *few = (
@@ -196,6 +198,7 @@ class DecoderContract(LayerContract):
         assert (np.abs(shares - desired) < error).all()
         assert decoder.noise(found, training=False) is None
 
+    @pytest.mark.one_backend
     @pytest.mark.parametrize("options", [{"top_k": 2}, {"top_p": 0.5}])
     def test_draws_among_the_likeliest(self, options):
         decoder = self.built(size=6)
@@ -206,6 +209,7 @@ class DecoderContract(LayerContract):
         found = decoder.generate(1, count=500, by=Sampling(**options), batch_size=500)
         assert set(found.tokens[:, 0]) == set(order[:most])
 
+    @pytest.mark.one_backend
     def test_seed_draws_the_same_again(self):
         decoder = self.built()
         first, again, other = (
@@ -230,6 +234,7 @@ class DecoderContract(LayerContract):
         assert beams.tokens[1, :3].tolist() == [1, 2, 6]
         assert (beams.scores >= both.scores - 1e-5).all()
 
+    @pytest.mark.one_backend
     def test_writes_nothing_after_the_end(self):
         decoder = self.built(size=4)
         found = decoder.generate(12, count=50, by=Sampling(5.0), end_token=2)
