@@ -17,6 +17,8 @@ EXAMPLES = 10  # That a sound model learns by heart
 _EPOCHS, _STEPS = 10, 20  # in so many epochs of so many steps.
 _SAMPLE = 128  # Examples that the doctor looks at.
 _GROWTHS = 3
+# Findings that explain why a model returns the same for all inputs.
+_EXPLAINING = {"rate_too_high", "dead_units", "nan_loss", "nan_from_layer"}
 _DOUBLED = 8  # Sizes up to which a hyperparameter grows by one; larger ones double.
 # Regularization, as shares of the recipe's defaults.
 STRENGTHS = (0.0, 0.5, 1.0, 2.0, 3.0)
@@ -35,6 +37,7 @@ class Training:
         reached: Boolean. Whether the milestone is reached.
         broken: Boolean. Whether something is wrong that no larger model mends.
         report: String. What the doctor and the road say of it.
+        findings: List of what the doctor found, as of `kdl.callbacks.TrainingDoctor`.
         score: Optional float. The best value of the recipe's objective.
     """
 
@@ -45,6 +48,7 @@ class Training:
     history: dict
     reached: bool
     report: str
+    findings: list = dataclasses.field(default_factory=list)
     score: float | None = None
     broken: bool = False
 
@@ -130,9 +134,15 @@ class _Road:
         except DataError as error:
             return Training(ANYTHING, hp, {}, None, {}, False, str(error), broken=True)
         if training.epochs and not training.reached:
-            found = _broken(training.model, _rows_of(x, rows), _rows_of(y, rows))
-            training.broken |= bool(found)
-            training.report = "\n".join([training.report, *found])
+            x, y = _rows_of(x, rows), _rows_of(y, rows)
+            # What is wrong with the data explains what the doctor sees, and that
+            # explains what the model returns.
+            if sentence := _wrong_with(x, y):
+                training.report = f"{sentence}\n{training.report}"
+            elif not _EXPLAINING & {finding.name for finding in training.findings}:
+                sentence = _wrong_with_outputs(training.model.predict(x, verbose=0))
+                training.report = "\n".join(filter(None, [training.report, sentence]))
+            training.broken |= bool(sentence)
         return training
 
     def all(self, hp):
@@ -217,6 +227,7 @@ class _Road:
             history,
             doctor.learned.get(wanted, False),
             doctor.report(),
+            doctor.findings,
             best(scores) if scores else None,
             broken=not doctor.learned.get(ANYTHING, False),
         )
@@ -304,8 +315,8 @@ def _last_loss(training):
     return losses[-1] if np.isfinite(losses[-1]) else np.inf
 
 
-def _broken(model, x, y):
-    """Returns what may be wrong where a model cannot learn some examples, sentences."""
+def _wrong_with(x, y):
+    """Returns what is wrong with examples that no model can learn, or `None`."""
     inputs, targets = (
         np.concatenate(
             [
@@ -321,19 +332,23 @@ def _broken(model, x, y):
         len(np.unique(rows, axis=0)) for rows in (inputs, targets, together)
     )
     if alike == 1 < different:
-        return [
+        return (
             "The inputs of all examples are the same, and their targets are not: look "
             "at how the inputs are read and scaled."
-        ]
+        )
     if alike < pairs:
-        return [
+        return (
             "Examples with the same inputs have different targets: look at how inputs "
             "and targets are matched."
-        ]
-    outputs = tree.flatten(model.predict(x, verbose=0))
-    if all(np.allclose(part, part[:1], rtol=1e-4, atol=1e-6) for part in outputs):
-        return [
-            "The model returns the same for all inputs: somewhere in it they are lost, "
-            "as by units that are all dead."
-        ]
-    return []
+        )
+    return None
+
+
+def _wrong_with_outputs(outputs):
+    """Returns what is wrong with outputs for different inputs, or `None`."""
+    parts = tree.flatten(outputs)
+    if all(np.allclose(part, part[:1], rtol=1e-4, atol=1e-6) for part in parts):
+        return (
+            "The model returns the same for all inputs: somewhere in it they are lost."
+        )
+    return None
