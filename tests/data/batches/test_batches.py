@@ -104,7 +104,7 @@ class TestBatches(Contract):
         (
             {"y": Stored(y)},
             "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: Stored of int64 (10,)",
+            "example, for `classes_per_batch`. Received: Stored of float32 (10,)",
         ),
     ]
 
