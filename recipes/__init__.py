@@ -1,8 +1,10 @@
 """Training recipes: KerasTuner hypermodels whose defaults are good as they are."""
 
+from kdl.recipes.distillation import Distillation
 from kdl.recipes.hyperparameters import hyperparameters
 from kdl.recipes.images import Images
 from kdl.recipes.load import load
+from kdl.recipes.metric_learning import MetricLearning
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
 from kdl.recipes.segmentation import Segmentation
@@ -15,9 +17,11 @@ from kdl.recipes.tabular import Tabular
 
 __all__ = [
     "Arithmetic",
+    "Distillation",
     "Forecast",
     "Images",
     "LanguageModel",
+    "MetricLearning",
     "Recipe",
     "Segmentation",
     "Seq2Seq",
