@@ -102,8 +102,8 @@ def embedding_figure(labels, embeddings, names, title):
         names: List of strings. Names of the classes, by label.
         title: String.
     """
-    rng = np.random.default_rng(0)
-    some = np.sort(rng.permutation(len(labels))[:_POINTS])
+    rng, count = np.random.default_rng(0), len(labels)
+    some = np.sort(rng.permutation(count)[:_POINTS])
     labels, embeddings = labels[some], np.asarray(embeddings, "float64")[some]
     panels = {}
     pca = PCA(min(2, *embeddings.shape), random_state=0)
@@ -116,8 +116,7 @@ def embedding_figure(labels, embeddings, names, title):
         tsne = TSNE(perplexity=perplexity, init="random", random_state=0)
         panels[f"t-SNE, perplexity {perplexity:.3g}"] = tsne.fit_transform(embeddings)
     figure = Figure(figsize=(6 * len(panels) + 1.5, 5.5), layout="constrained")
-    of = "" if len(some) < _POINTS else f", {_POINTS} examples"
-    figure.suptitle(f"{title}{of}")
+    figure.suptitle(f"{title}: {len(some):,} of {count:,} examples")
     classes = np.unique(labels)
     colours = class_colours(len(classes))
     for axes, (name, points) in zip(
