@@ -7,14 +7,17 @@ from kdl.data import Splits
 NAMES = ["rows", "columns", "falling", "rising"]
 
 
-def bars(count, classes=(0, 1, 2, 3), size=8, noise=0.3, seed=0):
-    """Returns images of bars that lie in one of four ways, and their labels."""
+def bars(count, classes=(0, 1, 2, 3), size=8, noise=0.3, shifts=2, seed=0):
+    """Returns images of bars that lie in one of four ways, and their labels.
+
+    Up to two `shifts` a linear classifier tells the ways apart, with four none does.
+    """
     rng = np.random.default_rng(seed)
     labels = np.resize(np.array(classes, "int32"), count)
     rows, columns = np.mgrid[:size, :size]
     ways = np.stack([rows, columns, rows + columns, rows - columns])
-    shifts = rng.integers(0, 4, count)[:, None, None]
-    images = (ways[labels] + shifts) % 4 < 2
+    moved = rng.integers(0, shifts, count)[:, None, None]
+    images = (ways[labels] + moved) % 4 < 2
     images = images + rng.normal(0, noise, images.shape)
     order = rng.permutation(count)
     return images[order, ..., None].astype("float32"), labels[order]

@@ -21,7 +21,7 @@ class TestMetricLearning(RecipeContract):
     def test_defaults_learn(self):
         """Scores are no metrics of the model, but what `evaluate` adds to them."""
         keras.utils.set_random_seed(0)
-        recipe = MetricLearning(splits(128, 64, noise=1.0))
+        recipe = MetricLearning(splits(128, 64, noise=1.0, shifts=4))
         x, y = recipe.splits.validation
         before = KNeighborsClassifier(1).fit(*_flat(recipe.splits.train))
         model, history = run(recipe, **recipe.data(), epochs=4, verbose=0)
@@ -39,6 +39,7 @@ class TestMetricLearning(RecipeContract):
         hp = hyperparameters(self.recipe, values)
         return hp, self.recipe.build(hp)
 
+    @pytest.mark.one_backend
     def test_builds_what_its_space_says(self):
         _, model = self.build(size=16, mining="hard", margin=0.5)
         assert model.output_shape == (None, 16)
@@ -154,6 +155,7 @@ class TestTrained:
         np.testing.assert_allclose(mean, recipe.evaluate(model)["recall_at_1"])
 
 
+@pytest.mark.one_backend
 def test_learns_images_on_disk(tmp_path):
     x, y = bars(64, classes=(0, 1))
     for n, (image, label) in enumerate(zip(x, y, strict=True)):
