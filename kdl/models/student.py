@@ -228,7 +228,7 @@ class _Mean(keras.losses.Loss):
         return y_pred
 
 
-_MEAN = _Mean(dtype="float32")
+_MEAN = _Mean(name="teacher", dtype="float32")
 
 
 def _check_tensors(name, tensors):
