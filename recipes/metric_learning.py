@@ -101,6 +101,7 @@ class MetricLearning(ImageClassifier):
         "depth": "convolutions or blocks of a stage",
         "normalization": "what is normalized after each convolution",
         "activation": "activation after each convolution",
+        "pooling": "whether features keep their places, or are averaged over the image",
         "rate": "probability that a feature before the embedding is dropped",
         "size": "numbers of an embedding",
         "loss": "what is learned by: triplets, or a classifier of the training classes",
@@ -151,8 +152,9 @@ class MetricLearning(ImageClassifier):
                 "normalization", ["batch", "layer", "group", "none"]
             ),
             activation=hp.Choice("activation", ["relu", "swish", "gelu"]),
+            pooling=hp.Choice("pooling", ["none", "mean"]),
             rate=hp.Float("rate", 0.0, 0.6, default=0.0),
-            size=hp.Int("size", 8, 128, step=2, sampling="log", default=32),
+            size=hp.Int("size", 8, 256, step=2, sampling="log", default=128),
             loss=hp.Choice("loss", ["triplet", "softmax"]),
             **self.augmentation(hp),
             classes_per_batch=hp.Int(
@@ -170,7 +172,7 @@ class MetricLearning(ImageClassifier):
         p.batch_size = p.classes_per_batch * p.examples_per_class
         # With another loss, they are `None`.
         with hp.conditional_scope("loss", ["triplet"]):
-            p.mining = hp.Choice("mining", ["semihard", "hard"])
+            p.mining = hp.Choice("mining", ["hard", "semihard"])
             p.soft_margin = hp.Boolean("soft_margin", default=False)
             with hp.conditional_scope("soft_margin", [False]):
                 p.margin = hp.Float("margin", 0.05, 1.0, default=0.2)
@@ -182,7 +184,9 @@ class MetricLearning(ImageClassifier):
         vars(self).pop("means", None)
         parts = SimpleNamespace(order="CBR", depth_rate=0.0, **vars(p))
         images = network(parts, self.shape, None, 0.0, None)
-        x = layers.GlobalAveragePooling2D(name="pooling")(images.output)
+        is_mean = p.pooling == "mean"
+        pooling = layers.GlobalAveragePooling2D if is_mean else layers.Flatten
+        x = pooling(name="pooling")(images.output)
         if p.rate:
             x = Dropout(p.rate, name="dropout")(x)
         # In float32, whatever the precision of the others.
