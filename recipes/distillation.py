@@ -98,13 +98,16 @@ class Distillation(ImageClassifier):
             return self._loaded[1] if self._loaded else self.teacher
         images = Images(self.source, self.seed)
         print(
-            "No teacher is given: training one first, of the recipe images, for "
-            f"{images.epochs} epochs.",
+            "No teacher is given: training one first, of the recipe images. Epochs: "
+            f"{images.epochs}.",
             flush=True,
         )
         model, _ = run(images, **images.data(), seed=self.seed, verbose=0)
         accuracy = images.evaluate(model)["accuracy"]
-        print(f"The teacher has an accuracy of {accuracy:.4f} on the test set.")
+        print(
+            f"The teacher has an accuracy of {accuracy:.4f} on the test set.",
+            flush=True,
+        )
         return model
 
     def space(self, hp):

@@ -91,7 +91,7 @@ class MetricLearning(ImageClassifier):
     default_source = "unseen_fashion"
     sources = {"unseen_fashion": unseen_fashion}
     objective = keras_tuner.Objective("val_recall_at_1", "max")
-    epochs = 20
+    epochs = 12
     scores_classes = False
     mixes = False
     kept = ("means", "shape", "white")

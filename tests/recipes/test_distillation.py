@@ -198,8 +198,7 @@ class TestTeacher:
             assert model.has_teacher
         first, second, *rest = capsys.readouterr().out.splitlines()
         assert first == (
-            "No teacher is given: training one first, of the recipe images, for 1 "
-            "epochs."
+            "No teacher is given: training one first, of the recipe images. Epochs: 1."
         )
         assert second.startswith("The teacher has an accuracy of ") and not rest
         assert len(recipe.examine(model)["sizes.csv"]) == 2

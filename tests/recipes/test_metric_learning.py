@@ -6,7 +6,6 @@ import pytest
 from bars import NAMES, bars, splits
 from contracts import RecipeContract, array
 from PIL import Image
-from sklearn.neighbors import KNeighborsClassifier
 
 from kdl.data import Splits, fashion
 from kdl.losses import TripletLoss
@@ -21,13 +20,10 @@ class TestMetricLearning(RecipeContract):
     def test_defaults_learn(self):
         """Scores are no metrics of the model, but what `evaluate` adds to them."""
         keras.utils.set_random_seed(0)
-        recipe = MetricLearning(splits(128, 64, noise=1.0, shifts=4))
-        x, y = recipe.splits.validation
-        before = KNeighborsClassifier(1).fit(*_flat(recipe.splits.train))
-        model, history = run(recipe, **recipe.data(), epochs=4, verbose=0)
+        recipe = MetricLearning(splits(256, 64, noise=0.5, shifts=4))
+        model, history = run(recipe, **recipe.data(), epochs=3, verbose=0)
         first, *_, last = history.history["val_recall_at_1"]
-        assert first < last
-        assert before.score(x.reshape(len(x), -1), y) < last
+        assert max(first, 0.95) < last
         scores = recipe.evaluate(model)
         assert list(scores) == ["loss", "recall_at_1", "recall_at_5", "nmi"]
 
@@ -48,8 +44,10 @@ class TestMetricLearning(RecipeContract):
         np.testing.assert_allclose(lengths, 1, rtol=1e-5)
         assert isinstance(model.loss, TripletLoss)
         assert (model.loss.margin, model.loss.mining) == (0.5, "hard")
-        _, model = self.build(soft_margin=True)
+        assert model.get_layer("pooling").output.shape[-1] % (4 * 4) == 0
+        _, model = self.build(soft_margin=True, pooling="mean", filters=24)
         assert model.loss.margin is None
+        assert model.get_layer("pooling").output.shape[-1] == 48
         _, model = self.build(loss="softmax", rate=0.5, family="resnet", filters=8)
         assert model.output_shape == (None, 4)
 
@@ -81,11 +79,6 @@ class TestMetricLearning(RecipeContract):
     def test_images_have_no_mean_with_their_mirror_image(self):
         with pytest.raises(ValueError, match="no variants of an input to average"):
             self.recipe.averaged(self.build()[1])
-
-
-def _flat(part):
-    x, y = part
-    return x.reshape(len(x), -1), y
 
 
 @pytest.fixture(scope="module", params=["triplet", "softmax"])
