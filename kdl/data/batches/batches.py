@@ -57,16 +57,17 @@ class Batches(keras.utils.PyDataset):
         sample_weight: Optional array of shape `(examples, ...)`, or for a model of
             several outputs a dict or tuple of such: how much each example, or each of
             its steps, counts in the loss. Defaults to `None`, all alike.
-        classes_per_batch: Optional integer in `[1, classes]`. Defaults to `None`.
-        examples_per_class: Optional integer in `[1, inf)`. With both, each batch holds
-            so many different examples of each of so many different classes, one class
-            after the other, as losses that compare examples need, such as
-            `kdl.losses.TripletLoss`. `y` are then integers of shape `(examples,)`.
-            All batches of an epoch are full, and there are as many as without. All
-            classes are drawn equally often, and so are the examples of a class, but
-            for one: those of a rare class come several times, and where there are
-            fewer than `examples_per_class`, several times in a batch. Defaults to
-            `None`.
+        classes_per_batch: Optional integer in `[1, classes]`. With
+            `examples_per_class`, each batch holds so many classes, and so many
+            different examples of each, one class after the other. Losses that compare
+            examples need that, such as `kdl.losses.TripletLoss`. `y` are then integers
+            of shape `(examples,)`. All batches are full, and an epoch has as many as
+            without. All classes are drawn equally often, but for one time, and so are
+            the examples of a class. Those of a rare class come several times in an
+            epoch, and where there are fewer than `examples_per_class`, in a batch.
+            Defaults to `None`.
+        examples_per_class: Optional integer in `[1, inf)`. Examples of each class in a
+            batch. Defaults to `None`.
 
     Attributes:
         error: The last error that reading inputs on disk raised, or `None`. TensorFlow
