@@ -4,6 +4,7 @@ import functools
 import re
 from types import SimpleNamespace
 
+import keras
 import keras_tuner
 
 from kdl.callbacks import EarlyStopping, Resume
@@ -59,6 +60,8 @@ class Recipe(keras_tuner.HyperModel):
         regularization: Tuple of names of hyperparameters that regularize a model, as by
             augmentation.
         takes_nan: Boolean. Whether inputs may have missing numbers.
+        scores_classes: Boolean. Whether outputs for integer targets are scores of these
+            classes, one for each.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.
@@ -100,6 +103,7 @@ class Recipe(keras_tuner.HyperModel):
     capacity = ()
     regularization = ()
     takes_nan = False
+    scores_classes = True
     kept = ()
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
     at_once = 256
@@ -246,6 +250,19 @@ class Recipe(keras_tuner.HyperModel):
         """
         return Batches(x, y, p.batch_size, **options)
 
+    def scores(self, model, x, y):
+        """Returns scores of a model that are none of its metrics, floats by name.
+
+        In a fit, the logs of each epoch have those of the validation set, by names that
+        begin with `val_`. Early stopping and a search may go by them. Defaults to none.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            x: Inputs, as the model takes them.
+            y: Targets.
+        """
+        return {}
+
     def callbacks(self, p, batches, epochs):
         """Returns the callbacks of a fit, besides early stopping."""
         return []
@@ -326,7 +343,9 @@ class Recipe(keras_tuner.HyperModel):
         for name in ("batch_size", "shuffle", "validation_split"):
             if name in kwargs:
                 raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
-        check_training_data(model, x, y, validation_data, self.takes_nan)
+        check_training_data(
+            model, x, y, validation_data, self.takes_nan, self.scores_classes
+        )
         p = SimpleNamespace(**{**_DEFAULTS, **vars(self.space(hp))})
         epochs = self.epochs if epochs is None else epochs
         batches = self.batches(
@@ -354,6 +373,8 @@ class Recipe(keras_tuner.HyperModel):
                 layer.batches.assign(0)
         ours = list(self.callbacks(p, batches, epochs))
         if validation_data is not None:
+            # Before what goes by them.
+            ours.insert(0, _Scores(self.scores, *validation_data[:2]))
             if is_on_disk(validation_data[0]):
                 validation_data = in_order(*validation_data)
             stop = EarlyStopping(
@@ -428,8 +449,13 @@ class Recipe(keras_tuner.HyperModel):
             f"The recipe {self.name!r} has no variants of an input to average over."
         )
 
-    def get_state(self):
-        """Returns what predictions need besides the model, a dict of JSON."""
+    def get_state(self, model=None):
+        """Returns what predictions need besides the model, a dict of JSON.
+
+        Args:
+            model: Optional `keras.Model`, with which the state is kept. A recipe may
+                keep what it makes of the training set. Defaults to `None`.
+        """
         return {name: getattr(self, name) for name in self.kept}
 
     def set_state(self, state):
@@ -445,6 +471,26 @@ class Recipe(keras_tuner.HyperModel):
                     f"has: {', '.join(map(repr, state)) or 'nothing'}"
                 )
             vars(self)[name] = state[name]
+
+
+class _Scores(keras.callbacks.Callback):
+    """Puts scores of the validation set into the logs.
+
+    Args:
+        scores: Function of a model, inputs and targets, which returns a dict.
+        x: Inputs.
+        y: Targets.
+    """
+
+    def __init__(self, scores, x, y):
+        super().__init__()
+        self.scores, self.x, self.y = scores, x, y
+
+    def on_epoch_end(self, epoch, logs=None):
+        # Not each epoch need be validated.
+        if "val_loss" in logs:
+            scores = self.scores(self.model, self.x, self.y)
+            logs |= {f"val_{name}": value for name, value in scores.items()}
 
 
 def words(name):

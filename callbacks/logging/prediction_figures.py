@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 _WRONG = (0.9, 0.1, 0.1)  # Colour of pixels that were not found.
+_DARK = (0.15, 0.15, 0.15)  # That of the first class of masks, often the ground.
 _NUMBERED = 20  # Classes up to which the cells of a matrix have room for numbers.
 
 
@@ -56,7 +57,7 @@ def images_figure(images, labels, predicted, names=None, title=None):
     figure.suptitle(title)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, image, *pair in zip(panels, images, labels, predicted, strict=False):
-        image = _scaled(image)
+        image = scaled(image)
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
         label, guess = (str(n) if names is None else names[n] for n in pair)
         right = label == guess
@@ -78,13 +79,13 @@ def masks_figure(images, masks, predicted, names, title=None):
         title: Optional string.
     """
     shown = np.unique(np.concatenate([np.ravel(m) for m in (*masks, *predicted)]))
-    colours = _class_colours(len(names))
+    colours = np.array([_DARK, *class_colours(max(1, len(names) - 1))])
     rows = len(images)
     figure = Figure(figsize=(9.5, max(2.5, 1.8 * rows + 0.6)), layout="constrained")
     figure.suptitle(title)
     panels = figure.subplots(rows, 4, squeeze=False)
     for axes, image, mask, guess in zip(panels, images, masks, predicted, strict=True):
-        grey = _scaled(image)
+        grey = scaled(image)
         wrong = mask != guess
         error = 0.5 * np.broadcast_to(grey, (*grey.shape[:2], 3)).copy()
         error[wrong] = _WRONG
@@ -110,20 +111,17 @@ def masks_figure(images, masks, predicted, names, title=None):
     return figure
 
 
-def _class_colours(count):
-    """A colour for each class, an array of shape `(count, 3)`; the first is dark."""
-    others = max(1, count - 1)
-    if others <= 20:
+def class_colours(count):
+    """Returns a colour for each class, an array of shape `(count, 3)`."""
+    if count <= 20:
         # The strong ones first, and of the pale ones as many as are needed.
         some = colormaps["tab20"].colors
-        some = np.array([*some[::2], *some[1::2]])[:others]
-    else:
-        some = colormaps["gist_rainbow"](np.linspace(0, 1, others))[:, :3]
-    return np.concatenate([[[0.15, 0.15, 0.15]], some])
+        return np.array([*some[::2], *some[1::2]])[:count]
+    return colormaps["gist_rainbow"](np.linspace(0, 1, count))[:, :3]
 
 
-def _scaled(image):
-    """An image, whatever it was scaled to, between 0 and 1."""
+def scaled(image):
+    """Returns an image, whatever it was scaled to, between 0 and 1."""
     low, high = float(image.min()), float(image.max())
     return (image - low) / (high - low or 1.0)
 

@@ -47,7 +47,9 @@ class Evaluation:
         with arguments.names_data():
             recipe.test_on(self.settings["data"])
             x, y = recipe.encode(recipe.splits.test)
-        check_set("The test set", x, y, self.model, recipe.takes_nan)
+        check_set(
+            "The test set", x, y, self.model, recipe.takes_nan, recipe.scores_classes
+        )
         self.path.mkdir(parents=True, exist_ok=True)
         self.folder = writing.Folder(self.path, self.settings)
         self.held = hold(self.path, "evaluating")

@@ -111,7 +111,7 @@ def test(recipe, model, folder, console):
     scores = arguments.evaluate(recipe, model)
     write_json(folder.path / reading.RESULTS, {"test": scores})
     folder.write_model(model)
-    write_json(folder.path / reading.STATE, recipe.get_state())
+    write_json(folder.path / reading.STATE, recipe.get_state(model))
     examine(recipe, model, folder)
     tell(recipe, scores, console)
     return scores

@@ -139,7 +139,12 @@ def _digest(*parts):
 
 def _warnings(counts, duplicates):
     training = counts["train"]
-    if training:
+    if training and not any(training[name] and n for name, n in counts["test"].items()):
+        yield (
+            "The training set has none of the classes of the test set: an embedding "
+            "may tell these apart, a classifier cannot."
+        )
+    elif training:
         most, least = max(training, key=training.get), min(training, key=training.get)
         if training[most] >= _IMBALANCE * max(1, training[least]):
             yield (

@@ -17,6 +17,7 @@ from kdl.models.sequences.recurrent_forecaster import RecurrentForecaster
 from kdl.models.sequences.transformer_decoder import TransformerDecoder
 from kdl.models.sequences.writing.generation import Generated
 from kdl.models.sequences.writing.ways import BeamSearch, Sampling
+from kdl.models.student import Student
 
 __all__ = [
     "BeamSearch",
@@ -26,6 +27,7 @@ __all__ = [
     "RecurrentDecoder",
     "RecurrentForecaster",
     "Sampling",
+    "Student",
     "TransformerDecoder",
     "average_flips",
     "cnn",

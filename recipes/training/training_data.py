@@ -10,7 +10,9 @@ class DataError(ValueError):
     """Data that a model cannot be fitted to, or evaluated on."""
 
 
-def check_training_data(model, x, y, validation_data=None, takes_nan=False):
+def check_training_data(
+    model, x, y, validation_data=None, takes_nan=False, scores_classes=True
+):
     """Refuses data of which a model would learn nothing, or become NaN.
 
     Args:
@@ -20,6 +22,8 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
         validation_data: Optional tuple of inputs, targets and maybe weights.
         takes_nan: Boolean. Whether inputs may be NaN, as missing numbers are. Defaults
             to `False`.
+        scores_classes: Boolean. Whether outputs for integer targets are scores of
+            these classes. Defaults to `True`.
 
     Raises:
         DataError: If a set is empty, if a number is NaN or infinite, if the inputs do
@@ -31,7 +35,7 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
     if isinstance(validation_data, (list, tuple)):
         sets["validation"] = validation_data[:2]
     found = {
-        name: check_set(f"The {name} set", *some, model, takes_nan)
+        name: check_set(f"The {name} set", *some, model, takes_nan, scores_classes)
         for name, some in sets.items()
     }
     labels = found["training"]
@@ -42,7 +46,7 @@ def check_training_data(model, x, y, validation_data=None, takes_nan=False):
         )
 
 
-def check_set(name, x, y, model, takes_nan=False):
+def check_set(name, x, y, model, takes_nan=False, scores_classes=True):
     """Refuses a set that a model cannot be fitted to, or evaluated on.
 
     Args:
@@ -51,6 +55,8 @@ def check_set(name, x, y, model, takes_nan=False):
         y: Targets.
         model: `keras.Model`.
         takes_nan: Boolean. Whether inputs may be NaN. Defaults to `False`.
+        scores_classes: Boolean. Whether outputs for integer targets are scores of
+            these classes. Defaults to `True`.
 
     Returns:
         Targets that are classes, as integers; `None` if they are not.
@@ -86,7 +92,7 @@ def check_set(name, x, y, model, takes_nan=False):
     # A model that is not built yet has no shapes.
     check_shapes(name, x, getattr(model, "input_shape", None))
     output_shape = getattr(model, "output_shape", None)
-    labels = _labels(y, output_shape)
+    labels = _labels(y, output_shape) if scores_classes else None
     if labels is not None:
         classes = output_shape[-1]
         outside = np.argwhere((labels < 0) | (labels >= classes))

@@ -15,8 +15,14 @@ from kdl.recipes.vision.networks import SMALL
 
 
 class ImageClassifier(ImageRecipe):
-    """A recipe whose inputs are images, augmented, and whose targets are classes."""
+    """A recipe whose inputs are images, augmented, and whose targets are classes.
 
+    Attributes:
+        mixes: Boolean. Whether images may be mixed with others, of which targets become
+            shares of classes.
+    """
+
+    mixes = True
     kept = ("classes", *ImageRecipe.kept)
     regularization = (
         *("flip", "shift", "rotation", "zoom", "shear", "cutout", "mixing"),
@@ -75,12 +81,14 @@ class ImageClassifier(ImageRecipe):
             "zoom": hp.Float("zoom", 0.0, 0.2, default=0.1),
             "shear": hp.Float("shear", 0.0, 0.2, default=0.1),
             "cutout": hp.Float("cutout", 0.0, 0.5, default=0.0),
-            "mixing": hp.Choice("mixing", ["none", "mixup", "cutmix"]),
+            "mixing": "none",
         }
-        with hp.conditional_scope("mixing", ["mixup", "cutmix"]):
-            values["mixing_alpha"] = hp.Float(
-                "mixing_alpha", 0.1, 2.0, sampling="log", default=0.2
-            )
+        if self.mixes:
+            values["mixing"] = hp.Choice("mixing", ["none", "mixup", "cutmix"])
+            with hp.conditional_scope("mixing", ["mixup", "cutmix"]):
+                values["mixing_alpha"] = hp.Float(
+                    "mixing_alpha", 0.1, 2.0, sampling="log", default=0.2
+                )
         if self.white == 1 and self.shape[-1] in (1, 3):
             values["operations"] = hp.Int("operations", 0, 3, default=0)
             with hp.conditional_scope("operations", [1, 2, 3]):

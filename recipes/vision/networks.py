@@ -26,12 +26,13 @@ def network(p, shape, classes, rate, penalty):
     Args:
         p: Namespace of hyperparameters, those of the recipe `images`.
         shape: Height, width and channels of the images.
-        classes: Integer. Number of classes.
+        classes: Integer. Number of classes, or `None` for the images after the last
+            stage.
         rate: Number or schedule. Probability that a unit, or a connection, is dropped.
         penalty: Regularizer of all kernels, or `None`.
 
     Returns:
-        `keras.Model` of logits.
+        `keras.Model` of logits, or of images.
     """
     longest, shortest = max(shape[:2]), min(shape[:2])
     halvings = max(1, round(math.log2(longest / 4)))
@@ -52,7 +53,11 @@ def network(p, shape, classes, rate, penalty):
             poolings = min(poolings, int(math.log2(shortest)))
             filters = [p.filters] + [2 * p.filters] * poolings
             depth = [p.depth + 1] + [p.depth] * poolings
-            options |= {"units": [p.units], "connections": p.drop == "connections"}
+            if classes is not None:
+                options |= {
+                    "units": [p.units],
+                    "connections": p.drop == "connections",
+                }
             return models.cnn(shape, classes, filters, depth, order=p.order, **options)
         case "vgg":
             filters = _doubled(p.filters, halvings)

@@ -125,6 +125,12 @@ class TestWarnings:
             "The test set has no example of '1', '2', '4', '5', '6' and 1 more."
         ]
 
+    def test_tells_once_of_classes_that_training_never_sees(self):
+        assert self.warnings([100, 90, 0, 0], [0, 0, 5, 5]) == [
+            "The training set has none of the classes of the test set: an embedding "
+            "may tell these apart, a classifier cannot."
+        ]
+
     def test_tells_of_very_large_images(self, tmp_path):
         make_folder(tmp_path, {"a": 3, "b": 3}, size=(513, 4))
         assert load(f"images:{tmp_path}").summary()["warnings"] == [

@@ -1,6 +1,7 @@
 import types
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 from contracts import RecipeContract
@@ -92,6 +93,31 @@ class TestRecipe(RecipeContract):
         loss = -logs[np.arange(len(labels)), labels].mean()
         penalty = 0.01 * np.sum(np.square(model.get_weights()[0]))
         np.testing.assert_allclose(scores["loss"], loss + penalty, 1e-4)
+
+    def test_scores_of_its_own_are_in_the_logs_before_anything_goes_by_them(self):
+        seen = []
+
+        class Scored(Linear):
+            objective = keras_tuner.Objective("val_calls", "max")
+
+            def scores(self, model, x, y):
+                seen.append((model.predict(x[:2], verbose=0), len(y)))
+                return {"calls": -len(seen)}
+
+            def space(self, hp):
+                return types.SimpleNamespace(l2=0.0, patience=1)
+
+        recipe = Scored()
+        model, history = run(recipe, **self.data(), epochs=4, verbose=0)
+        # The first was the best, and one worse is tolerated.
+        assert history.history["val_calls"] == [-1, -2]
+        assert {count for _, count in seen} == {len(recipe.splits.validation[1])}
+        x = recipe.splits.validation[0][:2]
+        np.testing.assert_allclose(seen[0][0], model.predict(x, verbose=0), rtol=1e-5)
+        _, history = run(
+            recipe, self.data()["x"], self.data()["y"], epochs=1, verbose=0
+        )
+        assert len(seen) == 2 and "val_calls" not in history.history
 
     def test_splits_are_loaded_once_and_checked(self):
         seen = []

@@ -9,6 +9,7 @@ import numpy as np
 from keras import tree
 
 from kdl.checks import check_boolean, check_integer
+from kdl.data.batches.classes_and_examples import ClassesAndExamples
 from kdl.data.batches.prefetch import Prefetch
 from kdl.data.on_disk import OnDisk
 from kdl.seeds import AUGMENTATION, ORDER, generator
@@ -37,7 +38,8 @@ class Batches(keras.utils.PyDataset):
         x: Array of shape `(examples, ...)`, or anything that `numpy.asarray` takes, or
             inputs on disk; or a dict or tuple of such, for a model of several inputs.
         y: The targets, of the same kinds.
-        batch_size: Integer in `[1, inf)`. Defaults to `32`.
+        batch_size: Optional integer in `[1, inf)`. Defaults to `None`, which is `32`,
+            or `classes_per_batch * examples_per_class`.
         seed: Integer in `[0, inf)`. Defaults to `0`.
         shuffle: Boolean. Whether each epoch has an order of its own. Defaults to
             `True`.
@@ -55,6 +57,17 @@ class Batches(keras.utils.PyDataset):
         sample_weight: Optional array of shape `(examples, ...)`, or for a model of
             several outputs a dict or tuple of such: how much each example, or each of
             its steps, counts in the loss. Defaults to `None`, all alike.
+        classes_per_batch: Optional integer in `[1, classes]`. With
+            `examples_per_class`, each batch holds so many classes, and so many
+            different examples of each, one class after the other. Losses that compare
+            examples need that, such as `kdl.losses.TripletLoss`. `y` are then integers
+            of shape `(examples,)`. All batches are full, and an epoch has as many as
+            without. All classes are drawn equally often, but for one time, and so are
+            the examples of a class. Those of a rare class come several times in an
+            epoch, and where there are fewer than `examples_per_class`, in a batch.
+            Defaults to `None`.
+        examples_per_class: Optional integer in `[1, inf)`. Examples of each class in a
+            batch. Defaults to `None`.
 
     Attributes:
         error: The last error that reading inputs on disk raised, or `None`. TensorFlow
@@ -69,19 +82,26 @@ class Batches(keras.utils.PyDataset):
     >>> (x, y), validation, test = kdl.data.digits()
     >>> batches = kdl.data.Batches(x, y, batch_size=64)
     >>> model.fit(batches, shuffle=False, epochs=5, validation_data=validation)
+    >>> batches = kdl.data.Batches(x, y, classes_per_batch=8, examples_per_class=4)
+
+    References:
+        - [Hermans, Beyer and Leibe, 2017](https://arxiv.org/abs/1703.07737), batches of
+          classes and examples
     """
 
     def __init__(
         self,
         x,
         y,
-        batch_size=32,
+        batch_size=None,
         seed=0,
         shuffle=True,
         drop_remainder=False,
         augment=(),
         epoch=0,
         sample_weight=None,
+        classes_per_batch=None,
+        examples_per_class=None,
     ):
         # Keras's workers can pass a batch of one epoch on to the next, so that there
         # is no argument for them.
@@ -93,7 +113,13 @@ class Batches(keras.utils.PyDataset):
             parts["sample_weight"] = self.sample_weight
         _check_counts(parts)
         self._parts = tuple(parts.values())
-        self.batch_size = check_integer("batch_size", batch_size, "[1, inf)")
+        self.classes_per_batch = self.examples_per_class = self._by_class = None
+        if classes_per_batch is not None or examples_per_class is not None:
+            by_class = ClassesAndExamples(self.y, classes_per_batch, examples_per_class)
+            self.classes_per_batch = by_class.classes
+            self.examples_per_class = by_class.examples
+            self._by_class = by_class
+        self.batch_size = _check_batch_size(batch_size, self._by_class)
         self.seed = check_integer("seed", seed, "[0, inf)")
         self.shuffle = check_boolean("shuffle", shuffle)
         self.drop_remainder = check_boolean("drop_remainder", drop_remainder)
@@ -190,8 +216,15 @@ class Batches(keras.utils.PyDataset):
             List that gets the index of each batch that is asked for from now on.
 
         Raises:
-            ValueError: If there are not as many rows as examples, or not such ones.
+            ValueError: If there are not as many rows as examples, or not such ones, or
+                if each batch is of classes and examples.
         """
+        if self._by_class is not None:
+            raise ValueError(
+                "Batches of `classes_per_batch` and `examples_per_class` choose their "
+                "examples themselves and take no others, such as those of a "
+                "kdl.callbacks.Curriculum: use `batch_size` with one."
+            )
         count = self.examples
         rows = np.asarray(rows)
         is_integer = rows.shape == (count,) and rows.dtype.kind in "iu"
@@ -269,6 +302,9 @@ class Batches(keras.utils.PyDataset):
 
     def _drawn(self, epoch):
         """The order of an epoch that was given no rows."""
+        if self._by_class is not None:
+            rng = generator(self.seed, ORDER, epoch) if self.shuffle else None
+            return self._by_class.rows(self.num_batches, rng)
         order = np.arange(self.examples)
         if self.shuffle:
             order = generator(self.seed, ORDER, epoch).permutation(order)
@@ -310,6 +346,24 @@ def _check_counts(parts):
             f"{', '.join(first)} and {last} must hold the same number of examples, at "
             f"least one. Received: {received}"
         )
+
+
+def _check_batch_size(batch_size, by_class):
+    """Returns the size of batches, which may be of classes and examples."""
+    if by_class is None:
+        return check_integer(
+            "batch_size", 32 if batch_size is None else batch_size, "[1, inf)"
+        )
+    size = by_class.classes * by_class.examples
+    if (
+        batch_size is not None
+        and check_integer("batch_size", batch_size, "[1, inf)") != size
+    ):
+        raise ValueError(
+            f"`batch_size` must be {size}, classes_per_batch * examples_per_class, or "
+            f"None. Received: batch_size={batch_size}"
+        )
+    return size
 
 
 def _check_augment(augment):

@@ -27,6 +27,8 @@ class TestBatches(Contract):
         "augment": (noise,),
         "epoch": 2,
         "sample_weight": np.ones(10),
+        "classes_per_batch": 2,
+        "examples_per_class": 2,
     }
     refused = [
         (
@@ -69,6 +71,41 @@ class TestBatches(Contract):
             f"Received: augment={noise!r}",
         ),
         ({"epoch": -1}, "`epoch` must be an integer in [0, inf). Received: epoch=-1"),
+        (
+            {"batch_size": 5},
+            "`batch_size` must be 4, classes_per_batch * examples_per_class, or None. "
+            "Received: batch_size=5",
+        ),
+        (
+            {"classes_per_batch": 11},
+            "`classes_per_batch` must be at most 10, the number of classes in `y`. "
+            "Received: classes_per_batch=11",
+        ),
+        (
+            {"examples_per_class": 0},
+            "`examples_per_class` must be an integer in [1, inf). Received: "
+            "examples_per_class=0",
+        ),
+        (
+            {"classes_per_batch": None},
+            "`classes_per_batch` and `examples_per_class` must be given both, or "
+            "neither. Received: classes_per_batch=None, examples_per_class=2",
+        ),
+        (
+            {"y": x},
+            "`y` must be an array of integers of shape (examples,), the class of each "
+            "example, for `classes_per_batch`. Received: ndarray of float64 (10, 1)",
+        ),
+        (
+            {"y": {"a": y}},
+            "`y` must be an array of integers of shape (examples,), the class of each "
+            "example, for `classes_per_batch`. Received: dict",
+        ),
+        (
+            {"y": Stored(y)},
+            "`y` must be an array of integers of shape (examples,), the class of each "
+            "example, for `classes_per_batch`. Received: Stored of float32 (10,)",
+        ),
     ]
 
     def batches(self, **overrides):
@@ -294,6 +331,127 @@ class TestStreams:
             for epoch in (0, 1, 2)
         }
         assert len(orders) == 12
+
+
+@pytest.mark.one_backend
+class TestClassesAndExamples:
+    """So many examples of each of so many classes."""
+
+    # Of three classes with 3, 12 and 25 examples.
+    y = np.random.default_rng(0).permutation(np.repeat([4, 7, 9], [3, 12, 25]))
+
+    def batches(self, y=None, classes=2, examples=4, **options):
+        y = self.y if y is None else y
+        x = np.arange(len(y))
+        options |= {"classes_per_batch": classes, "examples_per_class": examples}
+        return Batches(x, y, **options)
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    @pytest.mark.parametrize(
+        ("counts", "classes", "examples"),
+        [
+            ([3, 12, 25], 2, 4),
+            ([3, 12, 25], 3, 7),
+            ([20] * 10, 4, 5),
+            ([20] * 10, 7, 3),
+            ([1, 2, 40], 2, 3),
+            ([9, 8, 7, 6, 5], 1, 2),
+            ([4, 4], 2, 30),
+        ],
+    )
+    def test_classes_and_examples_come_equally_often(
+        self, counts, classes, examples, seed
+    ):
+        y = np.random.default_rng(0).permutation(
+            np.repeat(np.arange(len(counts)), counts)
+        )
+        size = classes * examples
+        for epoch in range(3):
+            batches = self.batches(y, classes, examples, seed=seed, epoch=epoch)
+            assert (batches.batch_size, len(batches)) == (size, -(-len(y) // size))
+            drawn, seen = np.zeros(len(counts), int), np.zeros(len(y), int)
+            for x, labels in batches:
+                assert same(labels, y[x])
+                groups = labels.reshape(classes, examples)
+                assert (groups == groups[:, :1]).all()
+                assert len(np.unique(groups[:, 0])) == classes
+                drawn[groups[:, 0]] += 1
+                for label, rows in zip(
+                    groups[:, 0], x.reshape(groups.shape), strict=True
+                ):
+                    _, times = np.unique(rows, return_counts=True)
+                    # Those of a class with too few come again, each as often.
+                    most = -(-examples // counts[label])
+                    assert times.max() <= most
+                    assert len(times) == min(examples, counts[label])
+                seen += np.bincount(x, minlength=len(y))
+            assert np.ptp(drawn) <= 1 and drawn.sum() == len(batches) * classes
+            for label in range(len(counts)):
+                assert np.ptp(seen[y == label]) <= 1
+
+    def test_an_epoch_holds_each_example_once_where_it_can(self):
+        y = np.arange(40) % 5
+        x = np.concatenate([x for x, _ in self.batches(y, 2, 4)])
+        assert sorted(x) == list(range(40))
+
+    def test_every_pair_of_classes_meets(self):
+        y = np.arange(60) % 6
+        met = set()
+        for epoch in range(20):
+            for _, labels in self.batches(y, 2, 2, epoch=epoch):
+                met.add(tuple(np.unique(labels)))
+        assert len(met) == 15
+
+    def test_an_item_depends_on_seed_epoch_and_index_alone(self):
+        whole = list(self.batches(epoch=3, augment=[noise]))
+        other = self.batches(epoch=3, augment=[noise])
+        for index in (4, 0, 2):
+            assert same(other[index], whole[index])
+        for options in ({"epoch": 4}, {"epoch": 3, "seed": 1}):
+            assert not same(self.batches(augment=[noise], **options)[0], whole[0])
+
+    def test_are_in_order_without_shuffling(self):
+        first, second, *_ = self.batches(np.arange(12) % 3, 2, 2, shuffle=False)
+        assert same(first[0], [0, 3, 1, 4]) and same(second[0], [2, 5, 6, 9])
+
+    def test_the_last_batch_is_full_or_left_out(self):
+        counts = [len(self.batches(drop_remainder=drop)) for drop in (False, True)]
+        assert counts == [5, 5]
+        counts = [
+            len(self.batches(self.y[1:], drop_remainder=drop)) for drop in (False, True)
+        ]
+        assert counts == [5, 4]
+        assert {len(x) for x, _ in self.batches(self.y[1:])} == {8}
+        ((x, _),) = self.batches(self.y[:5], 2, 10, drop_remainder=True)
+        assert len(x) == 20
+
+    def test_of_inputs_on_disk_are_those_of_the_array(self):
+        whole = np.arange(40, dtype="float32")[:, None]
+        some, others = (
+            Batches(
+                x,
+                self.y,
+                classes_per_batch=2,
+                examples_per_class=4,
+                sample_weight=np.arange(40),
+            )
+            for x in (numbers(40), whole)
+        )
+        assert same(list(some), list(others))
+        some.release()
+
+    def test_take_no_other_rows(self):
+        with pytest.raises(ValueError) as error:
+            self.batches().use_rows(np.arange(40))
+        assert str(error.value) == (
+            "Batches of `classes_per_batch` and `examples_per_class` choose their "
+            "examples themselves and take no others, such as those of a "
+            "kdl.callbacks.Curriculum: use `batch_size` with one."
+        )
+
+    def test_all_examples_in_order_are_not_of_classes(self):
+        pairs = self.batches().pairs_in_order()
+        assert same(np.concatenate([x for (x, _), _ in pairs]), np.arange(40))
 
 
 class TestOnDisk:

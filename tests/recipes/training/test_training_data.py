@@ -94,6 +94,10 @@ class TestCheckTrainingData:
             "takes. Received: (4, 2)"
         )
 
+    def test_of_outputs_that_are_no_scores_takes_any_classes(self):
+        many = np.array([0, 3, 7, 7])
+        check_training_data(model(3), X, many, (X, many), scores_classes=False)
+
     def test_looks_at_each_step_of_a_sequence(self):
         tokens = np.array([[0, 1], [2, 4], [0, 0], [1, 1]])
         with pytest.raises(ValueError) as error:
