@@ -12,6 +12,8 @@ from kdl.recipes.segmentation import Segmentation
 from kdl.recipes.seq2seq import Seq2Seq
 from kdl.recipes.super_resolution import SuperResolution
 from kdl.recipes.tabular import Tabular
+from kdl.recipes.transfer import Transfer
+from kdl.recipes.vision.backbone import backbone
 
 __all__ = [
     "Arithmetic",
@@ -23,6 +25,8 @@ __all__ = [
     "Seq2Seq",
     "SuperResolution",
     "Tabular",
+    "Transfer",
+    "backbone",
     "hyperparameters",
     "load",
     "run",

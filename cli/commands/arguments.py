@@ -74,8 +74,10 @@ def load(recipe):
         return recipe.data()
 
 
-def tell_data(recipe, folder, console):
+def tell_data(recipe, folder, console, hp=None):
     """Writes into a folder what the data of a recipe are, and prints it.
+
+    What the recipe remarks on them follows.
 
     Of a recipe that has a `data` of its own, they may be anything.
     """
@@ -85,6 +87,8 @@ def tell_data(recipe, folder, console):
     write_json(folder / reading.DATA, summary)
     for line in data_lines(summary):
         console.print(line, style="yellow" if line.startswith("Warning") else None)
+    for line in recipe.remarks(hp):
+        console.print(line)
 
 
 def trained(options, source=None):

@@ -46,7 +46,7 @@ class Sweep(Single):
         console.print(
             f"{plan.note}Trying learning rates in {steps} batches, into {path}."
         )
-        arguments.tell_data(plan.recipe, path, console)
+        arguments.tell_data(plan.recipe, path, console, plan.hp)
         keras.utils.set_random_seed(seed)
         # Validation would take time and is not used.
         data = {k: v for k, v in self.data.items() if k != "validation_data"}
