@@ -144,7 +144,7 @@ class Transfer(ImageClassifier):
         return Origin(Images(learned_clothes()).build(keras_tuner.HyperParameters()))
 
     def remarks(self, hp=None):
-        strategy = hp and self.space(hp).strategy
+        strategy = None if hp is None else self.space(hp).strategy
         known = self._network
         if strategy != "scratch":
             if self.backbone is None and "origin" not in vars(self):
@@ -200,7 +200,8 @@ class Transfer(ImageClassifier):
         known = known._replace(kernel=known.kernel / self.white)
         part, _ = fitted(known, self.shape, keep=not is_new)
         classes = len(self.classes)
-        part.trainable = p.strategy in ("fine_tuning", "scratch")
+        if p.strategy in ("features", "head"):
+            part.trainable = False
         x = keras.layers.GlobalAveragePooling2D(
             data_format="channels_last", name="head_pooling"
         )(part.output)
