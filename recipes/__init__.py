@@ -1,15 +1,15 @@
 """Training recipes: KerasTuner hypermodels whose defaults are good as they are."""
 
-from kdl.recipes.arithmetic import Arithmetic
-from kdl.recipes.forecast import Forecast
 from kdl.recipes.hyperparameters import hyperparameters
 from kdl.recipes.images import Images
-from kdl.recipes.language_model import LanguageModel
 from kdl.recipes.load import load
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.run import run
 from kdl.recipes.segmentation import Segmentation
-from kdl.recipes.seq2seq import Seq2Seq
+from kdl.recipes.sequences.arithmetic import Arithmetic
+from kdl.recipes.sequences.forecast import Forecast
+from kdl.recipes.sequences.language_model import LanguageModel
+from kdl.recipes.sequences.seq2seq import Seq2Seq
 from kdl.recipes.super_resolution import SuperResolution
 from kdl.recipes.tabular import Tabular
 from kdl.recipes.transfer import Transfer

@@ -2,7 +2,7 @@
 
 import keras_tuner
 
-from kdl.recipes.seq2seq import Seq2Seq
+from kdl.recipes.sequences.seq2seq import Seq2Seq
 
 
 class Arithmetic(Seq2Seq):

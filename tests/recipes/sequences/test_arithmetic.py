@@ -2,7 +2,7 @@ import pytest
 from contracts import RecipeContract, leading
 
 from kdl.recipes import Arithmetic
-from kdl.recipes.seq2seq import END
+from kdl.recipes.sequences.seq2seq import END
 
 
 class TestArithmetic(RecipeContract):
