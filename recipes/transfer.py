@@ -228,8 +228,8 @@ class Transfer(ImageClassifier):
             return []
         return [_unfreezing(p, list(self._fitted.optimizer.multipliers))]
 
-    def fit(self, hp, model, x, y, **options):
-        p = self.space(hp)
+    def fit(self, hp, model, x, y, *, epochs=None, seed=0, **options):
+        p, options = self.space(hp), {"epochs": epochs, "seed": seed, **options}
         if p.strategy == "features":
             return self._fit_features(p, model, x, y, **options)
         # Which groups thaw is known to the optimizer of the model.

@@ -3,6 +3,7 @@
 import difflib
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
@@ -67,7 +68,10 @@ def application(name, weights="imagenet", **options):
     build = check_application(name)
     if weights == "imagenet":
         _check_weights(name)
-    return build(include_top=False, weights=weights, **options)
+    with warnings.catch_warnings():
+        # Its size is that of the images, which the backbone sees to.
+        warnings.filterwarnings("ignore", "`input_shape` is undefined")
+        return build(include_top=False, weights=weights, **options)
 
 
 def least_side(name):

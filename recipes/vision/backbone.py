@@ -175,7 +175,11 @@ def fitted(origin, shape, layers=None, keep=True):
         inputs = keras.Input(tuple(shape), name="images")
         x = inputs
         if size != tuple(shape[:2]):
-            x = keras.layers.Resizing(*size, name=_free("resized", model))(x)
+            resized = keras.layers.Resizing(
+                *size, data_format="channels_last", name=_free("resized", model)
+            )
+            # Or else, where a model is not told, all that follows is in training.
+            x = resized(x, training=False)
         colors = None
         if kernel is not None:
             colors = keras.layers.Dense(
@@ -310,10 +314,12 @@ def _is_schedule(config):
 def _copy_weights(model, copy):
     """Gives a copy the weights of a model, layer by layer, also within models."""
     for layer in model.layers:
+        if isinstance(layer, Clock) or not layer.weights:
+            continue
         other = copy.get_layer(layer.name)
         if isinstance(layer, keras.Model):
             _copy_weights(layer, other)
-        elif not isinstance(layer, Clock):
+        else:
             other.set_weights(layer.get_weights())
 
 
