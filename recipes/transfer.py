@@ -12,6 +12,7 @@ import numpy as np
 from kdl.callbacks import GradualUnfreezing, Resume
 from kdl.data.splits import labelled_images
 from kdl.optimizers import ControlledOptimizer
+from kdl.private import layers_of
 from kdl.recipes.classes import class_scores
 from kdl.recipes.images import Images
 from kdl.recipes.reading.from_disk import evaluated, predicted
@@ -28,6 +29,7 @@ from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.shallow import (
     CLASSIFIERS,
     add_shallow,
+    add_standardized,
     calibrate,
     fit_shallow,
 )
@@ -98,8 +100,8 @@ class Transfer(ImageClassifier):
         "groups": "groups of layers of the backbone that thaw one after the other",
         "every": "epochs from one thaw to the next",
         "decay": "by how much the rate falls from one group to the one before it",
-        "freeze_statistics": "whether batch normalization keeps its averages until "
-        "its group thaws",
+        "freeze_statistics": "whether batch normalization stays as it is, rather than "
+        "following the batches once its group thaws",
         "rate": "probability that a feature is dropped before the dense layer",
         "weight_decay": "share of the weights that is lost a step, times the rate",
     }
@@ -184,7 +186,7 @@ class Transfer(ImageClassifier):
                 "batch_size", [16, 32, 64], default=16 if self.has_few else 32
             )
             p.learning_rate = hp.Float(
-                "learning_rate", 1e-4, 3e-2, sampling="log", default=1e-2
+                "learning_rate", 1e-4, 3e-2, sampling="log", default=3e-3
             )
             p.weight_decay = hp.Float(
                 "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
@@ -202,13 +204,21 @@ class Transfer(ImageClassifier):
         classes = len(self.classes)
         if p.strategy in ("features", "head"):
             part.trainable = False
+        elif p.freeze_statistics:
+            for layer in layers_of(part):
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    # It normalizes as in inference then.
+                    layer.trainable = False
         x = keras.layers.GlobalAveragePooling2D(
             data_format="channels_last", name="head_pooling"
         )(part.output)
+        x = add_standardized(x, is_trained=p.strategy != "features")
         if p.strategy == "features":
             # As many as there are where folds take turns.
             most = sum(len(y) for _, y in self.splits[:2])
-            outputs, optimizer = add_shallow(x, p, classes, most), "sgd"
+            outputs = add_shallow(x, p, classes, most)
+            # Keras wants one, which has nothing to do.
+            optimizer = keras.optimizers.SGD(0.0)
         else:
             x = keras.layers.Dropout(p.rate, name="head_dropout")(x)
             outputs = keras.layers.Dense(classes, dtype="float32", name="head_logits")(
@@ -282,7 +292,7 @@ class Transfer(ImageClassifier):
 
 
 def _unfreezing(p, groups):
-    return GradualUnfreezing(groups, p.every, p.decay, p.freeze_statistics)
+    return GradualUnfreezing(groups, p.every, p.decay)
 
 
 def _groups(part, count):

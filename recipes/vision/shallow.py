@@ -11,29 +11,43 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 CLASSIFIERS = "logistic_regression", "svm", "nearest_neighbors"
-_EPSILON = 1e-7
+# Of the mean variance of the features, the least that one of them is divided by.
+_FLOOR, _EPSILON = 1e-3, 1e-6
 # The score of a class of which there was no example, and minus the squared distance of
 # a reference that is none.
 _ABSENT, _FAR = -10.0, -1e9
+
+
+def add_standardized(x, is_trained):
+    """Returns features of mean 0 and variance 1, whatever backbone they are of.
+
+    Args:
+        x: Features of shape `(batch, features)`.
+        is_trained: Boolean. Whether means and variances follow those of batches, rather
+            than being set by `fit_shallow`.
+    """
+    standardized = keras.layers.BatchNormalization(
+        momentum=0.9,
+        # In a batch, features that are all alike are common.
+        epsilon=1e-3 if is_trained else _EPSILON,
+        center=False,
+        scale=False,
+        trainable=is_trained,
+        name="head_standardized",
+    )
+    return standardized(x)
 
 
 def add_shallow(x, p, classes, most):
     """Returns logits of features, by layers whose weights `fit_shallow` sets.
 
     Args:
-        x: Features of shape `(batch, features)`.
+        x: Features of shape `(batch, features)`, from `add_standardized`.
         p: Namespace of `classifier` and what belongs to it: `gamma`, `neighbors`.
         classes: Integer.
         most: Integer. Most examples that `fit_shallow` is given.
     """
     width = x.shape[-1]
-    x = keras.layers.BatchNormalization(
-        center=False,
-        scale=False,
-        epsilon=_EPSILON,
-        trainable=False,
-        name="head_standardized",
-    )(x)
     if p.classifier != "logistic_regression":
         # With weights of `2 * factor * reference` and biases of `-factor *
         # |reference|²` it is `-factor * |x - reference|²`, but for `|x|²`.
@@ -71,14 +85,13 @@ def fit_shallow(model, p, x, y, sample_weight=None):
         ValueError: If there are more examples than the layers hold, or if neighbors
             are to be weighted.
     """
-    from sklearn.preprocessing import StandardScaler
-
     x = np.asarray(x, "float64")
-    scaler = StandardScaler().fit(x, sample_weight=sample_weight)
-    # Of features that are all alike, the scale is 1.
-    variance = np.square(scaler.scale_)
-    model.get_layer("head_standardized").set_weights([scaler.mean_, variance])
-    x = (x - scaler.mean_) / np.sqrt(variance + _EPSILON)
+    mean = np.average(x, axis=0, weights=sample_weight)
+    variance = np.average(np.square(x - mean), axis=0, weights=sample_weight)
+    # What hardly varies here may be far off in another image.
+    variance = np.maximum(variance, _FLOOR * variance.mean() or 1.0)
+    model.get_layer("head_standardized").set_weights([mean, variance])
+    x = (x - mean) / np.sqrt(variance + _EPSILON)
     logits = model.get_layer("head_logits")
     classes = logits.units
     if p.classifier == "logistic_regression":

@@ -5,11 +5,12 @@ import keras
 import numpy as np
 import pytest
 from contracts import array, assert_close
+from image_models import small_resnet
 
 from kdl.data.sources import hosts
 from kdl.layers import Clock
 from kdl.losses import PerceptualLoss
-from kdl.models import resnet, super_resolution, unet
+from kdl.models import super_resolution, unet
 from kdl.private import layers_of
 from kdl.recipes import backbone
 from kdl.recipes.vision import applications
@@ -18,18 +19,6 @@ from kdl.schedules import Warmup
 
 NAMES = [name for name in dir(keras.applications) if name[0].isupper()]
 LAST = "stage_2_block_1"
-
-
-def network(shape=(8, 8, 1), classes=4, **options):
-    """A small network, of which batch normalization has seen something."""
-    filters = {"filters": (4, 6), "depth": 1, "stem": "small"}
-    model = resnet(shape, classes, **{**filters, **options})
-    rng = np.random.default_rng(0)
-    for layer in layers_of(model):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            shapes = [weight.shape for weight in layer.weights]
-            layer.set_weights([rng.uniform(0.5, 1.5, shape) for shape in shapes])
-    return model
 
 
 def images(*shape):
@@ -43,9 +32,9 @@ def cut(model, layer=LAST):
 
 class TestBackbone:
     def test_features_are_those_of_a_model_cut_by_hand(self):
-        model, x = network(), images(3, 8, 8, 1)
+        model, x = small_resnet(), images(3, 8, 8, 1)
         part = backbone(model, (8, 8, 1))
-        assert part.output_shape == (None, 4, 4, 6)
+        assert part.output_shape == (None, 4, 4, 8)
         np.testing.assert_array_equal(array(part(x)), array(cut(model)(x)))
         one, two = backbone(model, (8, 8, 1), ["stage_1_block_1", LAST])(x)
         np.testing.assert_array_equal(
@@ -54,18 +43,18 @@ class TestBackbone:
         np.testing.assert_array_equal(array(two), array(cut(model)(x)))
 
     def test_leaves_its_source_as_it_was(self):
-        model = network()
+        model = small_resnet()
         before = model.get_weights()
         part = backbone(model, (8, 8, 1))
         for weight in part.weights:
-            weight.assign(keras.ops.zeros_like(weight))
+            weight.assign(np.zeros(weight.shape))
         part.trainable = False
         for one, other in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
         assert model.trainable_weights
 
     def test_grey_becomes_red_green_and_blue(self):
-        model, x = network((8, 8, 3)), images(2, 8, 8, 1)
+        model, x = small_resnet((8, 8, 3)), images(2, 8, 8, 1)
         part, lines = fitted(Origin(model), (8, 8, 1))
         assert_close(part(x), cut(model)(np.repeat(x, 3, axis=-1)))
         assert lines == ["in grey become red, green and blue alike"]
@@ -74,19 +63,19 @@ class TestBackbone:
         ]
 
     def test_colours_become_grey(self):
-        model, x = network(), images(2, 8, 8, 3)
+        model, x = small_resnet(), images(2, 8, 8, 3)
         part, lines = fitted(Origin(model), (8, 8, 3))
         grey = x @ np.array([[0.299], [0.587], [0.114]], "float32")
         assert_close(part(x), cut(model)(grey))
         assert lines == ["in colour become grey"]
 
     def test_size_becomes_that_of_a_source_of_one_size(self):
-        model, x = network(), images(2, 12, 10, 1)
+        model, x = small_resnet(), images(2, 12, 10, 1)
         part, lines = fitted(Origin(model), (12, 10, 1))
         small = keras.ops.image.resize(x, (8, 8), data_format="channels_last")
         assert_close(part(x), cut(model)(small))
         assert lines == ["are resized from 12 x 10 to 8 x 8 pixels"]
-        assert fitted(Origin(network((None, None, 1))), (12, 10, 1))[1] == []
+        assert fitted(Origin(small_resnet((None, None, 1))), (12, 10, 1))[1] == []
 
     def test_images_that_are_too_small_grow(self):
         inputs = keras.Input((None, None, 1))
@@ -98,7 +87,7 @@ class TestBackbone:
     def test_training_of_the_source_is_left_behind(self):
         """Of its schedules, the last values stay."""
         rates = [0.0, Warmup(0.5, 4)]
-        model = network(depth_rate=rates, kernel_regularizer="l2")
+        model = small_resnet(depth_rate=rates, kernel_regularizer="l2")
         assert any(isinstance(layer, Clock) for layer in layers_of(model))
         model.compile("sgd", "mse")
         for _ in range(3):
@@ -111,11 +100,11 @@ class TestBackbone:
         inputs = keras.Input((8, 8, 1))
         whole = keras.Model(inputs, part(Clock()(inputs)))
         whole.compile("sgd", "mse")
-        whole.train_on_batch(images(2, 8, 8, 1), np.zeros((2, 4, 4, 6)))
+        whole.train_on_batch(images(2, 8, 8, 1), np.zeros((2, 4, 4, 8)))
 
     @pytest.mark.one_backend
     def test_takes_sequential_and_nested_models(self):
-        base = cut(network())
+        base = cut(small_resnet())
         model = keras.Sequential([keras.Input((8, 8, 1)), base])
         model.add(keras.layers.Flatten())
         model.add(keras.layers.Dense(2))
@@ -132,7 +121,7 @@ class TestBackbone:
 
     def test_can_be_a_backbone_again(self):
         """What it was fitted by is a part of it."""
-        first = backbone(network((8, 8, 3)), (6, 6, 1))
+        first = backbone(small_resnet((8, 8, 3)), (6, 6, 1))
         again = backbone(first, (5, 5, 3))
         x = images(2, 5, 5, 3)
         grey = x @ np.array([[0.299], [0.587], [0.114]], "float32")
@@ -140,7 +129,7 @@ class TestBackbone:
         np.testing.assert_allclose(array(again(x)), array(first(grey)), atol=1e-4)
 
     def test_serves_a_perceptual_loss(self):
-        part = backbone(network((8, 8, 3)), (8, 8, 1), ["stage_1_block_1", LAST])
+        part = backbone(small_resnet((8, 8, 3)), (8, 8, 1), ["stage_1_block_1", LAST])
         inputs = keras.Input((8, 8, 1))
         model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(Clock()(inputs)))
         model.compile("sgd", PerceptualLoss(part))
@@ -158,7 +147,7 @@ class TestBackbone:
 @pytest.fixture
 def folder(tmp_path):
     """The folder of a run, of images of up to 255."""
-    model = network()
+    model = small_resnet()
     model.save(tmp_path / "model.keras")
     settings = {"kind": "run", "recipe": "images", "data": "digits"}
     (tmp_path / "settings.json").write_text(json.dumps(settings))
