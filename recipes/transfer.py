@@ -1,6 +1,7 @@
 """Classify images by what a model has learned from others."""
 
 import contextlib
+import dataclasses
 import functools
 import re
 from types import SimpleNamespace
@@ -199,7 +200,7 @@ class Transfer(ImageClassifier):
         is_new = p.strategy == "scratch"
         known = self._network if is_new else self.origin
         # The recipe has images as the source has them, up to white.
-        known = known._replace(kernel=known.kernel / self.white)
+        known = dataclasses.replace(known, kernel=known.kernel / self.white)
         part, _ = fitted(known, self.shape, keep=not is_new)
         classes = len(self.classes)
         if p.strategy in ("features", "head"):

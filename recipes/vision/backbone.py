@@ -1,7 +1,7 @@
 """A model that has learned from other images, as the beginning of a new one."""
 
+import dataclasses
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -20,7 +20,8 @@ _LUMA = 0.299, 0.587, 0.114
 _GROWTH = 1, 2, 4, 8, 16  # Of images that are too small.
 
 
-class Origin(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Origin:
     """A model that has learned something, and how it takes images.
 
     Args:
