@@ -320,8 +320,11 @@ def _copy_weights(model, copy):
         other = copy.get_layer(layer.name)
         if isinstance(layer, keras.Model):
             _copy_weights(layer, other)
-        else:
-            other.set_weights(layer.get_weights())
+            continue
+        other.set_weights(layer.get_weights())
+        if isinstance(other, keras.layers.Normalization):
+            # It computes with what it made of its weights.
+            other.finalize_state()
 
 
 def _feature_layers(model, copy):

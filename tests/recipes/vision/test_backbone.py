@@ -112,6 +112,15 @@ class TestBackbone:
         assert_close(backbone(model, (8, 8, 1))(x), base(x))
 
     @pytest.mark.one_backend
+    def test_takes_what_normalizes_its_inputs(self):
+        inputs, x = keras.Input((8, 8, 1)), images(4, 8, 8, 1)
+        normalization = keras.layers.Normalization()
+        normalization.adapt(x)
+        outputs = keras.layers.Conv2D(2, 3)(normalization(inputs))
+        model = keras.Model(inputs, outputs)
+        assert_close(backbone(model, (8, 8, 1))(x), model(x))
+
+    @pytest.mark.one_backend
     def test_of_a_model_that_returns_images_it_ends_before_it_enlarges(self):
         model = unet((None, None, 1), 2, (4, 8, 16), depth=1)
         part = backbone(model, (16, 16, 1))
