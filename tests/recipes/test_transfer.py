@@ -3,6 +3,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from commands import kdl, read, refusal
 from contracts import RecipeContract, array, same
 from image_models import small_resnet
 from scipy.special import softmax
@@ -304,6 +305,26 @@ class TestBackbone:
         recipe = Transfer(Splits(part, part, part), backbone=NETWORK)
         with pytest.raises(ValueError, match=r"^The backbone 'resnet' takes images of"):
             recipe.data()
+
+
+@pytest.mark.one_backend
+def test_goes_on_from_a_folder_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    NETWORK.save("network.keras")
+    told = ("transfer", "--data", "gallery", "--backbone")
+    features = ("--set", "strategy=features", "--out")
+    kdl("run", *told, "network.keras", *features, "first")
+    output = kdl("run", *told, "first", *features, "again").output
+    assert "labels a class: begin with strategy=fine_tuning" in output
+    results = [read(tmp_path / name / "results.json") for name in ("first", "again")]
+    # Its classifier has been cut off and fitted anew to the same features.
+    assert same(*(round(one["test"]["accuracy"], 2) for one in results))
+    assert read(tmp_path / "again" / "settings.json")["backbone"] == "first"
+    assert refusal("lr", *told, "first", *features, "sweep") == (
+        "There is no learning rate to find unless `strategy` is one of 'head', "
+        "'fine_tuning', 'scratch'."
+    )
+    assert refusal("run", *told, "nowhere").startswith("A backbone must be the folder")
 
 
 @pytest.mark.one_backend
