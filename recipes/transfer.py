@@ -39,6 +39,7 @@ STRATEGIES = "features", "head", "fine_tuning", "scratch"
 _BY_GRADIENT = ["head", "fine_tuning", "scratch"]
 _HEAD = "head_.*"
 _EPOCHS = 20  # Of the backbone that comes without one.
+_FEW = 20  # Labels of a class, of which the head alone is trained first.
 
 
 class Transfer(ImageClassifier):
@@ -290,11 +291,17 @@ class Transfer(ImageClassifier):
         """What to try first, by benchmarks/evidence/transfer.py."""
         counts = np.bincount(np.asarray(self.splits.train[1]))
         count = int(np.median(counts[counts > 0]))
-        return (
-            f"{count} label{'s' if count > 1 else ''} a class: begin with "
-            "strategy=fine_tuning, and compare scratch. Where kdl compared them at 50 "
-            "labels, a frozen backbone (head, features) did no better than either."
-        )
+        if count < _FEW:
+            advice = (
+                "begin with strategy=head if the backbone has learned something alike, "
+                "and compare fine_tuning"
+            )
+        else:
+            advice = (
+                "begin with strategy=fine_tuning, and compare scratch, which a frozen "
+                "backbone (head, features) did not beat at 50"
+            )
+        return f"{count} label{'s' if count > 1 else ''} a class: {advice}."
 
 
 def _unfreezing(p, groups):
