@@ -15,6 +15,8 @@ from kdl.recipes.tabular import Tabular
 from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.milestones import milestones
 from kdl.recipes.training.run import run
+from kdl.recipes.transfer import Transfer
+from kdl.recipes.vision.backbone import backbone
 
 __all__ = [
     "Arithmetic",
@@ -28,6 +30,8 @@ __all__ = [
     "Seq2Seq",
     "SuperResolution",
     "Tabular",
+    "Transfer",
+    "backbone",
     "hyperparameters",
     "load",
     "milestones",

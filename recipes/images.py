@@ -1,12 +1,12 @@
 """Classify images, such as handwritten digits."""
 
-import functools
 from types import SimpleNamespace
 
 import keras
 import keras_tuner
 
 from kdl import spaces
+from kdl.data.splits import labelled_images
 from kdl.recipes.classes import class_scores
 from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, network
@@ -165,9 +165,15 @@ class Images(ImageClassifier):
         model.compile(optimizer, **scores)
         return model
 
-    def check_extras(self):
+    def check(self, splits):
+        labelled_images(splits)
         if self.unlabelled is not None:
-            _ = self._images_without_labels
+            # Those that do not fit are refused before anything is trained.
+            x = splits.train[0]
+            self._images_without_labels = unlabelled_images(
+                x, self.unlabelled, self.seed
+            )
+        return splits
 
     def fit(
         self,
@@ -216,10 +222,6 @@ class Images(ImageClassifier):
             **super().examine(model),
             **({"pseudo_labels.csv": rows} if rows else {}),
         }
-
-    @functools.cached_property
-    def _images_without_labels(self):
-        return unlabelled_images(self, self.unlabelled)
 
     def _warmup(self, p, value, epochs):
         """A number that grows from zero to a value, in epochs of the source."""

@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import keras_tuner
@@ -11,7 +12,7 @@ from kdl.recipes.own.named import Named, find, is_own
 from kdl.recipes.recipe import Recipe
 
 # As the command line calls them.
-_SETTINGS, _STATE, _MODEL = "settings.json", "recipe.json", "model.keras"
+_SETTINGS, STATE, MODEL = "settings.json", "recipe.json", "model.keras"
 
 
 def load(folder, recipe=None, source=None):
@@ -58,8 +59,8 @@ def load(folder, recipe=None, source=None):
     elif source is None and _is_known(settings.get("data"), named):
         source = settings["data"]
     found = named.make(source, objective)
-    found.set_state(_json(folder / _STATE))
-    return found, _model(folder / _MODEL, named)
+    found.set_state(read_json(folder / STATE))
+    return found, read_model(folder / MODEL, named.objects())
 
 
 def trained(folder):
@@ -69,7 +70,7 @@ def trained(folder):
         ValueError: If it is of something else.
     """
     path = folder / _SETTINGS
-    settings = _json(path) if path.exists() else None
+    settings = read_json(path) if path.exists() else None
     kind = settings.get("kind") if isinstance(settings, dict) else None
     if kind not in ("run", "search", "lesson") or not isinstance(
         settings.get("recipe"), str
@@ -78,10 +79,9 @@ def trained(folder):
             f"{folder} is not the folder of a run or a search of kdl. `kdl run` and "
             "`kdl tune` leave one."
         )
-    if not (folder / _MODEL).exists():
+    if not (folder / MODEL).exists():
         raise ValueError(
-            f"{folder} has no {_MODEL}: its {kind} has not ended. Run the command "
-            "again."
+            f"{folder} has no {MODEL}: its {kind} has not ended. Run the command again."
         )
     return settings
 
@@ -131,13 +131,22 @@ def _is_known(source, named):
     return source is not None
 
 
-def _model(path, named):
+def read_model(path, objects=None):
+    """Returns the model in a file, in Keras's safe mode.
+
+    Args:
+        path: `Path`.
+        objects: Optional dict of classes and functions of a user by name.
+
+    Raises:
+        ValueError: If it cannot be loaded.
+    """
     try:
         with warnings.catch_warnings():
             # The optimizer is of the fit that was, and has no use here.
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            model = keras.saving.load_model(path, named.objects(), safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+            model = keras.saving.load_model(path, objects, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"The model in {path} cannot be loaded: {text}") from error
     if keras.backend.backend() == "torch":
@@ -147,7 +156,12 @@ def _model(path, named):
     return model
 
 
-def _json(path):
+def read_json(path):
+    """Returns the dict in a file of a run or a search.
+
+    Raises:
+        ValueError: If there is none.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -15,7 +15,13 @@ from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
 from kdl.recipes.reading.files import check_suffix, numbers
-from kdl.recipes.reading.from_disk import in_order, is_on_disk, predicted, reading
+from kdl.recipes.reading.from_disk import (
+    evaluated,
+    in_order,
+    is_on_disk,
+    predicted,
+    reading,
+)
 from kdl.recipes.training.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
@@ -143,13 +149,6 @@ class Recipe(keras_tuner.HyperModel):
                 )
         vars(self).update({name: extras.get(name) for name in self.extras})
 
-    def check_extras(self):
-        """Refuses extras that do not fit the data, before anything is trained.
-
-        Raises:
-            ValueError: If one does not.
-        """
-
     def space(self, hp):
         """Declares the whole search space; its defaults are the recipe.
 
@@ -238,6 +237,18 @@ class Recipe(keras_tuner.HyperModel):
     def examine(self, model):
         """What a model makes of the test set, as pictures and tables by file name."""
         return {}
+
+    def remarks(self, hp=None):
+        """Yields what is good to know before a training of these data, in sentences.
+
+        The commands print each before they go on to the next, so that what takes its
+        time between two of them is announced.
+
+        Args:
+            hp: Optional `keras_tuner.HyperParameters` of the training. Defaults to
+                `None`, where there are several.
+        """
+        yield from ()
 
     def batches(self, p, x, y, **options):
         """Returns the batches that a model is fitted to.
@@ -340,9 +351,7 @@ class Recipe(keras_tuner.HyperModel):
             ValueError: If an argument of `model.fit` is given that the recipe decides,
                 or if the data are as `check_training_data` refuses them.
         """
-        for name in ("batch_size", "shuffle", "validation_split"):
-            if name in kwargs:
-                raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
+        self.check_options(kwargs)
         check_training_data(
             model, x, y, validation_data, self.takes_nan, self.scores_classes
         )
@@ -404,11 +413,15 @@ class Recipe(keras_tuner.HyperModel):
                 **kwargs,
             )
 
+    def check_options(self, kwargs):
+        """Refuses arguments of `model.fit` that the recipe decides."""
+        for name in ("batch_size", "shuffle", "validation_split"):
+            if name in kwargs:
+                raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
+
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
-        data = self.test_data()
-        with reading(data["x"]):
-            return model.evaluate(**data, verbose=0, return_dict=True)
+        return evaluated(model, **self.test_data())
 
     def predict(self, model, raw):
         """Predicts what raw inputs are.

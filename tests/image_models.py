@@ -6,6 +6,7 @@ import pytest
 from contracts import array, called
 
 from kdl.layers import Clock
+from kdl.models import resnet
 from kdl.schedules import Warmup
 from kdl.schedules.number import find_numbers
 
@@ -165,3 +166,20 @@ class WithOrder:
             "`order` must be a string of 'C', 'B' and 'R' with one 'C' or more. "
             "Received: order='BR'"
         )
+
+
+def small_resnet(shape=(8, 8, 1), classes=4, **options):
+    """A small residual network, as if it had learned, the same on each backend."""
+    options = {"filters": (4, 8), "depth": 1, "stem": "small", **options}
+    model = resnet(shape, classes, **options)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) > 1:
+            scale = np.sqrt(2 / np.prod(weight.shape[:-1]))
+            weight.assign(rng.normal(scale=scale, size=weight.shape))
+        elif weight.name in ("gamma", "moving_variance"):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        elif weight.shape:
+            # All but the count of a clock.
+            weight.assign(rng.normal(scale=0.2, size=weight.shape))
+    return model

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "callbacks": COMPONENTS | {"files", "seeds"},
     "spaces": COMPONENTS,
     "data": {"checks", "seeds"},
-    "recipes": COMPONENTS | {"callbacks", "data", "models", "spaces"},
+    "recipes": COMPONENTS | {"callbacks", "data", "models", "seeds", "spaces"},
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "cli": {"callbacks", "checks", "data", "files", "recipes", "spaces", "tuning"},
 }

@@ -68,17 +68,16 @@ def load(recipe):
     """Returns the training data of a recipe.
 
     Raises:
-        ValueError: If the data do not exist, or the recipe cannot learn them, or if
-            what else it was given does not fit them.
+        ValueError: If the data do not exist, or the recipe cannot learn them.
     """
     with names_data():
-        data = recipe.data()
-        recipe.check_extras()
-    return data
+        return recipe.data()
 
 
-def tell_data(recipe, folder, console):
+def tell_data(recipe, folder, console, hp=None):
     """Writes into a folder what the data of a recipe are, and prints it.
+
+    What the recipe remarks on them follows.
 
     Of a recipe that has a `data` of its own, they may be anything.
     """
@@ -88,6 +87,8 @@ def tell_data(recipe, folder, console):
     write_json(folder / reading.DATA, summary)
     for line in data_lines(summary):
         console.print(line, style="yellow" if line.startswith("Warning") else None)
+    for line in recipe.remarks(hp):
+        console.print(line)
 
 
 def trained(options, source=None):

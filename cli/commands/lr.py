@@ -19,6 +19,13 @@ def plan(options):
         ValueError: If an option is invalid.
     """
     options, recipe, named, hp, note = chosen(options)
+    for parameter in hp.space:
+        if parameter.name == "learning_rate" and not hp.is_active(parameter):
+            (*_, condition) = parameter.conditions
+            raise ValueError(
+                f"There is no learning rate to find unless `{condition.name}` is one "
+                f"of {', '.join(map(repr, condition.values))}."
+            )
     settings = arguments.settings(recipe, named, options)
     del settings["epochs"]
     settings = {"kind": "sweep", **settings, "steps": options.steps}
@@ -46,7 +53,7 @@ class Sweep(Single):
         console.print(
             f"{plan.note}Trying learning rates in {steps} batches, into {path}."
         )
-        arguments.tell_data(plan.recipe, path, console)
+        arguments.tell_data(plan.recipe, path, console, plan.hp)
         keras.utils.set_random_seed(seed)
         # Validation would take time and is not used.
         data = {k: v for k, v in self.data.items() if k != "validation_data"}

@@ -76,7 +76,7 @@ class Training(Single):
         plan, path = self.plan, self.folder.path
         recipe, epochs = plan.recipe, plan.settings["epochs"]
         console.print(f"{plan.note}Training into {path}. Epochs: {epochs}.")
-        arguments.tell_data(recipe, path, console)
+        arguments.tell_data(recipe, path, console, plan.hp)
         progress = EpochProgress(console, epochs, recipe.objective.name)
         keras.utils.set_random_seed(plan.settings["seed"])
         hint = f"`{command('report', path)}` shows what there is."

@@ -18,6 +18,20 @@ def predicted(model, x):
         return model.predict(batches, verbose=0)
 
 
+def evaluated(model, x, y=None):
+    """Returns loss and metrics of a model, a dict of floats.
+
+    Args:
+        model: Compiled `keras.Model`.
+        x: Inputs, maybe on disk, or `kdl.data.Batches` of inputs and targets.
+        y: Targets of the inputs.
+    """
+    if is_on_disk(x):
+        x, y = in_order(x, y), None
+    with reading(x):
+        return model.evaluate(x, y, verbose=0, return_dict=True)
+
+
 @contextlib.contextmanager
 def reading(*data):
     """Raises what reading inputs on disk raises, and forgets what was read ahead.

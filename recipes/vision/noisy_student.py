@@ -26,36 +26,42 @@ def check_unlabelled(source):
         raise ValueError(text.replace("source=", "unlabelled=", 1)) from None
 
 
-def unlabelled_images(recipe, source):
-    """Returns images without labels, as a recipe takes them.
+def unlabelled_images(x, source, seed):
+    """Returns images without labels, of the shape of those with labels.
 
     Args:
-        recipe: `ImageClassifier`, of which the images are to have the shape.
+        x: Images with labels, an array or on disk.
         source: As of `kdl.data.load`, all parts of which count, without their labels.
             In the folder of `"images:DIR"` images may lie anywhere.
+        seed: Integer. Draws what the source leaves to chance.
+
+    Returns:
+        Images on disk if those with labels are, else an array.
 
     Raises:
-        ValueError: If the images cannot be joined with those of the recipe.
+        ValueError: If they cannot be joined with those that have labels.
     """
-    x = recipe.splits.train[0]
+    shape = tuple(x.shape[1:])
     if isinstance(source, str) and source.startswith(_FOLDER):
-        images = image_files(
-            source.removeprefix(_FOLDER).partition("?")[0], recipe.shape
-        )
-        # Those that are learned with labels are in memory.
-        return images if isinstance(x, OnDisk) else images[np.arange(len(images))]
-    images = concatenate([recipe.inputs(x) for x, _ in load(source, recipe.seed)])
+        path = source.removeprefix(_FOLDER).partition("?")[0]
+        images = image_files(path, shape)
+        if isinstance(x, OnDisk):
+            return images
+        # Files have values in [0, 1].
+        white = np.float32(255 if np.max(x) > 1 else 1)
+        return images[np.arange(len(images))] * white
+    images = concatenate([part for part, _ in load(source, seed)])
     if isinstance(x, OnDisk) and not isinstance(images, OnDisk):
         raise ValueError(
             "`unlabelled` must be a folder, as in 'images:more', where the images with "
             f"labels are in a folder. Received: unlabelled={source!r}"
         )
-    if list(images.shape[1:]) != recipe.shape:
+    if images.shape[1:] != shape:
         raise ValueError(
-            f"`unlabelled` must hold images of shape {tuple(recipe.shape)}, as those "
-            f"with labels. Received: {tuple(images.shape[1:])}"
+            f"`unlabelled` must hold images of shape {shape}, as those with labels. "
+            f"Received: {images.shape[1:]}"
         )
-    return images
+    return images if isinstance(images, OnDisk) else images.astype("float32")
 
 
 def with_pseudo_labels(teacher, x, y, weight, unlabelled, classes, confidence):

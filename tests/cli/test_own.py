@@ -99,6 +99,23 @@ class TestEverywhere:
             "hypermodel.py:Net is no kdl.recipes.Recipe and takes no `teacher`."
         )
 
+    def test_remarks_on_its_data_before_it_trains(self, folder):
+        text = (folder / "recipe.py").read_text()
+        remarks = """epochs = 1
+
+    def remarks(self, hp=None):
+        yield f"It has {len(self.splits.train[1])} points."
+        yield "There are several." if hp is None else f"{hp.get('units')} units."
+"""
+        (folder / "recipe.py").write_text(text.replace("epochs = 1", remarks, 1))
+        *_, test = kdl("run", "recipe.py").output.partition(
+            "It has 64 points.\n4 units."
+        )
+        assert "Test set" in test
+        options = ("--trials", 1, "--set", "units=2")
+        output = kdl("tune", "recipe.py", *options).output
+        assert "It has 64 points.\nThere are several." in output
+
     def test_an_objective_replaces_that_of_a_recipe(self, folder):
         kdl("run", "recipe.py", "--objective", "val_loss", "--out", "run")
         assert read(folder / "run" / "settings.json")["direction"] == "min"

@@ -1,18 +1,14 @@
 """TensorFlow Datasets, without TensorFlow."""
 
 import importlib.util
-import threading
-import time
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from kdl.checks import check_integer
 from kdl.data.on_disk import OnDisk
+from kdl.data.sources.hosts import silent_hosts
 from kdl.data.splits import Splits, hold_out
 
-# Seconds that the hosts of a data set have to answer before a download begins.
-PATIENCE = 4
 # Bytes of inputs, as float32, up to which a data set is loaded into memory.
 MOST_BYTES = 2**28
 
@@ -131,31 +127,7 @@ def _builder(name, data_dir, **options):
 
 def _check_hosts(name, builder):
     """Raises a `ConnectionError` if the hosts of the downloads do not answer."""
-    import requests
-
-    hosts = {
-        "{0.scheme}://{0.netloc}".format(urlsplit(url))
-        for url in builder.url_infos or {}
-        if url.startswith("http")
-    }
-    answers = {}
-
-    def ask(host):
-        try:
-            requests.head(host, timeout=PATIENCE)
-            answers[host] = None
-        except requests.RequestException as error:
-            answers[host] = type(error).__name__
-
-    # In threads, since the look-up of a name may outlast any time-out.
-    threads = [threading.Thread(target=ask, args=(h,), daemon=True) for h in hosts]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + PATIENCE
-    for thread in threads:
-        thread.join(max(0, deadline - time.monotonic()))
-    reasons = {host: answers.get(host, "no answer") for host in sorted(hosts)}
-    silent = [f"{host} ({reason})" for host, reason in reasons.items() if reason]
+    silent = silent_hosts(builder.url_infos or {})
     if silent:
         raise ConnectionError(
             f"The data set {name!r} is not prepared in {builder.data_path}, and cannot "

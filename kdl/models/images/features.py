@@ -48,6 +48,14 @@ def features(model, layer=None):
                 f"`layer` must be the name of a layer of the model, one of "
                 f"{', '.join(map(repr, names))}. Received: layer={name!r}"
             )
-    outputs = [model.get_layer(name).output for name in wanted]
+    outputs = [_output(model.get_layer(name)) for name in wanted]
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     return keras.Model(inputs, outputs[0] if isinstance(layer, str) else outputs)
+
+
+def _output(layer):
+    """What a layer returns in the model that it is in."""
+    if isinstance(layer, keras.Model):
+        # Its own `output` would be that of its own graph.
+        return keras.Operation.output.fget(layer)
+    return layer.output

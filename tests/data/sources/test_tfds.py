@@ -10,6 +10,7 @@ from contracts import same
 
 from kdl.data import Batches, digits, tfds
 from kdl.data.on_disk import OnDisk
+from kdl.data.sources import hosts
 
 pytestmark = pytest.mark.one_backend
 
@@ -89,8 +90,7 @@ class TestTfds:
             time.sleep(30)
 
         monkeypatch.setattr(requests, "head", unreachable)
-        # The module of the function, which has its name.
-        monkeypatch.setattr(sys.modules["kdl.data.sources.tfds"], "PATIENCE", 0.1)
+        monkeypatch.setattr(hosts, "PATIENCE", 0.1)
         with pytest.raises(ConnectionError) as error:
             tfds("mnist", tmp_path)
         folder = tmp_path / "mnist" / "3.0.1"

@@ -127,4 +127,4 @@ class TestNoisyStudent:
             ),
         ):
             with pytest.raises(ValueError, match=message):
-                recipe.check_extras()
+                recipe.data()
