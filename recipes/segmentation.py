@@ -29,6 +29,7 @@ from kdl.recipes.vision.masks import (
 from kdl.recipes.vision.networks import normalization
 from kdl.recipes.vision.tiles import tiles
 
+_MOST_FILTERS = 256  # Of a level, with which a CPU still trains in minutes.
 _SHOWN = 6  # Images of the test set in the picture of `examine`.
 
 
@@ -80,7 +81,8 @@ class Segmentation(ImageRecipe):
     )
     kept = ("classes", "resized", *ImageRecipe.kept)
     meanings = {
-        "filters": "filters of the highest level; each lower one has twice as many",
+        "filters": "filters of the highest level; each lower one has twice as many, "
+        "up to 256",
         "levels": "levels of the network; each lower one has images of half the size",
         "depth": "convolutions of a level, on the way down and again on the way up",
         "normalization": "what is normalized after each convolution",
@@ -116,7 +118,7 @@ class Segmentation(ImageRecipe):
 
     def space(self, hp):
         p = SimpleNamespace(
-            filters=hp.Int("filters", 4, 64, step=4, default=8),
+            filters=hp.Int("filters", 4, 32, step=4, default=8),
             levels=hp.Int("levels", 2, 6, default=5),
             depth=hp.Int("depth", 1, 3, default=1),
             normalization=hp.Choice(
@@ -157,7 +159,7 @@ class Segmentation(ImageRecipe):
         model = models.unet(
             (None, None, self.shape[-1]),
             count,
-            [p.filters * 2**level for level in range(levels)],
+            [min(p.filters * 2**level, _MOST_FILTERS) for level in range(levels)],
             p.depth,
             rate=p.rate,
             normalization=normalization(p.normalization),
