@@ -61,6 +61,8 @@ class Distillation(ImageClassifier):
     # As of `images`, to compare them.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
+    capacity = ("filters", "depth")
+    regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
     meanings = {
         "filters": "filters of the first stage of the student; later ones have more",
         "depth": "residual blocks of a stage",
@@ -97,18 +99,21 @@ class Distillation(ImageClassifier):
         if self.teacher is not None:
             return self._loaded[1] if self._loaded else self.teacher
         images = Images(self.source, self.seed)
-        print(
-            "No teacher is given: training one first, of the recipe images. Epochs: "
-            f"{images.epochs}.",
-            flush=True,
-        )
         model, _ = run(images, **images.data(), seed=self.seed, verbose=0)
-        accuracy = images.evaluate(model)["accuracy"]
-        print(
-            f"The teacher has an accuracy of {accuracy:.4f} on the test set.",
-            flush=True,
-        )
         return model
+
+    def remarks(self, hp=None):
+        alpha = None if hp is None else self.space(hp).alpha
+        if self.teacher is None and alpha != 0:
+            yield (
+                "There is no teacher: one is trained first, of the recipe images in "
+                f"{Images.epochs} epochs."
+            )
+            accuracy = Images(self.source, self.seed).evaluate(self.teacher_model)
+            yield (
+                f"The teacher has an accuracy of {accuracy['accuracy']:.4f} on the "
+                "test set."
+            )
 
     def space(self, hp):
         p = SimpleNamespace(

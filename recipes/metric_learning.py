@@ -92,6 +92,8 @@ class MetricLearning(ImageClassifier):
     sources = {"unseen_fashion": unseen_fashion}
     objective = keras_tuner.Objective("val_recall_at_1", "max")
     epochs = 12
+    capacity = ("filters", "depth", "size")
+    regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
     scores_classes = False
     mixes = False
     kept = ("means", "shape", "white")

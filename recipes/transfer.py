@@ -91,6 +91,7 @@ class Transfer(ImageClassifier):
     }
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
+    regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
     meanings = {
         "strategy": "what of the backbone is trained: nothing, below a classifier of "
         "scikit-learn (features) or a dense layer (head), everything in turn "

@@ -40,7 +40,7 @@ class Lesson(Single):
             f"{plan.note}Learning anything, everything, the right thing, into {path}. "
             f"Epochs of a training: {settings['epochs']}."
         )
-        arguments.tell_data(plan.recipe, path, console)
+        arguments.tell_data(plan.recipe, path, console, plan.hp)
         hint = f"`{command('report', path)}` shows what there is."
         trainings, best = [], None
         with self.held, writing.ending(self.folder, console, hint) as signals:

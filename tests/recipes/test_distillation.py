@@ -183,24 +183,26 @@ class TestTeacher:
         )
 
     @pytest.mark.one_backend
-    def test_is_trained_once_if_there_is_none(self, monkeypatch, capsys):
+    def test_is_trained_once_if_there_is_none(self, monkeypatch):
         monkeypatch.setattr(Images, "epochs", 1)
         recipe = Distillation(splits())
         values = {**SMALL, "alpha": 0.0}
         model, _ = run(recipe, **recipe.data(), hp=values, epochs=1, verbose=0)
         # Labels alone need no teacher.
-        assert capsys.readouterr().out == "" and not model.has_teacher
+        assert not model.has_teacher
+        assert not list(recipe.remarks(hyperparameters(recipe, values)))
         assert [row["model"] for row in recipe.examine(model)["sizes.csv"]] == [
             "student"
         ]
         for _ in range(2):
             model, _ = run(recipe, **recipe.data(), hp=SMALL, epochs=1, verbose=0)
             assert model.has_teacher
-        first, second, *rest = capsys.readouterr().out.splitlines()
+        first, second = recipe.remarks(hyperparameters(recipe, SMALL))
         assert first == (
-            "No teacher is given: training one first, of the recipe images. Epochs: 1."
+            "There is no teacher: one is trained first, of the recipe images in 1 "
+            "epochs."
         )
-        assert second.startswith("The teacher has an accuracy of ") and not rest
+        assert second.startswith("The teacher has an accuracy of ")
         assert len(recipe.examine(model)["sizes.csv"]) == 2
 
     @pytest.mark.one_backend
