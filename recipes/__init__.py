@@ -16,7 +16,7 @@ from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.milestones import milestones
 from kdl.recipes.training.run import run
 from kdl.recipes.transfer import Transfer
-from kdl.recipes.vision.backbone import backbone
+from kdl.recipes.vision.backbones.backbone import backbone
 
 __all__ = [
     "Arithmetic",

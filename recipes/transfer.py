@@ -19,21 +19,21 @@ from kdl.recipes.images import Images
 from kdl.recipes.reading.from_disk import evaluated, predicted
 from kdl.recipes.training.run import run
 from kdl.recipes.training.training_data import check_training_data
-from kdl.recipes.vision.backbone import Origin, check_backbone, fitted, origin
-from kdl.recipes.vision.few_labels import (
+from kdl.recipes.vision.backbones.backbone import Origin, check_backbone, fitted, origin
+from kdl.recipes.vision.backbones.few_labels import (
     LEARNED,
     few_clothes,
     few_digits,
     learned_clothes,
 )
-from kdl.recipes.vision.image_classifier import ImageClassifier
-from kdl.recipes.vision.shallow import (
+from kdl.recipes.vision.backbones.shallow import (
     CLASSIFIERS,
     add_shallow,
     add_standardized,
     calibrate,
     fit_shallow,
 )
+from kdl.recipes.vision.image_classifier import ImageClassifier
 
 STRATEGIES = "features", "head", "fine_tuning", "scratch"
 _BY_GRADIENT = ["head", "fine_tuning", "scratch"]

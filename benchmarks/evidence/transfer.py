@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 
 from kdl.data import Splits
 from kdl.recipes import Transfer, run
-from kdl.recipes.vision.few_labels import few_clothes, few_digits
+from kdl.recipes.vision.backbones.few_labels import few_clothes, few_digits
 
 TARGETS = {
     "near": (few_clothes, (5, 10, 50, 200)),

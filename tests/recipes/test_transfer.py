@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from kdl.callbacks import GradualUnfreezing, Resume
 from kdl.data import Splits
 from kdl.recipes import Transfer, hyperparameters, run, transfer
-from kdl.recipes.vision.few_labels import (
+from kdl.recipes.vision.backbones.few_labels import (
     LEARNED,
     few_clothes,
     few_digits,

@@ -13,8 +13,8 @@ from kdl.losses import PerceptualLoss
 from kdl.models import super_resolution, unet
 from kdl.private import layers_of
 from kdl.recipes import backbone
-from kdl.recipes.vision import applications
-from kdl.recipes.vision.backbone import Origin, fitted
+from kdl.recipes.vision.backbones import applications
+from kdl.recipes.vision.backbones.backbone import Origin, fitted
 from kdl.schedules import Warmup
 
 NAMES = [name for name in dir(keras.applications) if name[0].isupper()]

@@ -11,7 +11,7 @@ from kdl.models import features
 from kdl.private import layers_of
 from kdl.recipes.load import MODEL, STATE, read_json, read_model, trained
 from kdl.recipes.own.named import find, is_own
-from kdl.recipes.vision import applications
+from kdl.recipes.vision.backbones import applications
 from kdl.recipes.vision.image_recipe import ImageRecipe
 
 COLORS = "colors"
