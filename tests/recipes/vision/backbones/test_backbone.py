@@ -287,7 +287,7 @@ class TestApplications:
         monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
         path = applications.weights_file("MobileNetV2")
         with pytest.raises(FileNotFoundError) as error:
-            keras.applications.MobileNetV2(include_top=False)
+            keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False)
         assert str(error.value) == "/".join(path.parts[-2:])
 
     def test_says_at_once_where_to_place_weights(self, tmp_path, monkeypatch):
