@@ -149,10 +149,10 @@ def read_model(path, objects=None):
     except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"The model in {path} cannot be loaded: {text}") from error
-    if keras.backend.backend() == "torch":
-        # Keras saves what "auto" was where the model was trained. Of JAX that would be
-        # a compiler here, which takes minutes to predict anything.
-        model.jit_compile = False
+    # Keras saves what "auto" was where the model was trained: of JAX a compiler, which
+    # on PyTorch takes minutes to predict anything, and of PyTorch none. Now it is that
+    # of this backend.
+    model.jit_compile = None
     return model
 
 

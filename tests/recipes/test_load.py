@@ -44,11 +44,12 @@ def test_a_recipe_of_kdl_predicts_as_it_did_without_its_data(folder):
     assert recipe.source == "gallery"
 
 
-def test_is_not_compiled_on_pytorch_because_it_was_trained_on_jax(folder):
-    """Keras saves what "auto" was on JAX: a compiler that PyTorch would wait for."""
+@pytest.mark.parametrize("there", [True, False])
+def test_is_compiled_as_is_usual_here_wherever_it_was_trained(folder, there):
+    """Keras saves what "auto" was: on JAX a compiler that PyTorch would wait for."""
     recipe = Images()
     model = recipe.build(hyperparameters(recipe, {}))
-    model.compile(model.optimizer, model.loss, jit_compile=True)
+    model.compile(model.optimizer, model.loss, jit_compile=there)
     recipe.build = lambda hp: model
     leave(folder / "run", recipe, "images")
     _, reloaded = load("run")
