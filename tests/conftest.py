@@ -14,6 +14,10 @@ os.environ.setdefault(
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 
+# On by default on processors with certain instructions, where TensorFlow then returns
+# an empty batch with the channels that it had before a convolution.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
 # At the low priority that Ray gives them, its workers starve beside other suites.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
