@@ -45,6 +45,12 @@ CASES = [
         module("`Bilinear`", lambda t: t.nn.Bilinear(64, 64, 64)),
     ),
     Case(
+        "Corruption",
+        [IMAGES],
+        kdl.Corruption,
+        layer("`GaussianNoise`", lambda: nn.GaussianNoise(0.3)),
+    ),
+    Case(
         "GaussianSampling",
         [(512, 512)],
         kdl.GaussianSampling,

@@ -1,5 +1,7 @@
 """Families of models that recipes build."""
 
+from kdl.models.generative.autoencoder import Autoencoder
+from kdl.models.generative.variational_autoencoder import VariationalAutoencoder
 from kdl.models.images.average_flips import average_flips
 from kdl.models.images.cnn import cnn
 from kdl.models.images.efficientnet import efficientnet
@@ -20,6 +22,7 @@ from kdl.models.sequences.writing.ways import BeamSearch, Sampling
 from kdl.models.student import Student
 
 __all__ = [
+    "Autoencoder",
     "BeamSearch",
     "Feeding",
     "Generated",
@@ -29,6 +32,7 @@ __all__ = [
     "Sampling",
     "Student",
     "TransformerDecoder",
+    "VariationalAutoencoder",
     "average_flips",
     "cnn",
     "efficientnet",

@@ -1,0 +1,1 @@
+"""Models that make data like those that they have learned."""

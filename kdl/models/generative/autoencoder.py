@@ -1,0 +1,156 @@
+"""Autoencoder."""
+
+import keras
+import numpy as np
+
+from kdl.checks import check_integer, check_part
+from kdl.layers import Corruption
+from kdl.models.generative.parts import (
+    call_once,
+    check_network,
+    check_pair,
+)
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class Autoencoder(keras.Model):
+    """Learns to restore its inputs from a code that has room for what matters alone.
+
+    The encoder makes codes of data, and the decoder data of codes. It is fitted to
+    data without targets, `model.fit(x)`, by any loss of Keras between the data and what
+    becomes of them. With targets, `model.fit(x, y)`, it learns to make those.
+
+    - A code smaller than the data must be chosen well: with linear networks it is
+      PCA's.
+    - A denoising autoencoder sees corrupted data, and learns to restore the clean ones.
+      Its code need not be small.
+    - A sparse one has a larger code of which few numbers are active, by a regularizer:
+      `keras.regularizers.L1`, or `kdl.regularizers.KLSparsity` on codes in `[0, 1]`.
+
+    Args:
+        encoder: `keras.Model` from data to codes.
+        decoder: `keras.Model` from codes to data.
+        corruption: Optional `kdl.layers.Corruption`, or another layer, through which
+            data go to the encoder in training. Defaults to `None`.
+        sparsity: Optional regularizer of the codes, whose penalty is the mean over the
+            batch. Defaults to `None`.
+        **kwargs: Arguments of `keras.Model`, such as `name`.
+
+    Call arguments:
+        inputs: Float tensor of data.
+        training: Boolean. Whether to corrupt them. Defaults to `False`.
+
+    Returns:
+        Tensor of data, of the shape of the inputs.
+
+    Raises:
+        ValueError: If an argument is not as described, or if the shapes of the networks
+            do not agree.
+
+    Example:
+
+    >>> layers = [keras.Input((64,)), keras.layers.Dense(8)]
+    >>> encoder = keras.Sequential(layers)
+    >>> decoder = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64)])
+    >>> noise = kdl.layers.Corruption("masking", 0.2)
+    >>> model = kdl.models.Autoencoder(encoder, decoder, noise)
+    >>> model.compile("adam", "mse")
+    >>> data = np.random.default_rng(0).uniform(size=(32, 64))
+    >>> history = model.fit(data, verbose=0)
+    >>> model.encode(data).shape
+    (32, 8)
+
+    References:
+        - [Hinton and Salakhutdinov, 2006](https://doi.org/10.1126/science.1127647)
+        - [Vincent et al., 2010](https://jmlr.org/papers/v11/vincent10a.html), denoising
+    """
+
+    def __init__(self, encoder, decoder, corruption=None, sparsity=None, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = check_network("encoder", encoder)
+        self.decoder = check_network("decoder", decoder)
+        check_pair(self.encoder, self.decoder)
+        self.corruption = _check_layer("corruption", corruption)
+        self.sparsity = check_part("sparsity", sparsity, "regularizer")
+        self._code = keras.layers.Activation(
+            "linear", activity_regularizer=self.sparsity
+        )
+        call_once(self, self.encoder)
+
+    def call(self, inputs, training=False):
+        if self.corruption is not None:
+            inputs = self.corruption(inputs, training=training)
+        code = self._code(self.encoder(inputs, training=training))
+        return self.decoder(code, training=training)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        y = x if y is None else y
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        y = x if y is None else y
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def encode(self, x):
+        """Returns the codes of data.
+
+        Args:
+            x: Array of data.
+        """
+        return self.encoder.predict(x, verbose=0)
+
+    def decode(self, codes):
+        """Returns the data that codes stand for.
+
+        Args:
+            codes: Array of codes.
+        """
+        return self.decoder.predict(codes, verbose=0)
+
+    def reconstruct(self, x):
+        """Returns what the model makes of data, not corrupted.
+
+        Args:
+            x: Array of data.
+        """
+        return self.decode(self.encode(x))
+
+    def interpolate(self, a, b, steps=8):
+        """Returns data on the way from some to others, by their codes.
+
+        Args:
+            a: Array of data, of shape `(count, ...)`.
+            b: Array of data, of the same shape.
+            steps: Integer in `[2, inf)`. How many there are of each pair, the ends
+                included. Defaults to `8`.
+
+        Returns:
+            Array of shape `(count, steps, ...)`.
+        """
+        steps = check_integer("steps", steps, "[2, inf)")
+        a, b = self.encode(a), self.encode(b)
+        shares = np.linspace(0, 1, steps).reshape(-1, *[1] * (a.ndim - 1))
+        codes = (1 - shares) * a[:, np.newaxis] + shares * b[:, np.newaxis]
+        made = self.decode(codes.reshape(-1, *a.shape[1:]))
+        return made.reshape(len(a), steps, *made.shape[1:])
+
+    def get_config(self):
+        serialized = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in ("encoder", "decoder", "corruption", "sparsity")
+        }
+        return {"name": self.name, "trainable": self.trainable, **serialized}
+
+
+def _check_layer(name, value):
+    """Returns a layer, or `None`."""
+    if isinstance(value, dict) and value:
+        value = keras.saving.deserialize_keras_object(value)
+    if value is not None and not isinstance(value, keras.layers.Layer):
+        raise ValueError(
+            f"`{name}` must be a layer, such as kdl.layers.{Corruption.__name__}, or "
+            f"None. Received: {name}={value!r}"
+        )
+    return value

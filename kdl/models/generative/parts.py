@@ -1,0 +1,64 @@
+"""What generative models check alike."""
+
+import keras
+
+
+def check_network(name, value):
+    """Returns a network, provided it has one input and one output of known shapes.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: a `keras.Model`, or its config.
+
+    Raises:
+        ValueError: If `value` is anything else.
+    """
+    if isinstance(value, dict) and value:
+        value = keras.saving.deserialize_keras_object(value)
+    shapes = [getattr(value, f"{side}_shape", None) for side in ("input", "output")]
+    is_network = isinstance(value, keras.Model) and all(
+        isinstance(shape, tuple) for shape in shapes
+    )
+    if not is_network:
+        raise ValueError(
+            f"`{name}` must be a keras.Model of one input and one output of known "
+            f"shapes, as of keras.Sequential([keras.Input(shape), ...]). Received: "
+            f"{name}={value!r}"
+        )
+    return value
+
+
+def call_once(model, network):
+    """Calls a model on inputs of a network, so that it is built and clocks know it.
+
+    On one example: PyTorch calls a model twice for batches of any size, and a clock in
+    it would be called twice in one call.
+    """
+    model(keras.KerasTensor((1, *network.input_shape[1:])))
+
+
+def check_pair(encoder, decoder, width=1):
+    """Refuses networks of which the second does not undo the first.
+
+    Args:
+        encoder: `keras.Model`, from data to codes.
+        decoder: `keras.Model`, from codes to data.
+        width: Integer. How many numbers the encoder returns for one of the decoder.
+
+    Raises:
+        ValueError: If the shapes do not agree.
+    """
+    data, coded = encoder.input_shape[1:], encoder.output_shape[1:]
+    wanted, made = decoder.input_shape[1:], decoder.output_shape[1:]
+    if made != data:
+        raise ValueError(
+            f"`decoder` must return data of shape {data}, as `encoder` takes. "
+            f"Received: a decoder that returns {made}"
+        )
+    if coded != (*wanted[:-1], width * wanted[-1]):
+        times = "" if width == 1 else f"{width} times on the last axis, "
+        raise ValueError(
+            f"`encoder` must return codes of the shape that `decoder` takes, "
+            f"{times}{(*wanted[:-1], width * wanted[-1])}. Received: an encoder that "
+            f"returns {coded}"
+        )
