@@ -1,6 +1,7 @@
 """Families of models that recipes build."""
 
 from kdl.models.generative.autoencoder import Autoencoder
+from kdl.models.generative.diffusion import Diffusion
 from kdl.models.generative.variational_autoencoder import VariationalAutoencoder
 from kdl.models.images.average_flips import average_flips
 from kdl.models.images.cnn import cnn
@@ -24,6 +25,7 @@ from kdl.models.student import Student
 __all__ = [
     "Autoencoder",
     "BeamSearch",
+    "Diffusion",
     "Feeding",
     "Generated",
     "ProfessorForcing",

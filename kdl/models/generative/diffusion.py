@@ -1,0 +1,424 @@
+"""Diffusion and flow matching."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from kdl.checks import check_choice, check_integer, check_number, check_seed
+from kdl.schedules import now, number
+
+# Each with its targets, the usual one first.
+SCHEDULES = {
+    "flow": ("velocity", "noise"),
+    "cosine": ("v", "noise"),
+    "linear": ("v", "noise"),
+}
+SAMPLERS = "ddim", "ddpm"
+# Of the rate of noise that grows linearly, in units of the whole time.
+_LOWEST, _HIGHEST = 0.1, 20.0
+_FIRST, _LAST = 1e-3, 0.999  # Times between which noise is predicted.
+_FIXED = 1234  # Draws what an evaluation sees.
+_AT_ONCE = 256  # Data that are made at once.
+
+
+@keras.saving.register_keras_serializable(package="kdl")
+class Diffusion(keras.Model):
+    """Learns to make data of noise, step by step.
+
+    Data `x` and noise `e` from N(0, 1) are blended to `x_t = a(t) x + s(t) e`, from
+    data at time 0 to noise at time 1, by `noise_schedule`:
+
+    - `"flow"`: `a = 1 - t`, `s = t`.
+    - `"cosine"`: `a = cos(pi t / 2)`, `s = sin(pi t / 2)`.
+    - `"linear"`: `a² = exp(-0.1 t - 19.9 t² / 2)`, `s² = 1 - a²`, of noise whose rate
+      grows linearly.
+
+    The network sees `x_t` and `t`, and learns, by the mean squared error, the `target`:
+    the `"noise"` `e`; the `"velocity"` `e - x` of a flow; or `"v"`, `a e - s x`, of the
+    others. Time is drawn uniformly for each example. It is fitted to data alone,
+    `model.fit(x)`, compiled without a loss. Scale the data to about -1 to 1.
+
+    New data are made from noise in as many steps as you ask for, by DDIM, which draws
+    nothing more and is Euler's method on a flow, or by DDPM, which draws noise at each
+    step. All steps are one compiled call.
+
+    With `classes`, it is fitted to data and labels as inputs, `model.fit([x, labels])`,
+    and the network takes the label as a third input, an integer, where `classes` itself
+    stands for no label. In training, a tenth of the labels is left out, so that
+    `generate` can lead data towards their class by `guidance`.
+
+    `generate` uses a moving average of the weights, which is a part of the model and
+    saved with it. In an evaluation, time and noise are those of the last evaluation, so
+    that losses can be compared.
+
+    Args:
+        network: `keras.Model` of a list of two inputs, data and time of shape `(1,)`,
+            or of three with `classes`, the label of shape `(1,)`. It returns what has
+            the shape of the data.
+        noise_schedule: String, `"flow"`, `"cosine"` or `"linear"`. Defaults to
+            `"flow"`.
+        target: Optional string, `"velocity"`, `"noise"` or `"v"`. Defaults to `None`,
+            `"velocity"` for a flow and `"v"` for the others.
+        classes: Optional integer in `[1, inf)`. Defaults to `None`.
+        decay: Float in `[0, 1)`, or a schedule of it. That of the moving average in
+            each training step; it begins at less. Defaults to `0.999`.
+        seed: Optional integer. Makes the sequence of times and noise in training
+            reproducible on a given backend. Defaults to `None`.
+        **kwargs: Arguments of `keras.Model`, such as `name`.
+
+    Call arguments:
+        inputs: Float tensor of data, or with `classes` a list of data and labels.
+        training: Boolean. Whether times and noise are drawn anew. Defaults to `False`.
+
+    Returns:
+        Tensor of the squared error of each number, of the shape of the data.
+
+    Raises:
+        ValueError: If an argument is not as described, or if the network has other
+            inputs or outputs.
+
+    Example:
+
+    >>> data, time = keras.Input((2,)), keras.Input((1,))
+    >>> hidden = keras.layers.Dense(16, "relu")(keras.ops.concatenate([data, time], 1))
+    >>> network = keras.Model([data, time], keras.layers.Dense(2)(hidden))
+    >>> model = kdl.models.Diffusion(network)
+    >>> model.compile("adam")
+    >>> points = np.random.default_rng(0).normal(size=(64, 2))
+    >>> history = model.fit(points, verbose=0)
+    >>> model.generate(5, steps=10).shape
+    (5, 2)
+
+    References:
+        - [Ho, Jain and Abbeel, 2020](https://arxiv.org/abs/2006.11239), DDPM
+        - [Song, Meng and Ermon, 2021](https://arxiv.org/abs/2010.02502), DDIM
+        - [Song et al., 2021](https://arxiv.org/abs/2011.13456), the linear schedule
+        - [Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512), v and the cosine
+        - [Lipman et al., 2023](https://arxiv.org/abs/2210.02747), flow matching
+        - [Ho and Salimans, 2022](https://arxiv.org/abs/2207.12598), guidance
+    """
+
+    def __init__(
+        self,
+        network,
+        noise_schedule="flow",
+        target=None,
+        classes=None,
+        decay=0.999,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if isinstance(network, dict) and network:
+            network = keras.saving.deserialize_keras_object(network)
+        self.noise_schedule = check_choice(
+            "noise_schedule", noise_schedule, tuple(SCHEDULES)
+        )
+        targets = SCHEDULES[noise_schedule]
+        self.target = check_choice(
+            "target", targets[0] if target is None else target, targets
+        )
+        self.classes = classes
+        if classes is not None:
+            self.classes = check_integer("classes", classes, "[1, inf)")
+        self.network = _check_network(network, classes is not None)
+        self.decay = number("decay", decay, "[0, 1)")
+        self.seed = check_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        self.averaged = keras.models.clone_model(self.network)
+        self.averaged.set_weights(self.network.get_weights())
+        self.averaged.trainable = False
+        self.updates = self.add_weight(
+            name="updates",
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+        )
+        self._samplers = _Samplers()
+        self._call_once()
+
+    def _call_once(self):
+        shape = self.network.input_shape[0][1:]
+        data = keras.KerasTensor((1, *shape))
+        if self.classes is None:
+            self(data)
+        else:
+            self([data, keras.KerasTensor((1,), "int32")])
+
+    def call(self, inputs, training=False):
+        x, *labels = inputs if self.classes is not None else [inputs]
+        x = ops.cast(x, self.compute_dtype)
+        # Else the same each time, so that evaluations can be compared.
+        seed = self.seed_generator if training else _FIXED
+        count = ops.shape(x)[0]
+        time = keras.random.uniform((count, 1), seed=seed)
+        noise = keras.random.normal(ops.shape(x), seed=seed if training else _FIXED + 1)
+        if labels:
+            (label,) = labels
+            label = ops.reshape(ops.cast(label, "int32"), (-1, 1))
+            if training:
+                drop = keras.random.uniform((count, 1), seed=self.seed_generator)
+                label = ops.where(drop < 0.1, self.classes, label)
+            labels = [label]
+        scale, deviation = (_like(part, x) for part in blend(self.noise_schedule, time))
+        blended = scale * x + deviation * noise
+        if training:
+            self._average()
+        found = self.network([blended, time, *labels], training=training)
+        wanted = {
+            "noise": noise,
+            "velocity": noise - x,
+            "v": scale * noise - deviation * x,
+        }[self.target]
+        return ops.square(ops.cast(found, "float32") - ops.cast(wanted, "float32"))
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        if self.loss is not None:
+            raise ValueError(
+                "`loss` must be None: a diffusion model has its own. Received: "
+                f"loss={self.loss!r}"
+            )
+        each = ops.mean(y_pred, axis=tuple(range(1, len(y_pred.shape))))
+        if sample_weight is not None:
+            each = each * ops.cast(ops.reshape(sample_weight, (-1,)), each.dtype)
+        return ops.mean(each) + sum(ops.sum(penalty) for penalty in self.losses)
+
+    def _average(self):
+        """Moves the averages of the weights on by a step."""
+        self.updates.assign_add(1)
+        count = ops.cast(self.updates, "float32")
+        # Of the first steps, an average over few.
+        decay = ops.minimum(
+            ops.cast(now(self.decay, True), "float32"), count / (count + 9)
+        )
+        for average, weight in zip(
+            self.averaged.weights, self.network.weights, strict=True
+        ):
+            if keras.backend.is_float_dtype(average.dtype):
+                share = ops.cast(decay, average.dtype)
+                average.assign(share * average + (1 - share) * weight)
+
+    def generate(
+        self, count, seed=0, steps=25, sampler="ddim", labels=None, guidance=0.0
+    ):
+        """Returns new data.
+
+        The noise of a seed is the same on each backend.
+
+        Args:
+            count: Integer in `[1, inf)`.
+            seed: Integer in `[0, inf)`. Defaults to `0`.
+            steps: Integer in `[1, inf)`. Defaults to `25`.
+            sampler: String, `"ddim"` or `"ddpm"`. Defaults to `"ddim"`.
+            labels: Optional integers of shape `(count,)`, the classes of a model that
+                has some. Defaults to `None`, for no label.
+            guidance: Float in `[0, inf)`. How far to go beyond what the label says,
+                away from what no label says. Defaults to `0.0`.
+
+        Returns:
+            Array of shape `(count, ...)`.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        count = check_integer("count", count, "[1, inf)")
+        steps = check_integer("steps", steps, "[1, inf)")
+        check_choice("sampler", sampler, SAMPLERS)
+        guidance = check_number("guidance", guidance, "[0, inf)")
+        labels = self._check_labels(labels, count)
+        rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
+        shape = self.network.input_shape[0][1:]
+        inputs = [rng.normal(size=(count, *shape)).astype("float32")]
+        if sampler == "ddpm":
+            inputs.append(rng.normal(size=(count, steps, *shape)).astype("float32"))
+        if labels is not None:
+            inputs.append(labels)
+        key = steps, sampler, guidance if self.classes is not None else 0.0
+        made = self._samplers.made
+        if key not in made:
+            made[key] = self._sampler(*key)
+        return made[key].predict(
+            inputs if len(inputs) > 1 else inputs[0],
+            batch_size=min(count, _AT_ONCE),
+            verbose=0,
+        )
+
+    def _check_labels(self, labels, count):
+        if self.classes is None:
+            if labels is not None:
+                raise ValueError(
+                    "`labels` must be None: the model was made without `classes`. "
+                    f"Received: labels={labels!r}"
+                )
+            return None
+        if labels is None:
+            return np.full((count, 1), self.classes, "int32")
+        found = np.asarray(labels)
+        if (
+            found.shape != (count,)
+            or found.dtype.kind not in "iu"
+            or found.min() < 0
+            or found.max() >= self.classes
+        ):
+            raise ValueError(
+                f"`labels` must be {count} integers from 0 to {self.classes - 1}. "
+                f"Received: labels={labels!r}"
+            )
+        return found.reshape(-1, 1).astype("int32")
+
+    def _sampler(self, steps, sampler, guidance):
+        """A model from noise to data, in so many steps."""
+        shape = self.network.input_shape[0][1:]
+        start = keras.Input(shape, name="start")
+        inputs = [start]
+        if sampler == "ddpm":
+            inputs.append(keras.Input((steps, *shape), name="noise"))
+        if self.classes is not None:
+            inputs.append(keras.Input((1,), dtype="int32", name="label"))
+        outputs = _Steps(self, steps, sampler, guidance)(inputs)
+        return keras.Model(inputs if len(inputs) > 1 else start, outputs)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "network": keras.saving.serialize_keras_object(self.network),
+            "noise_schedule": self.noise_schedule,
+            "target": self.target,
+            "classes": self.classes,
+            "decay": keras.saving.serialize_keras_object(self.decay),
+            "seed": self.seed,
+        }
+
+
+class _Samplers:
+    """Models that make data, by steps, sampler and guidance.
+
+    In a plain object, since Keras would save those that are attributes.
+    """
+
+    def __init__(self):
+        self.made = {}
+
+
+class _Steps(keras.layers.Layer):
+    """The steps from noise to data.
+
+    Args:
+        model: `Diffusion`.
+        steps: Integer.
+        sampler: String.
+        guidance: Float.
+    """
+
+    def __init__(self, model, steps, sampler, guidance):
+        super().__init__()
+        self.steps, self.sampler, self.guidance = steps, sampler, guidance
+        self.noise_schedule, self.target, self.classes = (
+            model.noise_schedule,
+            model.target,
+            model.classes,
+        )
+        self.network = model.averaged
+        # Noise is not predicted where there is none, or nothing else.
+        self.times = np.linspace(1, 0, steps + 1).astype("float32")
+        if self.target == "noise":
+            self.times = np.linspace(_LAST, _FIRST, steps + 1).astype("float32")
+
+    def call(self, inputs):
+        x, *rest = inputs
+        label = rest.pop() if self.classes is not None else None
+        noise = rest[0] if rest else None
+        times = ops.convert_to_tensor(self.times)
+
+        def step(index, x):
+            here, there = (ops.take(times, index + n) for n in (0, 1))
+            return self._step(x, here, there, index, noise, label)
+
+        return ops.fori_loop(0, self.steps, step, x)
+
+    def _step(self, x, here, there, index, noise, label):
+        time = ops.ones((ops.shape(x)[0], 1)) * here
+        found = self._predicted(x, time, label)
+        (a, s), (a_next, s_next) = (
+            blend(self.noise_schedule, t) for t in (here, there)
+        )
+        match self.target:
+            case "velocity":
+                data, drawn = x - here * found, x + (1 - here) * found
+            case "v":
+                data, drawn = a * x - s * found, s * x + a * found
+            case "noise":
+                data, drawn = (x - s * found) / a, found
+        if noise is None:
+            return a_next * data + s_next * drawn
+        # So much of the noise is drawn anew that there is as much as at that time.
+        ratio = ops.square(a * s_next / ops.maximum(a_next * s, 1e-12))
+        fresh = s_next * ops.sqrt(ops.maximum(1 - ratio, 0.0))
+        kept = ops.sqrt(ops.maximum(ops.square(s_next) - ops.square(fresh), 0.0))
+        return a_next * data + kept * drawn + fresh * ops.take(noise, index, axis=1)
+
+    def _predicted(self, x, time, label):
+        if label is None:
+            return self.network([x, time], training=False)
+        found = self.network([x, time, label], training=False)
+        if not self.guidance:
+            return found
+        without = ops.full_like(label, self.classes)
+        other = self.network([x, time, without], training=False)
+        return found + self.guidance * (found - other)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+def blend(schedule, time):
+    """Returns the shares of data and of noise at a time.
+
+    Args:
+        schedule: String.
+        time: Tensor of times in `[0, 1]`.
+
+    Returns:
+        Tuple of two tensors.
+    """
+    match schedule:
+        case "flow":
+            return 1 - time, time
+        case "cosine":
+            return ops.cos(math.pi / 2 * time), ops.sin(math.pi / 2 * time)
+    exponent = -(_LOWEST * time + (_HIGHEST - _LOWEST) * ops.square(time) / 2)
+    return ops.exp(exponent / 2), ops.sqrt(ops.maximum(-ops.expm1(exponent), 0.0))
+
+
+def _like(part, x):
+    """A number for each example, as it is multiplied with data."""
+    return ops.cast(ops.reshape(part, (-1, *[1] * (len(x.shape) - 1))), x.dtype)
+
+
+def _check_network(network, has_label):
+    shapes = getattr(network, "input_shape", None)
+    wanted = 3 if has_label else 2
+    fits = (
+        isinstance(network, keras.Model)
+        and isinstance(shapes, (list, tuple))
+        and len(shapes) == wanted
+        and all(isinstance(shape, (list, tuple)) for shape in shapes)
+        and tuple(network.output_shape) == tuple(shapes[0])
+        and all(tuple(shape[1:]) == (1,) for shape in shapes[1:])
+    )
+    if not fits:
+        what = "data, time and label" if has_label else "data and time"
+        found = f"{shapes} to {getattr(network, 'output_shape', None)}"
+        raise ValueError(
+            f"`network` must be a keras.Model of a list of {wanted} inputs, {what}, of "
+            "which all but the data have the shape (1,), that returns what has the "
+            "shape of the data. Received: "
+            + (found if isinstance(network, keras.Model) else f"network={network!r}")
+        )
+    return network
