@@ -466,8 +466,9 @@ class Recipe(keras_tuner.HyperModel):
         """Returns what predictions need besides the model, a dict of JSON.
 
         Args:
-            model: Optional `keras.Model`, with which the state is kept. A recipe may
-                keep what it makes of the training set. Defaults to `None`.
+            model: Optional `keras.Model` that is saved beside the state. A recipe may
+                need it to compute the state, such as mean embeddings. Defaults to
+                `None`.
         """
         return {name: getattr(self, name) for name in self.kept}
 

@@ -23,14 +23,14 @@ def milestones(records):
         return {}
     anything = _when(records, training_curve(records), reference(records))
     validation = _when(records, "val_loss", validation_reference(records))
-    curves = _fitted_when(records)
-    epochs = [_first(records, name, reached) for name, reached in curves.items()]
-    figures = ", ".join(f"{name} {records.values(name)[-1]:.3g}" for name in curves)
+    fitted = _fitted_in(records)
+    figures = ", ".join(f"{name} {records.values(name)[-1]:.3g}" for name in fitted)
     everything = "not known"
-    if curves:
+    if fitted:
         everything = f"not yet ({figures})"
-        if None not in epochs:
-            everything = f"in epoch {max(epochs) + 1} (by now {figures})"
+        if None not in fitted.values():
+            last = max(fitted.values())
+            everything = f"in epoch {last + 1} (by now {figures})"
     return {
         "anything": anything,
         "everything": everything,
@@ -42,14 +42,11 @@ def learned(records):
     """Returns whether each milestone was reached, a dict of booleans by name."""
     if not records.values():
         return {}
-    fitted = [
-        _first(records, name, reached)
-        for name, reached in _fitted_when(records).items()
-    ]
+    fitted = _fitted_in(records)
     return {
         "anything": _learned_in(records, training_curve(records), reference(records))
         is not None,
-        "everything": bool(fitted) and None not in fitted,
+        "everything": bool(fitted) and None not in fitted.values(),
         "the right thing": _learned_in(
             records, "val_loss", validation_reference(records)
         )
@@ -164,6 +161,14 @@ def _fitted_when(records):
         return dict.fromkeys(names, lambda x: x >= FITTED_ACCURACY)
     limit = FITTED_LOSS * reference(records)
     return {training_curve(records): lambda x: x <= limit} if limit > 0 else {}
+
+
+def _fitted_in(records):
+    """By the name of a curve, the first epoch of which it says so, or `None`."""
+    return {
+        name: _first(records, name, reached)
+        for name, reached in _fitted_when(records).items()
+    }
 
 
 def _first(records, name, reached):

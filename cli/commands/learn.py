@@ -2,13 +2,13 @@
 
 import keras
 
-from kdl.recipes.training.milestones import RIGHT, milestones
+from kdl.recipes.training.milestones import best_of, milestones
 from kdl_cli.commands import arguments
 from kdl_cli.commands.run import test
 from kdl_cli.commands.single import Single, SinglePlan, chosen
 from kdl_cli.folder import reading, writing
 from kdl_cli.page import lesson
-from kdl_cli.terminal.progress import Stop
+from kdl_cli.terminal.progress import EpochProgress, Stop
 from kdl_cli.terminal.text import command, short, written
 
 
@@ -42,20 +42,23 @@ class Lesson(Single):
         )
         arguments.tell_data(plan.recipe, path, console, plan.hp)
         hint = f"`{command('report', path)}` shows what there is."
-        trainings, best = [], None
+        progress = EpochProgress(console, settings["epochs"], "loss")
+        show = keras.callbacks.LambdaCallback(on_epoch_end=progress.update)
+        trainings = []
         with self.held, writing.ending(self.folder, console, hint) as signals:
-            for training in milestones(
-                plan.recipe,
-                plan.hp,
-                settings["epochs"],
-                settings["seed"],
-                callbacks=lambda: [Progress(console), Stop(signals)],
-            ):
-                trainings.append(training)
-                self._write(trainings)
-                best = better(plan.recipe.objective, training, best)
-                for line in lines(training):
-                    console.print(line)
+            with progress.shown(plan.named.title):
+                for training in milestones(
+                    plan.recipe,
+                    plan.hp,
+                    settings["epochs"],
+                    settings["seed"],
+                    callbacks=lambda: [show, Stop(signals)],
+                ):
+                    trainings.append(training)
+                    self._write(trainings)
+                    for line in lines(training):
+                        console.print(line)
+            best = best_of(plan.recipe.objective, trainings)
             if best is None:
                 console.print(
                     "The road ends here: mend what is broken, and begin again."
@@ -84,39 +87,6 @@ class Lesson(Single):
         ]
         self.folder.write_rows(reading.TRAININGS, rows)
         lesson.write(self.folder.path, self.plan.settings, trainings)
-
-
-class Progress(keras.callbacks.Callback):
-    """Shows the epoch of a training on a terminal, in one line that changes.
-
-    Args:
-        console: `rich.console.Console`.
-    """
-
-    def __init__(self, console):
-        super().__init__()
-        self.console = console
-
-    def on_train_begin(self, logs=None):
-        self._status = self.console.status("training")
-        self._status.start()
-
-    def on_epoch_end(self, epoch, logs=None):
-        loss = short((logs or {}).get("loss"))
-        self._status.update(f"epoch {epoch + 1}/{self.params['epochs']}  loss {loss}")
-
-    def on_train_end(self, logs=None):
-        self._status.stop()
-
-
-def better(objective, training, best):
-    """The better one of two trainings that were to learn the right thing."""
-    if training.milestone != RIGHT or training.score is None:
-        return best
-    sign = 1 if objective.direction == "max" else -1
-    if best is None or sign * training.score > sign * best.score:
-        return training
-    return best
 
 
 def lines(training):

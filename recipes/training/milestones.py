@@ -178,19 +178,16 @@ class _Road:
 
     def regularize(self, hp):
         """Trains with more regularization each time, as long as that helps."""
-        sign = 1 if self.recipe.objective.direction == "max" else -1
-        best = None
+        objective, best = self.recipe.objective, None
         for strength in STRENGTHS:
             changed = regularized(self.recipe, hp, strength)
             if best is not None and changed.values == best.hp.values:
                 continue
             training = self._train(RIGHT, changed, RIGHT, **self.data)
             yield training
-            if training.score is None or (
-                best is not None and sign * training.score <= sign * best.score
-            ):
+            best = best_of(objective, [best, training] if best else [training])
+            if best is not training:
                 break
-            best = training
 
     def _train(self, milestone, hp, wanted, x, y, epochs=None, **data):
         recipe = self.recipe
@@ -231,6 +228,24 @@ class _Road:
             best(scores) if scores else None,
             broken=not doctor.learned.get(ANYTHING, False),
         )
+
+
+def best_of(objective, trainings):
+    """Returns the best of the trainings that were to learn the right thing, or `None`.
+
+    Of equal ones it is the first.
+
+    Args:
+        objective: `keras_tuner.Objective` of their scores.
+        trainings: List of `Training`s.
+    """
+    best = None
+    for training in trainings:
+        if training.milestone != RIGHT or training.score is None:
+            continue
+        if best is None or objective.better_than(training.score, best.score):
+            best = training
+    return best
 
 
 def with_values(hp, values):

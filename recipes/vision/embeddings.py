@@ -2,11 +2,6 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from sklearn.metrics import normalized_mutual_info_score
-from sklearn.neighbors import NearestNeighbors
 
 from kdl.callbacks.logging.prediction_figures import class_colours, scaled
 
@@ -27,6 +22,9 @@ def nearest(embeddings, count=NEIGHBOURS):
         Tuple of distances and indices, arrays of shape `(examples, count)`, the nearest
         first.
     """
+    # scikit-learn, here and below, takes longer to import than all of kdl.
+    from sklearn.neighbors import NearestNeighbors
+
     count = min(count, len(embeddings) - 1)
     if count < 1:
         return np.zeros((len(embeddings), 0)), np.zeros((len(embeddings), 0), int)
@@ -67,6 +65,9 @@ def mutual_information(labels, embeddings):
 
     There are as many clusters of k-means as classes.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import normalized_mutual_info_score
+
     clusters = KMeans(len(np.unique(labels)), n_init=4, random_state=0)
     found = clusters.fit_predict(np.asarray(embeddings, "float64"))
     return float(normalized_mutual_info_score(labels, found))
@@ -102,6 +103,9 @@ def embedding_figure(labels, embeddings, names, title):
         names: List of strings. Names of the classes, by label.
         title: String.
     """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
     rng, count = np.random.default_rng(0), len(labels)
     some = np.sort(rng.permutation(count)[:_POINTS])
     labels, embeddings = labels[some], np.asarray(embeddings, "float64")[some]

@@ -50,8 +50,8 @@ class Diffusion(keras.Model):
     `generate` can lead data towards their class by `guidance`.
 
     `generate` uses a moving average of the weights, which is a part of the model and
-    saved with it. In an evaluation, time and noise are those of the last evaluation, so
-    that losses can be compared.
+    saved with it. Times and noise are the same in each evaluation, so that losses can
+    be compared.
 
     Args:
         network: `keras.Model` of a list of two inputs, data and time of shape `(1,)`,
@@ -357,7 +357,8 @@ class _Steps(keras.layers.Layer):
                 data, drawn = (x - s * found) / a, found
         if noise is None:
             return a_next * data + s_next * drawn
-        # So much of the noise is drawn anew that there is as much as at that time.
+        # A part of the noise is drawn anew, the rest is kept. Their variances add up to
+        # that of the next time.
         ratio = ops.square(a * s_next / ops.maximum(a_next * s, 1e-12))
         fresh = s_next * ops.sqrt(ops.maximum(1 - ratio, 0.0))
         kept = ops.sqrt(ops.maximum(ops.square(s_next) - ops.square(fresh), 0.0))

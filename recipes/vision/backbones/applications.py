@@ -82,8 +82,8 @@ def least_side(name):
 def colors(name):
     """Returns how a network takes the colours of images.
 
-    `preprocess_input` scales, shifts and maybe reverses the channels: what it makes of
-    black and of each primary colour says what it makes of any.
+    `preprocess_input` scales, shifts and maybe reverses the channels, which is linear.
+    Its results for black, red, green and blue determine it.
 
     Args:
         name: String. Of `keras.applications`.
