@@ -75,7 +75,7 @@ class Autoencoder(keras.Model):
         self._code = keras.layers.Activation(
             "linear", activity_regularizer=self.sparsity
         )
-        call_once(self, self.encoder)
+        call_once(self, (self.encoder.input_shape[1:], "float32"))
 
     def call(self, inputs, training=False):
         if self.corruption is not None:

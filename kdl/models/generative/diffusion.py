@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number, check_seed
+from kdl.models.generative.parts import call_once, check_no_loss, weighted_mean
 from kdl.schedules import now, number
 
 # Each with its targets, the usual one first.
@@ -138,15 +139,10 @@ class Diffusion(keras.Model):
             trainable=False,
         )
         self._samplers = _Samplers()
-        self._call_once()
-
-    def _call_once(self):
-        shape = self.network.input_shape[0][1:]
-        data = keras.KerasTensor((1, *shape))
-        if self.classes is None:
-            self(data)
-        else:
-            self([data, keras.KerasTensor((1,), "int32")])
+        inputs = [(self.network.input_shape[0][1:], "float32")]
+        if self.classes is not None:
+            inputs.append(((), "int32"))
+        call_once(self, *inputs)
 
     def call(self, inputs, training=False):
         x, *labels = inputs if self.classes is not None else [inputs]
@@ -178,15 +174,10 @@ class Diffusion(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if self.loss is not None:
-            raise ValueError(
-                "`loss` must be None: a diffusion model has its own. Received: "
-                f"loss={self.loss!r}"
-            )
+        check_no_loss(self, "a diffusion model")
         each = ops.mean(y_pred, axis=tuple(range(1, len(y_pred.shape))))
-        if sample_weight is not None:
-            each = each * ops.cast(ops.reshape(sample_weight, (-1,)), each.dtype)
-        return ops.mean(each) + sum(ops.sum(penalty) for penalty in self.losses)
+        loss = weighted_mean(each, sample_weight)
+        return loss + sum(ops.sum(penalty) for penalty in self.losses)
 
     def _average(self):
         """Moves the averages of the weights on by a step."""

@@ -1,6 +1,7 @@
 """What generative models check alike."""
 
 import keras
+from keras import ops
 
 
 def check_network(name, value):
@@ -28,13 +29,49 @@ def check_network(name, value):
     return value
 
 
-def call_once(model, network):
-    """Calls a model on inputs of a network, so that it is built and clocks know it.
+def call_once(model, *inputs):
+    """Calls a model, so that it is built and clocks know it.
 
     On one example: PyTorch calls a model twice for batches of any size, and a clock in
     it would be called twice in one call.
+
+    Args:
+        model: `keras.Model`.
+        *inputs: Pairs of the shape of an input, without the batch, and its dtype.
     """
-    model(keras.KerasTensor((1, *network.input_shape[1:])))
+    tensors = [keras.KerasTensor((1, *shape), dtype) for shape, dtype in inputs]
+    model(tensors if len(tensors) > 1 else tensors[0])
+
+
+def check_no_loss(model, what):
+    """Refuses a model that was compiled with a loss, since it has one of its own.
+
+    Not in `compile`: Keras passes over one of a model's own when it loads the model.
+
+    Args:
+        model: `keras.Model`.
+        what: String, what an error calls it, such as `"a diffusion model"`.
+
+    Raises:
+        ValueError: If it was.
+    """
+    if model.loss is not None:
+        raise ValueError(
+            f"`loss` must be None: {what} has its own. Received: loss={model.loss!r}"
+        )
+
+
+def weighted_mean(values, weight):
+    """Returns the mean over the batch of values times the weights of the examples.
+
+    Args:
+        values: Tensor of shape `(batch, ...)`.
+        weight: Tensor of weights, one for each example, or `None`.
+    """
+    if weight is not None:
+        shape = (-1, *[1] * (len(values.shape) - 1))
+        values = values * ops.cast(ops.reshape(weight, shape), values.dtype)
+    return ops.mean(values, axis=0)
 
 
 def check_pair(encoder, decoder, width=1):

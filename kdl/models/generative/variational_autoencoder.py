@@ -13,7 +13,9 @@ from kdl.models.generative.autoencoder import Autoencoder
 from kdl.models.generative.parts import (
     call_once,
     check_network,
+    check_no_loss,
     check_pair,
+    weighted_mean,
 )
 from kdl.schedules import now, number
 
@@ -120,7 +122,7 @@ class VariationalAutoencoder(keras.Model):
         self._parts = [
             keras.metrics.Mean(name=name) for name in ("elbo", "log_likelihood", "kl")
         ]
-        call_once(self, self.encoder)
+        call_once(self, (self.encoder.input_shape[1:], "float32"))
 
     @property
     def size(self):
@@ -141,25 +143,16 @@ class VariationalAutoencoder(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if self.loss is not None:
-            # An own `compile` would be passed over when a model is loaded.
-            raise ValueError(
-                "`loss` must be None: a variational autoencoder has its own, with its "
-                f"`likelihood`. Received: loss={self.loss!r}"
-            )
+        check_no_loss(self, "a variational autoencoder")
         y = x if y is None else y
         nll = self._nll(y, y_pred["data"])
         kl = _divergences(y_pred["code"])
         whole = ops.sum(kl, axis=tuple(range(1, len(kl.shape))))
-        weight = ops.ones_like(nll)
-        if sample_weight is not None:
-            weight = ops.cast(ops.reshape(sample_weight, (-1,)), nll.dtype)
         for metric, values in zip(
             self._parts, (-nll - whole, -nll, whole), strict=True
         ):
-            metric.update_state(values, sample_weight=weight)
-        # As Keras averages weighted losses.
-        nll, kl = (_weighted_mean(values, weight) for values in (nll, kl))
+            metric.update_state(values, sample_weight=sample_weight)
+        nll, kl = (weighted_mean(values, sample_weight) for values in (nll, kl))
         floor = now(self.free_bits, training)
         kl = ops.sum(ops.maximum(kl, ops.cast(floor, kl.dtype)))
         beta = ops.cast(now(self.beta, training), kl.dtype)
@@ -269,12 +262,6 @@ class VariationalAutoencoder(keras.Model):
             "likelihood": self.likelihood,
             "seed": self.seed,
         }
-
-
-def _weighted_mean(values, weight):
-    """The mean over the batch of values times the weights of the examples."""
-    weight = ops.reshape(weight, (-1, *[1] * (len(values.shape) - 1)))
-    return ops.mean(values * weight, axis=0)
 
 
 def _divergences(code):
