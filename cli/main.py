@@ -93,22 +93,17 @@ def describe(
     with refusals():
         catalogue = start(backend, "catalogue")
         with told(name):
-            declared = catalogue.declared(name)
-        console.print(catalogue.space_table(*declared))
-        for line in catalogue.extras_lines(name):
-            console.print(line)
+            hp, meanings, extras = catalogue.declared(name)
+        console.print(catalogue.space_table(hp, meanings))
+        for extra, meaning in extras.items():
+            console.print(f"--{extra}: {meaning}")
 
 
 @app.command()
 @takes(RunOptions)
 def run(options):
     """Trains a recipe, tests it, and leaves a folder with the results."""
-    with refusals():
-        module = start(options.backend, "run")
-        training = module.Training(planned(module, options))
-        training.begin()
-    with failures():
-        training.perform(console)
+    carry_out(options, "run", "Training")
 
 
 @app.command()
@@ -118,12 +113,7 @@ def lr(options):
 
     The rate grows from batch to batch until the loss explodes.
     """
-    with refusals():
-        module = start(options.backend, "lr")
-        sweep = module.Sweep(planned(module, options))
-        sweep.begin()
-    with failures():
-        sweep.perform(console)
+    sweep = carry_out(options, "lr", "Sweep")
     with refusals():
         sweep.suggest(console)
 
@@ -135,12 +125,7 @@ def tune(options):
 
     Run the same command to resume an interrupted search.
     """
-    with refusals():
-        module = start(options.backend, "tune")
-        search = module.Search(planned(module, options))
-        search.begin()
-    with failures():
-        search.perform(console)
+    carry_out(options, "tune", "Search")
 
 
 @app.command()
@@ -151,12 +136,7 @@ def learn(options):
     Says what is broken if it cannot, how large a model the data need, and how much
     regularization.
     """
-    with refusals():
-        module = start(options.backend, "learn")
-        lesson = module.Lesson(planned(module, options))
-        lesson.begin()
-    with failures():
-        lesson.perform(console)
+    carry_out(options, "learn", "Lesson")
 
 
 @app.command()
@@ -167,12 +147,7 @@ def compare(options):
     Trains a recipe with each value and the same seeds. Run the same command to
     resume an interrupted comparison.
     """
-    with refusals():
-        module = start(options.backend, "compare")
-        comparison = module.Comparison(planned(module, options))
-        comparison.begin()
-    with failures():
-        comparison.perform(console)
+    carry_out(options, "compare", "Comparison")
 
 
 @app.command()
@@ -257,6 +232,17 @@ def start(requested, name, output=console):
         output.print(f"Backend: {backend} ({reason}; --backend chooses)", style="dim")
     with without_collection():
         return importlib.import_module(f"kdl_cli.commands.{name}")
+
+
+def carry_out(options, name, kind):
+    """Plans, prepares and performs a command, by the class `kind` of its module."""
+    with refusals():
+        module = start(options.backend, name)
+        work = getattr(module, kind)(planned(module, options))
+        work.begin()
+    with failures():
+        work.perform(console)
+    return work
 
 
 def planned(module, options):

@@ -71,7 +71,6 @@ class Distillation(ImageClassifier):
         "temperature": "by which logits are divided before they are compared",
         "matching": "what is compared with the teacher",
         "feature_weight": "weight of the features",
-        "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
     def take(self, extras):
@@ -125,16 +124,7 @@ class Distillation(ImageClassifier):
             matching=hp.Choice("matching", ["targets", "features", "both"]),
             feature_weight=0.0,
             **self.augmentation(hp),
-            batch_size=hp.Choice(
-                "batch_size", [16, 32, 64], default=16 if self.has_few else 32
-            ),
-            learning_rate=hp.Float(
-                "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
-            ),
-            weight_decay=hp.Float(
-                "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
-            ),
-            patience=hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
+            **self.training(hp),
         )
         with hp.conditional_scope("matching", ["features", "both"]):
             weight = hp.Float(

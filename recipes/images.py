@@ -92,7 +92,6 @@ class Images(ImageClassifier):
         "depth_rate": "probability that the last block is dropped; others less often",
         "penalty_warmup": "epochs over which the penalty grows from zero",
         "smoothing": "share of each target that goes to all classes alike",
-        "weight_decay": "share of the weights that is lost a step, times the rate",
         **spaces.regularizer.meanings,
     }
 
@@ -121,16 +120,7 @@ class Images(ImageClassifier):
             penalty_warmup=hp.Int("penalty_warmup", 0, 20, default=0),
             **self.augmentation(hp),
             smoothing=hp.Float("smoothing", 0.0, 0.2, default=0.0),
-            batch_size=hp.Choice(
-                "batch_size", [16, 32, 64], default=16 if self.has_few else 32
-            ),
-            learning_rate=hp.Float(
-                "learning_rate", 1e-3, 3e-2, sampling="log", default=1e-2
-            ),
-            weight_decay=hp.Float(
-                "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
-            ),
-            patience=hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
+            **self.training(hp),
         )
         if self.unlabelled is not None:
             p.strategy = hp.Choice("strategy", ["noisy_student", "supervised"])

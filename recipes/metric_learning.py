@@ -112,7 +112,6 @@ class MetricLearning(ImageClassifier):
         "margin": "how much farther other classes are to be, of distances up to 2",
         "classes_per_batch": "classes of a batch",
         "examples_per_class": "examples of each class in a batch",
-        "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
     @property

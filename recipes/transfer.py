@@ -106,7 +106,6 @@ class Transfer(ImageClassifier):
         "freeze_statistics": "whether batch normalization stays as it is, rather than "
         "following the batches once its group thaws",
         "rate": "probability that a feature is dropped before the dense layer",
-        "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
     def take(self, extras):
@@ -185,16 +184,7 @@ class Transfer(ImageClassifier):
         with hp.conditional_scope("strategy", _BY_GRADIENT):
             p.rate = hp.Float("rate", 0.0, 0.8, default=0.2)
             vars(p).update(self.augmentation(hp))
-            p.batch_size = hp.Choice(
-                "batch_size", [16, 32, 64], default=16 if self.has_few else 32
-            )
-            p.learning_rate = hp.Float(
-                "learning_rate", 1e-4, 3e-2, sampling="log", default=3e-3
-            )
-            p.weight_decay = hp.Float(
-                "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
-            )
-            p.patience = hp.Int("patience", 5, 30, default=30 if self.has_few else 10)
+            vars(p).update(self.training(hp, lowest=1e-4, rate=3e-3))
         return p
 
     def build(self, hp):

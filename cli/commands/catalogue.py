@@ -29,14 +29,19 @@ def spaces_table():
 
 
 def declared(name):
-    """Returns hyperparameters of the recipe or the space `name`, and what they mean."""
+    """Returns what the recipe or the space `name` takes.
+
+    Returns:
+        Tuple of its hyperparameters, what they mean, and what options of a recipe mean
+        beside its data, dicts of strings by name.
+    """
     hp = keras_tuner.HyperParameters()
     if name in spaces.__all__:
         space = getattr(spaces, name)
         # The length of a schedule does not matter here.
         takes_steps = "steps" in inspect.signature(space).parameters
         space(hp, **({"steps": 1000} if takes_steps else {}))
-        return hp, space.meanings
+        return hp, space.meanings, {}
     if not named.is_own(name) and name not in named.built_in():
         try:
             named.find(name)
@@ -47,15 +52,8 @@ def declared(name):
     # A hypermodel of KerasTuner, and a function, build a model to declare theirs.
     build = getattr(recipe, "build", recipe)
     getattr(recipe, "space", build)(hp)
-    return hp, getattr(recipe, "meanings", {})
-
-
-def extras_lines(name):
-    """Yields a line for each option that the recipe `name` takes beside its data."""
-    if name in spaces.__all__:
-        return
-    for extra, meaning in getattr(named.find(name).made(), "extras", {}).items():
-        yield f"--{extra}: {meaning}"
+    meanings, extras = (getattr(recipe, n, {}) for n in ("meanings", "extras"))
+    return hp, meanings, extras
 
 
 def space_table(hp, meanings):

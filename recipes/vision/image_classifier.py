@@ -39,6 +39,7 @@ class ImageClassifier(ImageRecipe):
         "cutout": "side of the hole in each image, as a share of its size",
         "mixing": "how each image is mixed with another one of its batch",
         "mixing_alpha": "alpha of Beta(alpha, alpha), which draws the share of one",
+        "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
     check = staticmethod(labelled_images)
@@ -94,6 +95,30 @@ class ImageClassifier(ImageRecipe):
             with hp.conditional_scope("operations", [1, 2, 3]):
                 values["strength"] = hp.Float("strength", 0.1, 0.9, default=0.3)
         return values
+
+    def training(self, hp, lowest=1e-3, rate=1e-2):
+        """Declares how a network is trained.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+            lowest: Float. The lowest learning rate. Defaults to `0.001`.
+            rate: Float. The learning rate by default. Defaults to `0.01`.
+
+        Returns:
+            Dict of values by name.
+        """
+        return {
+            "batch_size": hp.Choice(
+                "batch_size", [16, 32, 64], default=16 if self.has_few else 32
+            ),
+            "learning_rate": hp.Float(
+                "learning_rate", lowest, 3e-2, sampling="log", default=rate
+            ),
+            "weight_decay": hp.Float(
+                "weight_decay", 1e-3, 0.3, sampling="log", default=0.1
+            ),
+            "patience": hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
+        }
 
     def augmented(self, p):
         """Returns the functions of `kdl.data.Batches` that augment images."""
