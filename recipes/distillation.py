@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import keras
 import keras_tuner
+import numpy as np
 
+from kdl.data.splits import labelled_images
 from kdl.models import Student
-from kdl.recipes.classes import class_scores
+from kdl.recipes.classes import class_names, class_scores
 from kdl.recipes.images import Images
 from kdl.recipes.load import load
 from kdl.recipes.training.run import run
@@ -84,21 +86,23 @@ class Distillation(ImageClassifier):
                 f"None. Received: teacher={self.teacher!r}"
             )
 
-    @functools.cached_property
-    def splits(self):
-        """`kdl.data.Splits` of the source, of which the teacher knows the classes."""
-        splits = super().splits
+    def check(self, splits):
+        labelled_images(splits)
         if self.teacher is not None:
-            self._check_teacher()
+            self._check_teacher(splits)
         return splits
+
+    @functools.cached_property
+    def _images(self):
+        """The recipe that a teacher is trained by."""
+        return Images(self.source, self.seed)
 
     @functools.cached_property
     def teacher_model(self):
         """`keras.Model` that is learned from; trained now if there is none."""
         if self.teacher is not None:
             return self._loaded[1] if self._loaded else self.teacher
-        images = Images(self.source, self.seed)
-        model, _ = run(images, **images.data(), seed=self.seed, verbose=0)
+        model, _ = run(self._images, **self._images.data(), seed=self.seed, verbose=0)
         return model
 
     def remarks(self, hp=None):
@@ -108,7 +112,7 @@ class Distillation(ImageClassifier):
                 "There is no teacher: one is trained first, of the recipe images in "
                 f"{Images.epochs} epochs."
             )
-            accuracy = Images(self.source, self.seed).evaluate(self.teacher_model)
+            accuracy = self._images.evaluate(self.teacher_model)
             yield (
                 f"The teacher has an accuracy of {accuracy['accuracy']:.4f} on the "
                 "test set."
@@ -170,12 +174,13 @@ class Distillation(ImageClassifier):
         x, y = self.encode(self.splits.test)
         return {**super().examine(model), "sizes.csv": size_table(models, x, y)}
 
-    def _check_teacher(self):
+    def _check_teacher(self, splits):
         """Refuses a teacher of images or classes that are not those of the data."""
-        model, classes = self.teacher_model, None
+        model, known = self.teacher_model, None
         if self._loaded:
-            classes = self._loaded[0].classes
-        shape, count = tuple(self.shape), len(self.classes)
+            known = self._loaded[0].classes
+        shape, classes = np.shape(splits.train[0])[1:], class_names(splits)
+        count = len(classes)
         there = model.input_shape[1:], *model.output_shape[1:]
         if there != (shape, count):
             raise ValueError(
@@ -183,11 +188,11 @@ class Distillation(ImageClassifier):
                 f"{count} classes, as the data are. Received: a model from {there[0]} "
                 f"to {there[1:]}"
             )
-        if classes not in (None, self.classes):
+        if known not in (None, classes):
             raise ValueError(
                 "`teacher` must know the classes of the data, in their order: "
-                f"{', '.join(map(repr, self.classes))}. Received: a model of "
-                f"{', '.join(map(repr, classes))}"
+                f"{', '.join(map(repr, classes))}. Received: a model of "
+                f"{', '.join(map(repr, known))}"
             )
 
 

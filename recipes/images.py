@@ -6,12 +6,12 @@ import keras
 import keras_tuner
 
 from kdl import spaces
+from kdl.data.sources.load import check_source
 from kdl.data.splits import labelled_images
 from kdl.recipes.classes import class_scores
 from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, network
 from kdl.recipes.vision.noisy_student import (
-    check_unlabelled,
     unlabelled_images,
     with_pseudo_labels,
 )
@@ -101,7 +101,7 @@ class Images(ImageClassifier):
     def take(self, extras):
         super().take(extras)
         if self.unlabelled is not None:
-            check_unlabelled(self.unlabelled)
+            check_source(self.unlabelled, "unlabelled")
 
     def space(self, hp):
         is_small = self.is_small

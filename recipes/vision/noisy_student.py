@@ -7,23 +7,9 @@ from kdl.data import load
 from kdl.data.augmentation.targets import soft_targets
 from kdl.data.on_disk import OnDisk, concatenate, take
 from kdl.data.sources.images.folder import image_files
-from kdl.data.sources.load import check_source
 from kdl.recipes.reading.from_disk import predicted
 
 _FOLDER = "images:"
-
-
-def check_unlabelled(source):
-    """Refuses what is no source of images.
-
-    Raises:
-        ValueError: If `kdl.data.load` does not know it.
-    """
-    try:
-        check_source(source)
-    except ValueError as error:
-        text = str(error).replace("`source`", "`unlabelled`", 1)
-        raise ValueError(text.replace("source=", "unlabelled=", 1)) from None
 
 
 def unlabelled_images(x, source, seed):

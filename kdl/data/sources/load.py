@@ -115,11 +115,12 @@ def load_to_test(source, seed, classes):
     return Splits(splits.test, splits.test, splits.test, splits.classes)
 
 
-def check_source(source):
+def check_source(source, name="source"):
     """Returns `source`, provided `load` knows it, before anything is loaded.
 
     Args:
         source: As of `load`.
+        name: String. What an error calls it. Defaults to `"source"`.
 
     Raises:
         ValueError: If no source has this name, or if it has no such options.
@@ -131,11 +132,11 @@ def check_source(source):
     if not known:
         forms = [*map(repr, _NAMED), *(f"'{kind.form}'" for kind in _KINDS.values())]
         raise ValueError(
-            f"`source` must be {', '.join(forms)} or a `kdl.data.Splits`. "
-            f"Received: source={source!r}"
+            f"`{name}` must be {', '.join(forms)} or a `kdl.data.Splits`. "
+            f"Received: {name}={source!r}"
         )
     if isinstance(source, str) and source not in _NAMED:
-        _parsed(source)
+        _parsed(source, name)
     return source
 
 
@@ -182,7 +183,7 @@ class _Kind(NamedTuple):
     to_test: Callable | None = None
 
 
-def _parsed(source):
+def _parsed(source, called="source"):
     """Kind, argument and options of a source that has a colon."""
     prefix, argument = _prefix(source)
     kind = _KINDS[prefix]
@@ -193,16 +194,16 @@ def _parsed(source):
     for name, _, text in (part.partition("=") for part in query.split("&") if part):
         if name not in kind.options:
             raise ValueError(
-                f"`source` of the form '{kind.form}' has the options "
-                f"{', '.join(map(repr, kind.options))}. Received: source={source!r}"
+                f"`{called}` of the form '{kind.form}' has the options "
+                f"{', '.join(map(repr, kind.options))}. Received: {called}={source!r}"
             )
         option = kind.options[name]
         try:
             options[name] = option.read(text)
         except ValueError:
             raise ValueError(
-                f"`source` must have {option.form} as its option {name!r}. "
-                f"Received: source={source!r}"
+                f"`{called}` must have {option.form} as its option {name!r}. "
+                f"Received: {called}={source!r}"
             ) from None
     return kind, argument, options
 
