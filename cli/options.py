@@ -114,8 +114,8 @@ def takes(options):
 
 
 @dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """What `kdl run` takes; the help of each option says what it is."""
+class SingleOptions:
+    """What commands take alike that prepare a recipe with one set of values."""
 
     recipe: Recipe
     set_: Set = None
@@ -125,63 +125,49 @@ class RunOptions:
     backbone: Backbone = None
     teacher: Teacher = None
     unlabelled: Unlabelled = None
-    epochs: Epochs = None
     seed: Seed = 0
+    backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(SingleOptions):
+    """What `kdl run` takes; the help of each option says what it is."""
+
+    epochs: Epochs = None
     out: Annotated[
         Path | None,
         typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
     ] = None
     wandb: Wandb = None
-    backend: Backend = None
 
 
 @dataclasses.dataclass(frozen=True)
-class LearnOptions:
+class LearnOptions(SingleOptions):
     """What `kdl learn` takes; the help of each option says what it is."""
 
-    recipe: Recipe
-    set_: Set = None
-    hp: Hp = None
-    data: Data = None
-    objective: Objective = None
-    backbone: Backbone = None
-    teacher: Teacher = None
-    unlabelled: Unlabelled = None
     epochs: Epochs = None
-    seed: Seed = 0
     out: Annotated[
         Path | None,
         typer.Option(
             help="New folder for the results. Defaults to runs/RECIPE-learn-N."
         ),
     ] = None
-    backend: Backend = None
 
 
 @dataclasses.dataclass(frozen=True)
-class SweepOptions:
+class SweepOptions(SingleOptions):
     """What `kdl lr` takes; the help of each option says what it is."""
 
-    recipe: Recipe
-    set_: Set = None
-    hp: Hp = None
     steps: Annotated[
         int,
         typer.Option(
             min=20, max=_MOST, help="Number of training batches, one for each rate."
         ),
     ] = 100
-    data: Data = None
-    objective: Objective = None
-    backbone: Backbone = None
-    teacher: Teacher = None
-    unlabelled: Unlabelled = None
-    seed: Seed = 0
     out: Annotated[
         Path | None,
         typer.Option(help="New folder for the results. Defaults to runs/RECIPE-lr-N."),
     ] = None
-    backend: Backend = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """The frame of a page: its style, and the script that sorts its tables."""
 
+from datetime import UTC, datetime
+
 from plotly.offline import get_plotlyjs
 
+from kdl.files import atomic
 from kdl_cli.page.markup import Html, element
 
 # The page loads nothing, so that nobody learns that it is read.
@@ -71,6 +74,32 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }));
 }
 """
+
+
+PAGE = "report.html"
+
+
+def write(folder, title, summary, sections):
+    """Writes a page into a folder, whole or not at all.
+
+    Args:
+        folder: `Path`.
+        title: String.
+        summary: `Html`, below the title.
+        sections: Dict from titles to `Html`.
+
+    Returns:
+        `Path` of the page.
+    """
+    with atomic(folder / PAGE) as draft:
+        draft.write_text(document(title, summary, sections), encoding="utf-8")
+    return folder / PAGE
+
+
+def written_now():
+    """A sentence that says when a page was written."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    return f"Written on {now} UTC."
 
 
 def document(title, summary, sections):

@@ -1,16 +1,12 @@
 """The page of `kdl learn`: one HTML file that needs no network."""
 
-from datetime import UTC, datetime
-
 import plotly.graph_objects as go
 
-from kdl.files import atomic
+from kdl_cli.page import document
 from kdl_cli.page.chart_style import BEST, MARKERS, counted, layout, scaled
-from kdl_cli.page.document import document
 from kdl_cli.page.markup import chart, code, element, joined, table
 from kdl_cli.terminal.text import command, short
 
-PAGE = "report.html"
 _ABOUT = {
     "anything": "The model learns ten examples by heart, without regularization. One "
     "that cannot is broken.",
@@ -32,21 +28,18 @@ def write(folder, settings, trainings):
     Returns:
         `Path` of the page.
     """
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     summary = element(
         "p",
         f"Trainings: {len(trainings)}. The score is {settings['objective']} "
-        f"({settings['direction']}). Written on {now} UTC.",
+        f"({settings['direction']}). {document.written_now()}",
     )
     sections = {
         f"Learn {name}": section(folder, settings, name, of)
         for name in _ABOUT
         if (of := [t for t in enumerate(trainings, 1) if t[1].milestone == name])
     }
-    text = document(f"Milestones of {settings['recipe']}", summary, sections)
-    with atomic(folder / PAGE) as draft:
-        draft.write_text(text, encoding="utf-8")
-    return folder / PAGE
+    title = f"Milestones of {settings['recipe']}"
+    return document.write(folder, title, summary, sections)
 
 
 def section(folder, settings, milestone, trainings):

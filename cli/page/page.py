@@ -1,17 +1,12 @@
 """The page of a search: one HTML file that needs no network."""
 
-from datetime import UTC, datetime
-
-from kdl.files import atomic
 from kdl_cli.folder import outcome, reading
-from kdl_cli.page import learning_curves, page_charts, page_tables
+from kdl_cli.page import document, learning_curves, page_charts, page_tables
 from kdl_cli.page.dimensions import dimensions
-from kdl_cli.page.document import document
 from kdl_cli.page.importances import importances
 from kdl_cli.page.markup import code, element, joined
 from kdl_cli.terminal.text import command, written
 
-PAGE = "report.html"
 # For a search from Python, whose hypermodel and data are the user's.
 SNIPPET = """\
 import keras_tuner
@@ -44,10 +39,8 @@ def write(folder, search, settings=None):
     settings = settings or {}
     name = settings.get("recipe") or folder.resolve().name
     content, failed = sections(folder, search, settings)
-    text = document(f"Search of {name}", summary(search, settings, failed), content)
-    with atomic(folder / PAGE) as draft:
-        draft.write_text(text, encoding="utf-8")
-    return folder / PAGE
+    head = summary(search, settings, failed)
+    return document.write(folder, f"Search of {name}", head, content)
 
 
 def sections(folder, search, settings):
@@ -90,7 +83,6 @@ def sections(folder, search, settings):
 
 def summary(search, settings, failed):
     """The state of the search, in a few sentences."""
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     running = any(trial.status == "running" for trial in search.trials)
     status = "still running, or was killed" if running else ""
     status = settings.get("status", status)
@@ -99,7 +91,7 @@ def summary(search, settings, failed):
         f"A search for the {search.direction}imum of {search.objective}. "
         f"Trials: {len(search.trials)}. ",
         f"Status: {status}. " if status else "",
-        f"Written on {now} UTC.",
+        document.written_now(),
         *(f" Left out: {title} ({error})." for title, error in failed.items()),
     )
 

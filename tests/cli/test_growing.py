@@ -87,7 +87,7 @@ class TestSearch:
         def fail(*arguments):
             raise RuntimeError("no page")
 
-        monkeypatch.setattr(page, "document", fail)
+        monkeypatch.setattr(page.document, "write", fail)
         output = tune("--trials", 2).output
         sentence = "The page with charts cannot be written: RuntimeError: no page\n"
         assert sentence in output
