@@ -376,7 +376,10 @@ class Recipe(keras_tuner.HyperModel):
                 model.make_train_function(force=True)
         build_step(model, batches[0])
         # A model that has been fitted begins another cycle.
-        model.optimizer.iterations.assign(0)
+        for variable in model.optimizer.variables:
+            # There are several where one is made of others.
+            if variable.name == "iteration":
+                variable.assign(0)
         for layer in model.layers:
             if isinstance(layer, Clock):
                 layer.batches.assign(0)

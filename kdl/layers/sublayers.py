@@ -1,6 +1,7 @@
 """Layers that are made of layers."""
 
 import keras
+from keras import ops
 
 
 def copy_of(initializer):
@@ -21,3 +22,25 @@ def freeze_parts(layer):
     if not layer.trainable:
         # Not False: TensorFlow passes over an attribute that is set to what it is.
         layer.trainable = 0
+
+
+def call_frozen(layer, *args, **kwargs):
+    """Calls a layer with its weights as constants, so that no gradient reaches them.
+
+    Gradients reach its inputs. What the call would change, such as moving statistics,
+    stays as it is.
+
+    Args:
+        layer: Built `keras.layers.Layer`.
+        *args: Positional arguments of the call.
+        **kwargs: Keyword arguments of the call.
+
+    Returns:
+        What the layer returns.
+    """
+    trained, others = (
+        [ops.stop_gradient(ops.convert_to_tensor(variable)) for variable in part]
+        for part in (layer.trainable_variables, layer.non_trainable_variables)
+    )
+    outputs, _ = layer.stateless_call(trained, others, *args, **kwargs)
+    return outputs

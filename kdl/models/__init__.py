@@ -2,6 +2,9 @@
 
 from kdl.models.generative.autoencoder import Autoencoder
 from kdl.models.generative.diffusion import Diffusion
+from kdl.models.generative.generative_adversarial_network import (
+    GenerativeAdversarialNetwork,
+)
 from kdl.models.generative.variational_autoencoder import VariationalAutoencoder
 from kdl.models.images.average_flips import average_flips
 from kdl.models.images.cnn import cnn
@@ -28,6 +31,7 @@ __all__ = [
     "Diffusion",
     "Feeding",
     "Generated",
+    "GenerativeAdversarialNetwork",
     "ProfessorForcing",
     "RecurrentDecoder",
     "RecurrentForecaster",

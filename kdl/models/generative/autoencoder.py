@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kdl.checks import check_integer, check_part
-from kdl.layers import Corruption
+from kdl.layers import Clock, Corruption
 from kdl.models.generative.parts import (
     call_once,
     check_network,
@@ -75,9 +75,11 @@ class Autoencoder(keras.Model):
         self._code = keras.layers.Activation(
             "linear", activity_regularizer=self.sparsity
         )
+        self.clock = Clock()
         call_once(self, (self.encoder.input_shape[1:], "float32"))
 
     def call(self, inputs, training=False):
+        inputs = self.clock(inputs, training=training)
         if self.corruption is not None:
             inputs = self.corruption(inputs, training=training)
         code = self._code(self.encoder(inputs, training=training))

@@ -6,9 +6,23 @@ import keras
 import numpy as np
 from keras import ops
 
-from kdl.checks import check_choice, check_integer, check_number, check_seed
-from kdl.models.generative.parts import call_once, check_no_loss, weighted_mean
-from kdl.schedules import now, number
+from kdl.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_optional,
+    check_seed,
+)
+from kdl.layers import Clock
+from kdl.models.generative.parts import (
+    average,
+    call_once,
+    check_labels,
+    check_no_loss,
+    twin_of,
+    weighted_mean,
+)
+from kdl.schedules import number
 
 # Each with its targets, the usual one first.
 SCHEDULES = {
@@ -39,7 +53,7 @@ class Diffusion(keras.Model):
     The network sees `x_t` and `t`, and learns, by the mean squared error, the `target`:
     the `"noise"` `e`; the `"velocity"` `e - x` of a flow; or `"v"`, `a e - s x`, of the
     others. Time is drawn uniformly for each example. It is fitted to data alone,
-    `model.fit(x)`, compiled without a loss. Scale the data to about -1 to 1.
+    `model.fit(x)`, compiled without a loss.
 
     New data are made from noise in as many steps as you ask for, by DDIM, which draws
     nothing more and is Euler's method on a flow, or by DDPM, which draws noise at each
@@ -63,6 +77,10 @@ class Diffusion(keras.Model):
         target: Optional string, `"velocity"`, `"noise"` or `"v"`. Defaults to `None`,
             `"velocity"` for a flow and `"v"` for the others.
         classes: Optional integer in `[1, inf)`. Defaults to `None`.
+        data_range: Optional pair of floats. Numbers between which data lie, such as
+            `(0, 1)` for images. The network sees them scaled to -1 to 1, and what is
+            generated lies between them. Defaults to `None`: data as they are, which
+            should lie at about -1 to 1.
         decay: Float in `[0, 1)`, or a schedule of it. That of the moving average in
             each training step; it begins at less. Defaults to `0.999`.
         seed: Optional integer. Makes the sequence of times and noise in training
@@ -107,6 +125,7 @@ class Diffusion(keras.Model):
         noise_schedule="flow",
         target=None,
         classes=None,
+        data_range=None,
         decay=0.999,
         seed=None,
         **kwargs,
@@ -125,19 +144,12 @@ class Diffusion(keras.Model):
         if classes is not None:
             self.classes = check_integer("classes", classes, "[1, inf)")
         self.network = _check_network(network, classes is not None)
+        self.data_range = check_optional(_check_range, "data_range", data_range)
         self.decay = number("decay", decay, "[0, 1)")
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
-        self.averaged = keras.models.clone_model(self.network)
-        self.averaged.set_weights(self.network.get_weights())
-        self.averaged.trainable = False
-        self.updates = self.add_weight(
-            name="updates",
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-        )
+        self.averaged = twin_of(self.network)
+        self.clock = Clock()
         self._samplers = _Samplers()
         inputs = [(self.network.input_shape[0][1:], "float32")]
         if self.classes is not None:
@@ -145,8 +157,12 @@ class Diffusion(keras.Model):
         call_once(self, *inputs)
 
     def call(self, inputs, training=False):
+        inputs = self.clock(inputs, training=training)
         x, *labels = inputs if self.classes is not None else [inputs]
         x = ops.cast(x, self.compute_dtype)
+        if self.data_range is not None:
+            low, high = self.data_range
+            x = (x - low) * (2 / (high - low)) - 1
         # Else the same each time, so that evaluations can be compared.
         seed = self.seed_generator if training else _FIXED
         count = ops.shape(x)[0]
@@ -162,7 +178,7 @@ class Diffusion(keras.Model):
         scale, deviation = (_like(part, x) for part in blend(self.noise_schedule, time))
         blended = scale * x + deviation * noise
         if training:
-            self._average()
+            average(self.averaged, self.network, self.decay, self.clock)
         found = self.network([blended, time, *labels], training=training)
         wanted = {
             "noise": noise,
@@ -178,21 +194,6 @@ class Diffusion(keras.Model):
         each = ops.mean(y_pred, axis=tuple(range(1, len(y_pred.shape))))
         loss = weighted_mean(each, sample_weight)
         return loss + sum(ops.sum(penalty) for penalty in self.losses)
-
-    def _average(self):
-        """Moves the averages of the weights on by a step."""
-        self.updates.assign_add(1)
-        count = ops.cast(self.updates, "float32")
-        # Of the first steps, an average over few.
-        decay = ops.minimum(
-            ops.cast(now(self.decay, True), "float32"), count / (count + 9)
-        )
-        for average, weight in zip(
-            self.averaged.weights, self.network.weights, strict=True
-        ):
-            if keras.backend.is_float_dtype(average.dtype):
-                share = ops.cast(decay, average.dtype)
-                average.assign(share * average + (1 - share) * weight)
 
     def generate(
         self, count, seed=0, steps=25, sampler="ddim", labels=None, guidance=0.0
@@ -221,7 +222,10 @@ class Diffusion(keras.Model):
         steps = check_integer("steps", steps, "[1, inf)")
         check_choice("sampler", sampler, SAMPLERS)
         guidance = check_number("guidance", guidance, "[0, inf)")
-        labels = self._check_labels(labels, count)
+        if labels is not None:
+            labels = check_labels(labels, count, self.classes)
+        elif self.classes is not None:
+            labels = np.full((count, 1), self.classes, "int32")
         rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
         shape = self.network.input_shape[0][1:]
         inputs = [rng.normal(size=(count, *shape)).astype("float32")]
@@ -233,34 +237,15 @@ class Diffusion(keras.Model):
         made = self._samplers.made
         if key not in made:
             made[key] = self._sampler(*key)
-        return made[key].predict(
+        data = made[key].predict(
             inputs if len(inputs) > 1 else inputs[0],
             batch_size=min(count, _AT_ONCE),
             verbose=0,
         )
-
-    def _check_labels(self, labels, count):
-        if self.classes is None:
-            if labels is not None:
-                raise ValueError(
-                    "`labels` must be None: the model was made without `classes`. "
-                    f"Received: labels={labels!r}"
-                )
-            return None
-        if labels is None:
-            return np.full((count, 1), self.classes, "int32")
-        found = np.asarray(labels)
-        if (
-            found.shape != (count,)
-            or found.dtype.kind not in "iu"
-            or found.min() < 0
-            or found.max() >= self.classes
-        ):
-            raise ValueError(
-                f"`labels` must be {count} integers from 0 to {self.classes - 1}. "
-                f"Received: labels={labels!r}"
-            )
-        return found.reshape(-1, 1).astype("int32")
+        if self.data_range is None:
+            return data
+        low, high = self.data_range
+        return np.clip(low + (data + 1) * ((high - low) / 2), low, high)
 
     def _sampler(self, steps, sampler, guidance):
         """A model from noise to data, in so many steps."""
@@ -282,6 +267,7 @@ class Diffusion(keras.Model):
             "noise_schedule": self.noise_schedule,
             "target": self.target,
             "classes": self.classes,
+            "data_range": self.data_range,
             "decay": keras.saving.serialize_keras_object(self.decay),
             "seed": self.seed,
         }
@@ -391,6 +377,17 @@ def blend(schedule, time):
 def _like(part, x):
     """A number for each example, as it is multiplied with data."""
     return ops.cast(ops.reshape(part, (-1, *[1] * (len(x.shape) - 1))), x.dtype)
+
+
+def _check_range(name, value):
+    """Returns a pair of floats, of which the second is the larger one, as a tuple."""
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        low, high = (check_number(name, part, "(-inf, inf)") for part in value)
+        if low < high:
+            return low, high
+    raise ValueError(
+        f"`{name}` must be two numbers, the lower one first. Received: {name}={value!r}"
+    )
 
 
 def _check_network(network, has_label):

@@ -1,7 +1,10 @@
-"""What generative models check alike."""
+"""What generative models check, call and average alike."""
 
 import keras
+import numpy as np
 from keras import ops
+
+from kdl.schedules import now
 
 
 def check_network(name, value):
@@ -99,3 +102,59 @@ def check_pair(encoder, decoder, width=1):
             f"{times}{(*wanted[:-1], width * wanted[-1])}. Received: an encoder that "
             f"returns {coded}"
         )
+
+
+def check_labels(labels, count, classes):
+    """Returns labels of data to be made, integers of shape `(count, 1)`.
+
+    Args:
+        labels: What the user gave, which is not `None`.
+        count: Integer. How many data are made.
+        classes: Integer. Number of the classes, or `None` if the model has none.
+
+    Raises:
+        ValueError: If the model has no classes, or if `labels` are no integers of them.
+    """
+    if classes is None:
+        raise ValueError(
+            "`labels` must be None: the model was made without `classes`. Received: "
+            f"labels={labels!r}"
+        )
+    found = np.asarray(labels)
+    if (
+        found.shape != (count,)
+        or found.dtype.kind not in "iu"
+        or found.min() < 0
+        or found.max() >= classes
+    ):
+        raise ValueError(
+            f"`labels` must be {count} integers from 0 to {classes - 1}. Received: "
+            f"labels={labels!r}"
+        )
+    return found.reshape(-1, 1).astype("int32")
+
+
+def twin_of(network):
+    """Returns a network that holds moving averages of the weights of another one."""
+    twin = keras.models.clone_model(network)
+    twin.set_weights(network.get_weights())
+    twin.trainable = False
+    return twin
+
+
+def average(twin, network, decay, clock):
+    """Moves averages of weights on by a training step.
+
+    Args:
+        twin: What `twin_of` returned.
+        network: `keras.Model` of the weights.
+        decay: Float or schedule, as of `kdl.schedules.number`.
+        clock: `kdl.layers.Clock` that has counted the step.
+    """
+    count = ops.cast(clock.batches, "float32")
+    # Of the first steps, an average over few.
+    decay = ops.minimum(ops.cast(now(decay, True), "float32"), count / (count + 9))
+    for mean, weight in zip(twin.weights, network.weights, strict=True):
+        if keras.backend.is_float_dtype(mean.dtype):
+            share = ops.cast(decay, mean.dtype)
+            mean.assign(share * mean + (1 - share) * weight)

@@ -8,6 +8,7 @@ from keras import ops
 from scipy.special import logsumexp
 
 from kdl.checks import check_choice, check_integer, check_seed
+from kdl.layers import Clock
 from kdl.losses import BernoulliNLL
 from kdl.models.generative.autoencoder import Autoencoder
 from kdl.models.generative.parts import (
@@ -122,6 +123,7 @@ class VariationalAutoencoder(keras.Model):
         self._parts = [
             keras.metrics.Mean(name=name) for name in ("elbo", "log_likelihood", "kl")
         ]
+        self.clock = Clock()
         call_once(self, (self.encoder.input_shape[1:], "float32"))
 
     @property
@@ -130,6 +132,7 @@ class VariationalAutoencoder(keras.Model):
         return self.decoder.input_shape[-1]
 
     def call(self, inputs, training=False):
+        inputs = self.clock(inputs, training=training)
         code = self.encoder(inputs, training=training)
         mean, log_variance = ops.split(code, 2, axis=-1)
         z = mean

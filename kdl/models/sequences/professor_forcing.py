@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_number
-from kdl.layers.sublayers import freeze_parts
+from kdl.layers.sublayers import call_frozen, freeze_parts
 from kdl.schedules import now, number
 
 
@@ -139,15 +139,11 @@ class ProfessorForcing(keras.layers.Layer):
     def _read(self, features, mask, is_frozen=False):
         """Logits that features are of true tokens; frozen, by constant weights."""
         judge = self.discriminator
-        if is_frozen:
-            weights = [
-                ops.stop_gradient(ops.convert_to_tensor(weight))
-                for weight in judge.trainable_variables
-            ]
-            rest = [ops.convert_to_tensor(x) for x in judge.non_trainable_variables]
-            logits, _ = judge.stateless_call(weights, rest, features, mask=mask)
-        else:
-            logits = judge(features, mask=mask)
+        logits = (
+            call_frozen(judge, features, mask=mask)
+            if is_frozen
+            else judge(features, mask=mask)
+        )
         return ops.cast(logits, "float32")
 
 

@@ -108,5 +108,5 @@ class TestSpectralNormalization(LayerContract):
     @pytest.mark.one_backend
     def test_refuses_layers_without_a_kernel(self):
         layer = SpectralNormalization(keras.layers.ReLU())
-        with pytest.raises(ValueError, match="^`layer` must have a `kernel`"):
+        with pytest.raises(ValueError, match=r"^`layer` must have a `kernel`"):
             layer(ops.ones((2, 3)))

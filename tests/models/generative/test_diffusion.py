@@ -70,6 +70,7 @@ class TestDiffusion(Contract):
         "noise_schedule": "cosine",
         "target": "noise",
         "classes": 3,
+        "data_range": (0.0, 2.0),
         "decay": 0.5,
         "seed": 3,
     }
@@ -88,6 +89,11 @@ class TestDiffusion(Contract):
             "`network` must be a keras.Model of a list of 3 inputs, data, time and "
             "label, of which all but the data have the shape (1,), that returns what "
             "has the shape of the data. Received: [(None, 2), (None, 1)] to (None, 2)",
+        ),
+        (
+            {"data_range": (1, 1)},
+            "`data_range` must be two numbers, the lower one first. Received: "
+            "data_range=(1, 1)",
         ),
         (
             {"decay": 1.0},
@@ -204,6 +210,17 @@ class TestDiffusion(Contract):
         noise = np.random.default_rng(5).normal(size=(3, 2)).astype("float32")
         velocity = array(model.averaged([noise, np.ones((3, 1), "float32")]))
         assert_close(model.generate(3, 5, steps=1), noise - velocity)
+
+    def test_scales_data_from_their_range_and_back(self):
+        plain = Diffusion(network(), seed=0)
+        scaled = Diffusion(plain.network, data_range=(10.0, 14.0), seed=0)
+        losses = []
+        for model, x in ((plain, X / 4), (scaled, 12 + X / 2)):
+            model.compile("adam")
+            losses.append(model.evaluate(x, verbose=0))
+        np.testing.assert_allclose(*losses, rtol=1e-4)
+        made = np.clip(plain.generate(50, steps=3), -1, 1)
+        assert_close(scaled.generate(50, steps=3), 12 + 2 * made)
 
     @pytest.mark.one_backend
     def test_refuses_what_it_cannot_do(self):
