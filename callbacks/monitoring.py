@@ -29,6 +29,7 @@ class LoggedMetric:
         """
         logs = logs or {}
         if self._name in logs:
+            self._warned = True  # Nothing is missing, where there is none later.
             return _number(self._name, logs[self._name], self._purpose)
         names = ", ".join(map(repr, logs))
         message = (

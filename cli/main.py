@@ -20,6 +20,7 @@ from kdl_cli.options import (
     Backend,
     CompareOptions,
     EvaluateOptions,
+    GenerateOptions,
     LearnOptions,
     PredictOptions,
     RunOptions,
@@ -159,6 +160,16 @@ def predict(options):
         prediction = module.Prediction(options)
     with failures(), refusals():
         prediction.perform(errors)
+
+
+@app.command()
+@takes(GenerateOptions)
+def generate(options):
+    """Makes images, with the model that a run or a search of gan or diffusion left."""
+    with refusals():
+        generation = start(options.backend, "generate", errors).Generation(options)
+    with failures(), refusals():
+        generation.perform(console)
 
 
 @app.command()

@@ -396,6 +396,32 @@ class PredictOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class GenerateOptions:
+    """What `kdl generate` takes; the help of each option says what it is."""
+
+    folder: Folder
+    count: Annotated[int, typer.Option(min=1, max=_MOST, help="Number of images.")] = 64
+    class_: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="NAME",
+            help="Class of the images. Defaults to all, equally often.",
+        ),
+    ] = None
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Draws the images.")
+    ] = 0
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the images. Defaults to generated, in FOLDER."),
+    ] = None
+    overwrite: Overwrite = False
+    recipe: Own = None
+    backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
 class EvaluateOptions:
     """What `kdl evaluate` takes; the help of each option says what it is."""
 

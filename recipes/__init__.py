@@ -1,6 +1,8 @@
 """Training recipes: KerasTuner hypermodels whose defaults are good as they are."""
 
 from kdl.recipes.distillation import Distillation
+from kdl.recipes.generative.diffusion import Diffusion
+from kdl.recipes.generative.gan import GAN
 from kdl.recipes.images import Images
 from kdl.recipes.load import load
 from kdl.recipes.metric_learning import MetricLearning
@@ -19,7 +21,9 @@ from kdl.recipes.transfer import Transfer
 from kdl.recipes.vision.backbones.backbone import backbone
 
 __all__ = [
+    "GAN",
     "Arithmetic",
+    "Diffusion",
     "Distillation",
     "Forecast",
     "Images",

@@ -160,8 +160,10 @@ def test_component_has_its_test_under_its_contract(room, name):
     is_part = inspect.isclass(component) and not issubclass(component, tuple)
     if (is_part or room == "spaces") and room in CONTRACTS:
         bases = contracts_of(test, name)
-        # A criterion of early stopping is none.
-        is_kind = room != "callbacks" or issubclass(component, keras.callbacks.Callback)
+        # A criterion of early stopping is no callback, nor what compares two sets a
+        # metric.
+        kind = {"callbacks": keras.callbacks.Callback, "metrics": keras.metrics.Metric}
+        is_kind = issubclass(component, kind.get(room, object))
         contract = CONTRACTS[room] if is_kind else "Contract"
         found = any(base.endswith(contract) for base in bases)
         assert found, f"{name} in {test}"

@@ -95,7 +95,7 @@ def trained(options, source=None):
     """Returns the recipe and the model in the folder of some options.
 
     Args:
-        options: Options with `folder`, `recipe` and `tta`.
+        options: Options with `folder` and `recipe`, and maybe `tta`.
         source: Optional string. Other data.
 
     Raises:
@@ -112,7 +112,8 @@ def trained(options, source=None):
             if text == str(error):
                 raise
             raise ValueError(text) from None
-    return recipe, recipe.averaged(model) if options.tta else model
+    is_averaged = getattr(options, "tta", False)
+    return recipe, recipe.averaged(model) if is_averaged else model
 
 
 @contextlib.contextmanager

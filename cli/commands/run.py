@@ -1,6 +1,7 @@
 """`kdl run`: one training of a recipe, and the folder that it leaves."""
 
 import dataclasses
+from pathlib import Path
 
 import keras
 
@@ -120,7 +121,11 @@ def test(recipe, model, folder, console):
 def examine(recipe, model, folder):
     """Writes what a recipe makes of the test set, pictures and tables."""
     for name, part in recipe.examine(model).items():
-        write = folder.write_rows if name.endswith(".csv") else folder.write_figure
+        write = {
+            ".csv": folder.write_rows,
+            ".gif": folder.write_animation,
+            ".png": folder.write_figure,
+        }[Path(name).suffix]
         write(name, part)
 
 

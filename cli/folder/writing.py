@@ -20,6 +20,8 @@ from kdl_cli.folder.reading import (
     read_settings,
 )
 
+_FRAME, _LAST_FRAME = 0.4, 2.0  # Seconds that a frame of an animation is shown.
+
 
 class Folder:
     """Folder of a run, a search and so on that this process writes.
@@ -80,6 +82,20 @@ class Folder:
 
     def write_figure(self, name, figure):
         write_png(self.path / name, figure, dpi=150)
+
+    def write_animation(self, name, frames):
+        """Writes images one after the other, for ever, the last one for longer."""
+        first, *others = frames
+        seconds = [*[_FRAME] * len(others), _LAST_FRAME]
+        with atomic(self.path / name) as draft:
+            first.save(
+                draft,
+                format="GIF",
+                save_all=True,
+                append_images=others,
+                duration=[round(1000 * each) for each in seconds],
+                loop=0,
+            )
 
     def write_model(self, model):
         with atomic(self.path / "model.keras") as draft:

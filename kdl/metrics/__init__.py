@@ -5,6 +5,13 @@ from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
 from kdl.metrics.fbeta_score import FBetaScore
+from kdl.metrics.generated.distances import (
+    density_coverage,
+    frechet_distance,
+    precision_recall,
+)
+from kdl.metrics.generated.image_features import image_features
+from kdl.metrics.generated.sample_quality import SampleQuality
 from kdl.metrics.hard_labels import HardLabels
 from kdl.metrics.mean_iou import MeanIoU
 from kdl.metrics.psnr import PSNR
@@ -21,5 +28,10 @@ __all__ = [
     "FBetaScore",
     "HardLabels",
     "MeanIoU",
+    "SampleQuality",
     "TokenErrorRate",
+    "density_coverage",
+    "frechet_distance",
+    "image_features",
+    "precision_recall",
 ]

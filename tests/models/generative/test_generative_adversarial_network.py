@@ -6,7 +6,7 @@ from contracts import Contract, array, assert_close, same
 from kdl.callbacks import Resume
 from kdl.data import Batches
 from kdl.layers import SpectralNormalization
-from kdl.models import GenerativeAdversarialNetwork as GAN
+from kdl.models import GenerativeAdversarialNetwork
 from kdl.models.generative.generative_adversarial_network import LOSSES
 
 X = np.random.default_rng(0).normal([1, -0.5], [0.3, 0.8], (64, 2)).astype("float32")
@@ -28,7 +28,7 @@ def network(inputs, outputs, classes=None):
 
 def gan(classes=None, **options):
     made = network(3, 2, classes), network(2, 1, classes)
-    return GAN(*made, classes=classes, **options)
+    return GenerativeAdversarialNetwork(*made, classes=classes, **options)
 
 
 def weights(network):
@@ -36,7 +36,7 @@ def weights(network):
 
 
 class TestGenerativeAdversarialNetwork(Contract):
-    component = GAN
+    component = GenerativeAdversarialNetwork
     arguments = {
         "generator": network(3, 2, 3),
         "discriminator": network(2, 1, 3),
@@ -84,7 +84,7 @@ class TestGenerativeAdversarialNetwork(Contract):
         model.compile(*map(keras.optimizers.SGD, rates))
         before = weights(model.generator), weights(model.discriminator)
         # What training draws first.
-        again = GAN.from_config(model.get_config())
+        again = GenerativeAdversarialNetwork.from_config(model.get_config())
         codes = again._draw(0, (64, 3), True)
         logs = model.train_on_batch(X, return_dict=True)
         (g0, b0, g1, b1), (d0, c0, d1, c1) = (
@@ -155,10 +155,27 @@ class TestGenerativeAdversarialNetwork(Contract):
         assert [g for g, _ in steps] == [False, False, True] * 2
         assert all(d for _, d in steps)
 
+    def test_rates_keep_their_ratio(self, tmp_path):
+        model = gan(seed=0)
+        model.compile(*map(keras.optimizers.SGD, (0.1, 0.3)))
+        both = model.optimizer
+        both.learning_rate = 0.2
+        assert_close(both.second.learning_rate, 0.6)
+        both.learning_rate = keras.optimizers.schedules.PolynomialDecay(1.0, 10, 0.0)
+        for optimizer in (both.first, both.second):
+            optimizer.iterations.assign(5)
+        assert_close(both.learning_rate, 0.5)
+        assert_close(both.second.learning_rate, 1.5)
+        model.save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras")
+        assert_close(again.optimizer.second.learning_rate, 1.5)
+
     def test_learns_saves_and_goes_on(self, tmp_path):
         layers = [keras.Input((2,)), keras.layers.Dense(16, "leaky_relu")]
         judge = keras.Sequential([*layers, keras.layers.Dense(1)])
-        model = GAN(network(3, 2), judge, noise=0.1, decay=0.9, seed=0)
+        model = GenerativeAdversarialNetwork(
+            network(3, 2), judge, noise=0.1, decay=0.9, seed=0
+        )
         model.compile(
             keras.optimizers.Adam(0.005, beta_1=0.5),
             keras.optimizers.Adam(0.01, beta_1=0.5),
@@ -209,14 +226,16 @@ class TestGenerativeAdversarialNetwork(Contract):
         first, again = (model.evaluate(X, verbose=0) for _ in range(2))
         assert first == again
         assert same(array(model.seed_generator.state), state)
-        quiet = GAN(model.generator, model.discriminator)
+        quiet = GenerativeAdversarialNetwork(model.generator, model.discriminator)
         quiet.compile("sgd")
         assert quiet.evaluate(X, verbose=0) == first
 
     def test_noise_follows_a_schedule(self):
         schedule = keras.optimizers.schedules.PolynomialDecay(2.0, 4, 0.0)
         layers = [keras.Input((2,)), keras.layers.Dense(1)]
-        model = GAN(network(3, 2), keras.Sequential(layers), noise=schedule, seed=0)
+        model = GenerativeAdversarialNetwork(
+            network(3, 2), keras.Sequential(layers), noise=schedule, seed=0
+        )
         model.compile("sgd")
         losses = [model.train_on_batch(X) for _ in range(6)]
         assert np.isfinite(losses).all()
@@ -236,7 +255,9 @@ class TestGenerativeAdversarialNetwork(Contract):
             keras.layers.LeakyReLU(**with_policy),
             keras.layers.Dense(1, dtype="float32"),
         ]
-        model = GAN(*map(keras.Sequential, (layers, judge)), seed=0, **with_policy)
+        model = GenerativeAdversarialNetwork(
+            *map(keras.Sequential, (layers, judge)), seed=0, **with_policy
+        )
         model.compile("adam")
         before = weights(model.generator) + weights(model.discriminator)
         assert np.isfinite(model.train_on_batch(X)).all()

@@ -1,0 +1,131 @@
+"""What recipes that make images do alike."""
+
+import functools
+
+import keras_tuner
+import numpy as np
+
+from kdl.data.on_disk import take
+from kdl.metrics import SampleQuality
+from kdl.recipes.classes import class_names
+from kdl.recipes.generative.samples import (
+    COLUMNS,
+    Grids,
+    grid,
+    grid_figure,
+    nearest_figure,
+    nearest_rows,
+)
+from kdl.recipes.vision.image_recipe import ImageRecipe
+
+_LEAST, _MOST, _ROWS = 4, 16, 8  # Rows of a grid: of classes, or as many.
+_COMPARED = 1000  # Real images and samples that the measures compare, at most.
+_WHILE_TRAINING = 500  # The same, of an epoch.
+_LOOKS = 6  # Epochs of a fit that are validated.
+_SEARCHED = 4000  # Training images among which the nearest are sought.
+_BESIDE = 6  # Samples that are shown beside their nearest training images.
+
+
+class ImageGenerator(ImageRecipe):
+    """A recipe that makes images like those that there are.
+
+    Where the source has classes, they are made by class. `build` returns a model that
+    has `generate(count, seed, labels=labels)`. Few epochs are validated, since making
+    images takes its time; the last one always is.
+    """
+
+    default_source = "fashion"
+    objective = keras_tuner.Objective("val_frechet_distance", "min")
+    kept = ("classes", *ImageRecipe.kept)
+    scores_classes = False
+    capacity = ("filters", "depth")
+
+    @functools.cached_property
+    def classes(self):
+        """Names of the classes, by label."""
+        return class_names(self.splits)
+
+    def encode(self, part):
+        x, y = super().encode(part)
+        return (x, np.asarray(y)), y
+
+    def fit(self, hp, model, x, y, *, initial_epoch=0, epochs=None, seed=0, **kwargs):
+        epochs = self.epochs if epochs is None else epochs
+        # The first one too, so that what there is to stop by is known.
+        looks = np.linspace(initial_epoch + 1, epochs, _LOOKS)
+        kwargs.setdefault("validation_freq", sorted({round(look) for look in looks}))
+        options = {"initial_epoch": initial_epoch, "epochs": epochs, "seed": seed}
+        return super().fit(hp, model, x, y, **options, **kwargs)
+
+    def callbacks(self, p, batches, epochs):
+        self._grids = Grids(self._shown, self.white)
+        return [self._grids]
+
+    def _shown(self, model):
+        """Images of a grid, each row of a class, or the first and then again."""
+        count = len(self.classes)
+        rows = np.arange(count if count in range(_LEAST, _MOST) else _ROWS) % count
+        labels = np.repeat(rows, COLUMNS)
+        return self.generate(model, len(labels), labels=labels)
+
+    def generate(self, model, count, seed=0, labels=None):
+        """Returns images that a model makes, an array.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            count: Integer in `[1, inf)`.
+            seed: Integer in `[0, inf)`. Defaults to `0`.
+            labels: Optional integers of shape `(count,)`. Defaults to `None`: all
+                classes equally often.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        if labels is None:
+            labels = np.arange(count) % len(self.classes)
+        return model.generate(count, seed, labels=labels)
+
+    def scores(self, model, x, y):
+        images, labels = x
+        return self._quality(model, images, labels, _WHILE_TRAINING)
+
+    def _quality(self, model, images, labels, most):
+        """What samples are worth beside real images, as many of either."""
+        count = min(len(labels), most)
+        images = take(images, np.arange(count))
+        training, _ = self.encode(self.splits.train)[0]
+        floor = take(training, np.arange(min(count, len(training))))
+        measure = SampleQuality(images, labels[:count], floor=floor)
+        return measure(self.generate(model, count))
+
+    def evaluate(self, model):
+        """Returns losses on the test set, and what samples are worth beside it."""
+        (images, labels), _ = self.encode(self.splits.test)
+        return {
+            **super().evaluate(model),
+            **self._quality(model, images, labels, _COMPARED),
+        }
+
+    def examine(self, model):
+        made = self._shown(model)
+        (training, _), _ = self.encode(self.splits.train)
+        training = np.asarray(take(training, np.arange(min(len(training), _SEARCHED))))
+        shown = made[:: len(made) // _BESIDE][:_BESIDE]
+        parts = {
+            "samples.png": grid_figure(grid(made, self.white), "Samples"),
+            "nearest.png": nearest_figure(
+                shown, training, nearest_rows(training, shown), self.white
+            ),
+        }
+        grids = vars(self).get("_grids")
+        # Those of another model say nothing of this one.
+        if grids is not None and grids.model is model and grids.grids:
+            parts["samples_by_epoch.png"] = grids.figure()
+            parts["samples.gif"] = grids.animation()
+        return parts
+
+    def read(self, path):
+        raise ValueError(
+            f"The recipe {self.name!r} predicts nothing from inputs. `kdl generate` "
+            "makes images."
+        )

@@ -1,0 +1,99 @@
+"""What recipes that make images promise."""
+
+import keras
+import numpy as np
+import pytest
+from bars import splits
+from contracts import RecipeContract, array, leading, same
+from matplotlib.figure import Figure
+
+from kdl.callbacks import Resume
+from kdl.recipes import hyperparameters, run
+
+
+class GeneratorContract(RecipeContract):
+    """Promises of a recipe that makes images, of `quick` hyperparameters."""
+
+    quick = {}
+
+    def test_defaults_learn(self):
+        keras.utils.set_random_seed(0)
+        recipe = self.recipe
+        model, history = run(recipe, **self.data(), epochs=self.epochs, verbose=0)
+        distances = history.history["val_frechet_distance"]
+        # The first epoch and the last one are among those that are looked at.
+        assert len(distances) == min(6, self.epochs)
+        assert distances[-1] < distances[0]
+        scores = recipe.evaluate(model)
+        assert {"loss", "frechet_distance", "frechet_floor", "coverage"} <= {*scores}
+        assert scores["samples"] == len(recipe.splits.test[1])
+        parts = recipe.examine(model)
+        assert list(parts) == [
+            *("samples.png", "nearest.png"),
+            *("samples_by_epoch.png", "samples.gif"),
+        ]
+        assert all(isinstance(parts[name], Figure) for name in list(parts)[:3])
+        assert [frame.size for frame in parts["samples.gif"]] == [(142, 70)] * len(
+            distances
+        )
+        # Of a model that was not trained here, there are no epochs.
+        other = self.built()
+        assert list(recipe.examine(other)) == ["samples.png", "nearest.png"]
+
+    def built(self):
+        return self.recipe.build(hyperparameters(self.recipe, self.quick))
+
+    def test_makes_images_by_class(self):
+        # At first, a denoiser returns zeros whatever the class.
+        options = {"epochs": 1, "verbose": 0, "hp": self.quick}
+        model, _ = run(self.recipe, **self.data(), **options)
+        made = self.recipe.generate(model, 6)
+        assert made.shape == (6, 8, 8, 1)
+        assert made.min() >= 0 and made.max() <= self.recipe.white
+        again = self.recipe.generate(model, 6, labels=np.arange(6) % 4)
+        assert same(made, again)
+        assert not same(made, self.recipe.generate(model, 6, labels=np.full(6, 1)))
+        assert not same(made, self.recipe.generate(model, 6, seed=1))
+
+    def test_a_killed_fit_goes_on_exactly(self, tmp_path):
+        class Stop(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    raise KeyboardInterrupt
+
+        recipe, found = self.recipe, []
+        data = self.data()
+        data |= {name: leading(data[name], 64) for name in ("x", "y")}
+        for stops in ([Stop()], [], None):
+            keras.utils.set_random_seed(0)
+            folder = tmp_path / ("whole" if stops is None else "killed")
+            options = {"epochs": 4, "verbose": 0, "hp": self.quick}
+            callbacks = [Resume(folder), *(stops or [])]
+            if stops:
+                with pytest.raises(KeyboardInterrupt):
+                    run(recipe, **data, **options, callbacks=callbacks)
+            else:
+                model, _ = run(recipe, **data, **options, callbacks=callbacks)
+                grids = recipe._grids
+                found.append(
+                    [
+                        *(array(weight) for weight in model.weights),
+                        *grids.grids,
+                        grids.epochs,
+                    ]
+                )
+        assert same(*found)
+
+    @pytest.mark.one_backend
+    def test_reads_no_inputs(self):
+        with pytest.raises(ValueError) as error:
+            self.recipe.read("photo.png")
+        assert str(error.value) == (
+            f"The recipe {self.recipe.name!r} predicts nothing from inputs. `kdl "
+            "generate` makes images."
+        )
+
+
+def bar_images():
+    """Splits of images of bars, of pixels that are 0 or 1."""
+    return splits(256, 100, noise=0.0)

@@ -1,0 +1,28 @@
+import pytest
+from generators import GeneratorContract, bar_images
+
+from kdl.recipes import GAN, hyperparameters
+
+
+class TestGAN(GeneratorContract):
+    recipe = GAN(bar_images())
+    epochs = 10
+    quick = {"filters": 16, "discriminator_filters": 16, "size": 16}
+
+    @pytest.mark.one_backend
+    def test_builds_what_its_space_says(self):
+        values = {
+            "adversarial_loss": "hinge",
+            "noise": 0.2,
+            "discriminator_steps": 2,
+            "discriminator_ratio": 4.0,
+        }
+        hp = hyperparameters(self.recipe, {**self.quick, **values})
+        model = self.recipe.build(hp)
+        assert (model.adversarial_loss, model.classes) == ("hinge", 4)
+        assert float(model.noise.now(training=False)) == pytest.approx(0.2)
+        both = model.optimizer
+        assert both.first.gradient_accumulation_steps == 2
+        assert both.second.gradient_accumulation_steps is None
+        assert float(both.second.learning_rate / both.learning_rate) == 4
+        assert model.generator.input_shape == [(None, 16), (None, 1)]
