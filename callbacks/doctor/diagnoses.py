@@ -1,6 +1,7 @@
 """Diagnoses of a fit, from its records."""
 
 from kdl.callbacks.doctor import diagnoses_of_curves as curves
+from kdl.callbacks.doctor import diagnoses_of_generators as generators
 from kdl.callbacks.doctor import diagnoses_of_layers as layers
 from kdl.callbacks.doctor.findings import CAUSES
 
@@ -19,6 +20,8 @@ DIAGNOSES = (
     layers.dead_units,
     layers.activation_scale,
     layers.rate_too_low,
+)
+OF_LOSSES = (
     curves.batch_and_rate,
     curves.loss_spike,
     curves.no_trend,
@@ -26,6 +29,10 @@ DIAGNOSES = (
     curves.memorizing,
     curves.overfitting,
     curves.underfitting,
+)
+OF_GENERATORS = (
+    generators.discriminator_won,
+    generators.mode_collapse,
 )
 
 
@@ -38,7 +45,8 @@ def diagnose(records, known=()):
             they explain.
     """
     found = list(known)
-    for diagnosis in DIAGNOSES if records.values() else ():
+    others = OF_GENERATORS if generators.has_discriminator(records) else OF_LOSSES
+    for diagnosis in (*DIAGNOSES, *others) if records.values() else ():
         names = {finding.name for finding in found}
         finding = diagnosis(records)
         if finding and not {finding.name, *CAUSES[finding.name]} & names:

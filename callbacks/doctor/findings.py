@@ -85,6 +85,15 @@ ADVICE = {
         "Stop at the best epoch with `kdl.callbacks.EarlyStopping`. Use more data or "
         "augmentation, dropout or weight decay, or a smaller model."
     ),
+    "discriminator_won": (
+        "Put `kdl.layers.SpectralNormalization` around the discriminator's layers, add "
+        "`noise` to what it sees, or lower its learning rate."
+    ),
+    "mode_collapse": (
+        "Lower the learning rate of the generator, or let the discriminator make "
+        "several steps for one of it. Use larger batches, or tell both networks the "
+        "class."
+    ),
     "underfitting": (
         "Use a larger model, less dropout and weight decay, or inputs that say more. "
         "The rest may be noise in the targets."
@@ -122,6 +131,8 @@ CAUSES = {
     "imbalance": _BROKEN,
     "memorizing": (*_BROKEN, "no_trend"),
     "overfitting": (*_BROKEN, "no_trend", "memorizing"),
+    "discriminator_won": _BROKEN,
+    "mode_collapse": _BROKEN,
     "underfitting": (*_BROKEN, *_SLOW, "batch_and_rate", "no_trend", "memorizing"),
 }
 

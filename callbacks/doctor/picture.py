@@ -2,6 +2,7 @@
 
 import numpy as np
 
+SHOWN = 32  # Samples of a generator that are drawn.
 _NAMED = 5  # Layers that a legend can name; of more, a bar tells the colours.
 
 
@@ -13,7 +14,7 @@ def draw(records, findings):
         findings: List of `Finding`s.
 
     Returns:
-        A `matplotlib.figure.Figure` of one to four panels: those that have data.
+        A `matplotlib.figure.Figure` of one to five panels: those that have data.
     """
     # Here, since matplotlib takes longer to import than the rest of kdl.
     from matplotlib.figure import Figure
@@ -27,12 +28,18 @@ def draw(records, findings):
         ]
     if records.group("scale"):
         panels.append(lambda axes: _draw_activations(axes, records))
-    rows, columns = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2)}[len(panels)]
+    has_samples = records.samples is not None
+    count = len(panels) + has_samples
+    rows, columns = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2)}[count]
     size = (9 if columns == 2 else 7, 2.25 * rows + 2)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     epochs = records.epochs() or [0]
-    for panel, axes in zip(panels, grid.flat, strict=True):
+    for axes in grid.flat[count:]:
+        axes.axis("off")
+    if has_samples:
+        _draw_samples(grid.flat[len(panels)], records.samples)
+    for panel, axes in zip(panels, grid.flat, strict=False):
         panel(axes)
         axes.set_xlabel("epochs trained")
         axes.set_xlim(epochs[0] - 0.2, epochs[-1] + 1.2)
@@ -67,6 +74,24 @@ def _draw_loss(axes, records, findings):
     axes.set_title("loss")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize="small")
+
+
+def _draw_samples(axes, samples):
+    """Draws images side by side, or other samples as points of their first numbers."""
+    axes.set_title("what the generator makes")
+    if samples.ndim != 4:
+        flat = samples.reshape(len(samples), -1)
+        axes.plot(flat[:, 0], flat[:, min(1, flat.shape[1] - 1)], ".")
+        return
+    count, height, width, channels = samples.shape
+    columns = min(count, 8)
+    rows = count // columns
+    tiles = samples[: rows * columns].reshape(rows, columns, height, width, channels)
+    pixels = tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, -1, channels)
+    low, high = pixels.min(), pixels.max()
+    pixels = (pixels - low) / ((high - low) or 1.0)
+    axes.imshow(pixels[..., 0] if channels == 1 else pixels[..., :3], "gray")
+    axes.axis("off")
 
 
 def _draw_norms(axes, records):

@@ -18,7 +18,8 @@ class Records:
             those of the logs, `"gradient_norm/<path>"` and `"update_ratio/<path>"`
             of variables, `"scale/<layer>"` and `"dead/<layer>"`, the root mean square
             of the outputs and the share of units that are 0 for all examples,
-            `"sample_loss"`, and `"batch_loss"` at fractions of epochs.
+            `"sample_loss"`, `"spread"`, the variance of what a generator makes as a
+            share of that of the data, and `"batch_loss"` at fractions of epochs.
         start: Dict of values before training, and of `"loss"`, norms and ratios of the
             first batch.
         window: List of losses of the batches before `batches`.
@@ -37,6 +38,7 @@ class Records:
         classes: How many classes the integer labels of the loss may be of, or `None`.
         broken: Dict of an `epoch`, a `where` and `what`, the `"outputs"`,
             `"gradients"` or `"weights"` that are not finite there.
+        samples: Array of what a generator made last, or `None`.
         lost: Dict of the `epoch` and `batch` at which the loss was not finite.
     """
 
@@ -56,6 +58,7 @@ class Records:
     classes: int | None = None
     broken: dict | None = None
     lost: dict | None = None
+    samples: np.ndarray | None = None
 
     def add(self, epoch, values):
         """Adds the values of an epoch, by name."""

@@ -6,14 +6,16 @@ import threading
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kdl.callbacks.arguments import check_path, make_folder
 from kdl.callbacks.deep_copies import copy_sharing
 from kdl.callbacks.doctor.activations import Activations
 from kdl.callbacks.doctor.diagnoses import diagnose
+from kdl.callbacks.doctor.diagnoses_of_generators import SAMPLES, spread
 from kdl.callbacks.doctor.findings import Finding, sort
 from kdl.callbacks.doctor.learning import learned, milestones
-from kdl.callbacks.doctor.picture import draw
+from kdl.callbacks.doctor.picture import SHOWN, draw
 from kdl.callbacks.doctor.records import Records
 from kdl.callbacks.doctor.sample import Sample, classes_of
 from kdl.callbacks.failures import Unwritten
@@ -41,6 +43,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         exploding_gradients, vanishing_gradients, dead_units, activation_scale
         rate_too_high, rate_too_low, batch_and_rate, loss_spike
         no_trend, imbalance, memorizing, overfitting, underfitting
+        discriminator_won, mode_collapse
 
     Each is in the list `findings`, with its `name`, `epoch` and `batch`, counted from
     0, and `where`, `seen` and `advice`, which are text. One that another explains is
@@ -136,6 +139,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         if not math.isfinite(values.get("loss", 0.0)):
             self._lose(epoch)
         values |= self._look_at_gradients(model) | self._look_at_layers(epoch, model)
+        values |= self._look_at_samples(model, values)
         records.steps = records.steps or self._count or None
         records.add(epoch, values)
         found = diagnose(records, self.findings)
@@ -253,6 +257,17 @@ class TrainingDoctor(keras.callbacks.Callback):
         if records.constant is not None:
             values["sample_loss"] = self._sample.loss(*outputs)
         return values
+
+    def _look_at_samples(self, model, values):
+        """Returns how much samples of a generator differ, and keeps some."""
+        if self._examples is None or "discriminator_accuracy" not in values:
+            return {}
+        real = keras.tree.flatten(self._examples[0])[0]
+        made = model.generate(SAMPLES)
+        if not np.isfinite(made).all():
+            return {}
+        self._records.samples = made[:SHOWN].astype("float32")
+        return {"spread": spread(made, real)}
 
     def _look_at_gradients(self, model):
         """Returns norms of gradients and ratios of updates, by name."""

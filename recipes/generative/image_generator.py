@@ -5,7 +5,6 @@ import functools
 import keras_tuner
 import numpy as np
 
-from kdl.data.on_disk import take
 from kdl.metrics import SampleQuality
 from kdl.recipes.classes import class_names
 from kdl.recipes.generative.samples import (
@@ -91,12 +90,11 @@ class ImageGenerator(ImageRecipe):
 
     def _quality(self, model, images, labels, most):
         """What samples are worth beside real images, as many of either."""
-        count = min(len(labels), most)
-        images = take(images, np.arange(count))
-        training, _ = self.encode(self.splits.train)[0]
-        floor = take(training, np.arange(min(count, len(training))))
-        measure = SampleQuality(images, labels[:count], floor=floor)
-        return measure(self.generate(model, count))
+        rows = _some(len(labels), most)
+        (training, _), _ = self.encode(self.splits.train)
+        floor = training[_some(len(training), len(rows))]
+        measure = SampleQuality(images[rows], labels[rows], floor=floor)
+        return measure(self.generate(model, len(rows)))
 
     def evaluate(self, model):
         """Returns losses on the test set, and what samples are worth beside it."""
@@ -109,7 +107,7 @@ class ImageGenerator(ImageRecipe):
     def examine(self, model):
         made = self._shown(model)
         (training, _), _ = self.encode(self.splits.train)
-        training = np.asarray(take(training, np.arange(min(len(training), _SEARCHED))))
+        training = training[_some(len(training), _SEARCHED)]
         shown = made[:: len(made) // _BESIDE][:_BESIDE]
         parts = {
             "samples.png": grid_figure(grid(made, self.white), "Samples"),
@@ -129,3 +127,8 @@ class ImageGenerator(ImageRecipe):
             f"The recipe {self.name!r} predicts nothing from inputs. `kdl generate` "
             "makes images."
         )
+
+
+def _some(count, most):
+    """Rows of up to so many examples, the same each time, in order."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:most])

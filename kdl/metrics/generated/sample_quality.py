@@ -77,13 +77,13 @@ class SampleQuality:
         self.neighbours = check_integer("neighbours", neighbours, "[1, inf)")
         self._shape, self._scale = data.shape[1:], 1.0
         if features is None:
-            features = image_features()
             if data.ndim != 4 or data.shape[-1] not in (1, 3):
                 raise ValueError(
                     "`features` must be given for data that are no images of shape "
                     "(examples, height, width, 1 or 3). Received: data of shape "
                     f"{data.shape}"
                 )
+            features = image_features(data.shape[-1])
             self._scale = 255.0 if data.max() > 1 else 1.0
         elif not callable(features):
             raise ValueError(

@@ -14,7 +14,12 @@ import kdl
 from kdl.callbacks import TrainingDoctor
 from kdl.callbacks.doctor import training_doctor
 from kdl.callbacks.doctor.activations import Activations
-from kdl.callbacks.doctor.diagnoses import DIAGNOSES, diagnose
+from kdl.callbacks.doctor.diagnoses import (
+    DIAGNOSES,
+    OF_GENERATORS,
+    OF_LOSSES,
+    diagnose,
+)
 from kdl.callbacks.doctor.findings import ADVICE, CAUSES
 from kdl.callbacks.doctor.picture import draw
 from kdl.callbacks.doctor.records import Records
@@ -535,7 +540,8 @@ class TestTrainingDoctor(CallbackContract):
 
     def test_every_finding_has_a_cause_an_advice_and_a_place_in_the_docs(self):
         assert set(ADVICE) == set(CAUSES)
-        assert len(DIAGNOSES) == len(CAUSES) + 1  # Of inputs, and of other activations.
+        count = len(DIAGNOSES) + len(OF_LOSSES) + len(OF_GENERATORS)
+        assert count == len(CAUSES) + 1  # Of inputs, and of other activations.
         for name, causes in CAUSES.items():
             assert set(causes) <= set(CAUSES), name
             assert name in TrainingDoctor.__doc__

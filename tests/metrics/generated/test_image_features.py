@@ -68,6 +68,17 @@ class TestImageFeatures:
             np.testing.assert_allclose(other[name], value, rtol=1e-3)
 
     @pytest.mark.one_backend
+    def test_of_grey_images_are_those_of_coloured_ones(self):
+        one, other = (
+            SampleQuality(np.repeat(REAL[:200], channels, axis=-1))(
+                np.repeat(TRAIN[:200], channels, axis=-1)
+            )
+            for channels in (1, 3)
+        )
+        for name, value in one.items():
+            np.testing.assert_allclose(other[name], value, rtol=1e-2)
+
+    @pytest.mark.one_backend
     def test_refuses_other_channels(self):
         with pytest.raises(ValueError) as error:
             image_features(2)

@@ -1,0 +1,80 @@
+"""Images that the model in a folder makes."""
+
+import functools
+
+import commands
+import numpy as np
+import pytest
+from commands import kdl
+from PIL import Image
+
+pytestmark = pytest.mark.one_backend
+
+SMALL = (
+    *("--epochs", 1, "--set", "filters=16", "--set", "discriminator_filters=16"),
+    *("--data", "digits"),
+)
+
+refusal = functools.partial(commands.refusal, "generate")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folders of short trainings."""
+    place = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        kdl("run", "gan", *SMALL, "--out", "gan")
+        kdl("run", "images", "--epochs", 1, "--out", "images")
+    return place
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def test_makes_images_and_a_grid(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained)
+    told = kdl("generate", "gan", "--count", 10, "--class", "3")
+    assert told.stdout.splitlines()[-1] == (
+        "In gan/generated: 10 images, and a grid of the first ones."
+    )
+    files = sorted(path.name for path in (trained / "gan" / "generated").iterdir())
+    assert files == [*(f"{number:02}.png" for number in range(1, 11)), "grid.png"]
+    grid = pixels("gan/generated/grid.png")
+    # Eight in a row, a pixel apart.
+    assert grid.shape == (2 * 8 + 1, 8 * 8 + 7)
+    np.testing.assert_array_equal(grid[9:, 9:17], pixels("gan/generated/10.png"))
+    for name, options in (("again", ()), ("other", ("--seed", 1))):
+        out = tmp_path / name
+        kdl("generate", "gan", "--count", 10, "--class", "3", *options, "--out", out)
+    same = [
+        np.array_equal(pixels(tmp_path / name / "grid.png"), grid)
+        for name in ("again", "other")
+    ]
+    assert same == [True, False]
+
+
+def test_animates_the_epochs(trained):
+    with Image.open(trained / "gan" / "samples.gif") as file:
+        assert file.format == "GIF" and file.n_frames == 1
+
+
+def test_refuses_what_it_cannot_make(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    assert refusal("gan", "--class", "ten", "--out", "other") == (
+        "--class must be one of '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'. "
+        "Received: 'ten'"
+    )
+    assert refusal("images") == (
+        "images is of the recipe 'images', which makes no images. Recipes that do are "
+        "gan and diffusion."
+    )
+    kdl("generate", "gan", "--count", 1, "--out", "made")
+    assert refusal("gan", "--out", "made") == (
+        "made already exists. Give --out a new name, or --overwrite."
+    )
+    kdl("generate", "gan", "--count", 1, "--out", "made", "--overwrite")
+    assert refusal("gan", "--out", "made/1.png") == (
+        "made/1.png is a file. Give --out the name of a folder."
+    )
