@@ -17,6 +17,7 @@ from kdl.recipes.vision.noisy_student import (
 )
 from kdl.schedules import Warmup
 
+_PLAIN = 32  # Pixels a side up to which the plain network is the best.
 _PENALTIES = {
     "choices": ["elastic_net", "max_norm"],
     "alpha": (1e-6, 1e-2, 1e-5),
@@ -30,7 +31,7 @@ class Images(ImageClassifier):
 
     Size and channels of the images, and the names of the classes, are those of the
     source. The family is a hyperparameter: by default a plain convolutional network
-    for images of up to 16 pixels a side, and a residual network for larger ones. So is
+    for images of up to 32 pixels a side, and a residual network for larger ones. So is
     how images are augmented: moved, flipped (by default those in colour, and clothes;
     digits never), changed by RandAugment, cut out, and mixed with others.
 
@@ -105,7 +106,8 @@ class Images(ImageClassifier):
 
     def space(self, hp):
         is_small = self.is_small
-        default, most = ("cnn", 32) if is_small else ("resnet", 64)
+        default = "cnn" if max(self.shape[:2]) <= _PLAIN else "resnet"
+        most = 32 if is_small else 64
         p = SimpleNamespace(
             family=hp.Choice("family", list(FAMILIES), default=default),
             # Of few pixels, more filters cost more than they find.
