@@ -1,6 +1,7 @@
 """Training recipes: KerasTuner hypermodels whose defaults are good as they are."""
 
 from kdl.recipes.distillation import Distillation
+from kdl.recipes.generative.autoencoder import Autoencoder
 from kdl.recipes.images import Images
 from kdl.recipes.load import load
 from kdl.recipes.metric_learning import MetricLearning
@@ -20,6 +21,7 @@ from kdl.recipes.vision.backbones.backbone import backbone
 
 __all__ = [
     "Arithmetic",
+    "Autoencoder",
     "Distillation",
     "Forecast",
     "Images",
