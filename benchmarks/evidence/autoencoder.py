@@ -10,7 +10,7 @@ Four tables, by their names:
 - `anomalies`: AUROC of one class held out as anomalous, a case for each of the ten
   classes and the mean over the seeds in each. Expected: nearest neighbours best, as
   an earlier study has it.
-- `beta`: error and importance-weighted bound of a variational autoencoder, by the weight
+- `beta`: error and importance-weighted bound of variational ones, by the weight
   of the divergence. Expected: the error grows with it, and the bound is best at 1.
 
 The figures are in docs/benchmarks/evidence.md.
@@ -89,7 +89,7 @@ def denoising(options):
     arms = {
         "Gaussian filter": arm("gaussian_psnr"),
         "median filter": arm("median_psnr"),
-        "none": arm("noisy_psnr"),
+        "noisy images": arm("noisy_psnr"),
         "network": arm("psnr"),
     }
     compare(f"PSNR in dB, {options.epochs} epochs", arms, options.seeds, 2)

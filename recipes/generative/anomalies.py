@@ -184,7 +184,7 @@ def anomalies_figure(model, x, scores, is_anomaly, threshold):
             axes.hist(shown[some], bins, alpha=0.6, label=f"{name}: {some.sum():,}")
     label = f"threshold {threshold:.3g}"
     axes.axvline(threshold, color="black", linestyle="--", label=label)
-    axes.set_xlabel("anomaly score")
+    axes.set_xlabel("anomaly score; the last bar has all that are higher")
     axes.set_ylabel("test examples")
     axes.legend()
     for part in lower:

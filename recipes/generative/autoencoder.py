@@ -135,6 +135,10 @@ class Autoencoder(ImageRecipe):
         "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
+    # Whether the test set came alone, so that nothing can be fitted to compare with.
+    _is_apart = False
+    _fitted = None  # A number of components, and the PCA of so many.
+
     def take(self, extras):
         super().take(extras)
         if None not in (self.normal, self.anomalous):
@@ -148,6 +152,13 @@ class Autoencoder(ImageRecipe):
         return self.normal is not None or self.anomalous is not None
 
     def check(self, splits):
+        splits = self._check_kind(splits)
+        if not self._has_anomalies:
+            return splits
+        return anomalies.normal_only(splits, self.normal, self.anomalous)
+
+    def _check_kind(self, splits):
+        """Refuses splits that hold neither arrays of numbers nor tables."""
         for x, y in splits:
             if isinstance(x, dict):
                 lengths = {np.shape(column) for column in x.values()}
@@ -163,21 +174,14 @@ class Autoencoder(ImageRecipe):
                     "(examples, ...), or tables, one example or more in each part. "
                     f"Received: {received}"
                 )
-        if not self._has_anomalies:
-            return splits
-        return anomalies.normal_only(splits, self.normal, self.anomalous)
+        return splits
 
     def test_on(self, source):
-        # All of its examples are tested, and its classes may be others.
+        # Its classes may be others, and there need not be a normal one.
         self.source = self.check_source(source)
-        normal, anomalous = self.normal, self.anomalous
-        self.normal = self.anomalous = None
-        self.splits = self.check(load_to_test(source, self.seed, self.classes))
-        self.normal, self.anomalous = normal, anomalous
+        splits = load_to_test(source, self.seed, self.classes)
+        self.splits = self._check_kind(splits)
         self._is_apart = True
-
-    # Whether the test set came alone, so that nothing can be fitted to compare with.
-    _is_apart = False
 
     @functools.cached_property
     def table(self):
@@ -251,7 +255,9 @@ class Autoencoder(ImageRecipe):
         with hp.conditional_scope("kind", ["variational"]):
             p.beta = hp.Float("beta", 0.01, 10.0, sampling="log", default=1.0)
             p.free_bits = hp.Float("free_bits", 0.0, 0.5, default=0.0)
-            p.likelihood = hp.Choice("likelihood", list(LIKELIHOODS))
+            low, high = self._range
+            some = LIKELIHOODS if 0 <= low <= high <= 1 else LIKELIHOODS[:1]
+            p.likelihood = hp.Choice("likelihood", list(some))
         # What belongs to other kinds is `None`.
         whole = ["denoising"] if self._has_images else []
         with hp.conditional_scope("kind", [k for k in KINDS if k not in whole]):
@@ -306,12 +312,16 @@ class Autoencoder(ImageRecipe):
         model.compile(optimizer, "mse")
         return model
 
+    @functools.cached_property
+    def _range(self):
+        """The least and the greatest number of the training data."""
+        x, _ = self.encode(self.splits.train)
+        return (0.0, 1.0) if isinstance(x, OnDisk) else (float(x.min()), float(x.max()))
+
     def _check_range(self, likelihood):
-        x = self.inputs(self.splits.train[0])
-        if likelihood != "bernoulli" or isinstance(x, OnDisk):
-            return
-        low, high = float(np.min(x)), float(np.max(x))
-        if not 0 <= low <= high <= 1:
+        """Refuses a likelihood of other data, as of the search of another source."""
+        low, high = self._range
+        if likelihood == "bernoulli" and not 0 <= low <= high <= 1:
             raise ValueError(
                 "`likelihood` must be 'gaussian' for data that are not in [0, 1]. "
                 f"Received: likelihood='bernoulli' and data from {low:g} to {high:g}"
@@ -326,8 +336,9 @@ class Autoencoder(ImageRecipe):
         On data that came without training data, nothing is compared that is fitted.
         """
         x, y, is_anomaly = self._test()
-        normal = np.flatnonzero(~is_anomaly)
-        some = take(x, normal) if len(normal) else x
+        # Of data without normal examples, the error is that of all.
+        normal = np.flatnonzero(~is_anomaly | is_anomaly.all())
+        some = take(x, normal)
         error = float(reconstruction.errors(model, some).mean())
         scores = {"error": error}
         if (pca := self._pca(model)) is not None:
@@ -446,7 +457,7 @@ class Autoencoder(ImageRecipe):
         size = int(np.prod(model.decoder.input_shape[1:]))
         if self._is_apart or size >= np.prod(self.shape):
             return None
-        if vars(self).get("_fitted", (0,))[0] != size:
+        if self._fitted is None or self._fitted[0] != size:
             x = reconstruction.in_memory(self._train()[0])
             self._fitted = size, reconstruction.PrincipalComponents(x, size)
         return self._fitted[1]
