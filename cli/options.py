@@ -87,6 +87,21 @@ Unlabelled = Annotated[
         "set, as of --data.",
     ),
 ]
+Normal = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS",
+        help="For a recipe that finds anomalies: the class that is normal.",
+    ),
+]
+Anomalous = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS",
+        help="For a recipe that finds anomalies: the class that is not normal, while "
+        "all others are.",
+    ),
+]
 Wandb = Annotated[
     str | None,
     typer.Option(
@@ -125,6 +140,8 @@ class SingleOptions:
     backbone: Backbone = None
     teacher: Teacher = None
     unlabelled: Unlabelled = None
+    normal: Normal = None
+    anomalous: Anomalous = None
     seed: Seed = 0
     backend: Backend = None
 
@@ -186,6 +203,8 @@ class SearchOptions:
     backbone: Backbone = None
     teacher: Teacher = None
     unlabelled: Unlabelled = None
+    normal: Normal = None
+    anomalous: Anomalous = None
     epochs: Epochs = None
     seed: Seed = 0
     out: Annotated[
@@ -308,6 +327,8 @@ class CompareOptions:
     backbone: Backbone = None
     teacher: Teacher = None
     unlabelled: Unlabelled = None
+    normal: Normal = None
+    anomalous: Anomalous = None
     epochs: Epochs = None
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="First of the seeds.")

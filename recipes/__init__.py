@@ -1,6 +1,7 @@
 """Training recipes: KerasTuner hypermodels whose defaults are good as they are."""
 
 from kdl.recipes.distillation import Distillation
+from kdl.recipes.generative.autoencoder import Autoencoder
 from kdl.recipes.generative.diffusion import Diffusion
 from kdl.recipes.generative.gan import GAN
 from kdl.recipes.images import Images
@@ -23,6 +24,7 @@ from kdl.recipes.vision.backbones.backbone import backbone
 __all__ = [
     "GAN",
     "Arithmetic",
+    "Autoencoder",
     "Diffusion",
     "Distillation",
     "Forecast",

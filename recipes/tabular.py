@@ -225,10 +225,7 @@ class Tabular(Recipe):
 
 def _encoded(inputs, x, bins):
     """Numbers as a network learns from them most readily, of training inputs `x`."""
-    mean = np.nan_to_num(np.nanmean(x, axis=0, dtype="float64"))
-    deviation = np.nanstd(x, axis=0, dtype="float64")
-    # A date has parts that are always the same.
-    deviation = np.where(deviation > 1e-6 * np.abs(mean), deviation, 1.0)
+    mean, deviation = table_columns.moments(x)
     scaled = layers.Normalization(mean=mean, variance=deviation**2)(inputs)
     missing = ops.isnan(scaled)
     known = ops.where(missing, 0.0, scaled)

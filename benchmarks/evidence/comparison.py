@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 
-def compare(title, arms, seeds, digits=3):
+def compare(title, arms, seeds, digits=3, cases="seeds"):
     """Trains each arm with each seed, and prints the scores beside the first arm's.
 
     Intervals are of 95 %, by Student's t over the seeds. Differences are taken seed
@@ -20,6 +20,8 @@ def compare(title, arms, seeds, digits=3):
             first is what the others are compared with.
         seeds: Integer. Number of seeds, from 0.
         digits: Integer. Number of digits after the point.
+        cases: String. What the seeds stand for, if the arms take them for something
+            else, such as the number of a class.
     """
     start = time.perf_counter()
     scores = {name: [] for name in arms}
@@ -32,7 +34,7 @@ def compare(title, arms, seeds, digits=3):
     command = " ".join(sys.argv)
     print(f"{title}\n$ KERAS_BACKEND={keras.backend.backend()} python {command}\n")
     base, *others = arms
-    print(f"| arm | mean of {seeds} seeds | interval | beside {base} | interval | |")
+    print(f"| arm | mean of {seeds} {cases} | interval | beside {base} | interval | |")
     print("|---|---|---|---|---|---|")
     mean, (low, high) = interval(scores[base])
     print(

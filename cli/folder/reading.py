@@ -22,7 +22,7 @@ TRAININGS = "trainings.csv"
 COMPARISON = "comparison.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 # Settings that are `extras` of some recipes, each an option of that name.
-EXTRAS = "backbone", "teacher", "unlabelled"
+EXTRAS = "backbone", "teacher", "unlabelled", "normal", "anomalous"
 # Trials that a search compares.
 COMPARED = (BEST, DEFAULTS, NARROWED)
 # Bytes of a file; the tables of long trainings are the largest.

@@ -210,6 +210,24 @@ class VariationalAutoencoder(keras.Model):
         rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
         return self.decode(rng.normal(size=shape).astype("float32"))
 
+    def elbos(self, x):
+        """Returns the ELBO of each example at the mean of its code, in nats.
+
+        Nothing is drawn, so that an example has the same value among any others: low
+        ones tell which data are unlike those that were learned.
+
+        Args:
+            x: Array of data.
+
+        Returns:
+            Float array of shape `(examples,)`.
+        """
+        x = np.asarray(x, "float32")
+        found = self.predict(x, verbose=0)
+        kl = ops.convert_to_numpy(_divergences(found["code"]))
+        nll = ops.convert_to_numpy(self._nll(x, found["data"]))
+        return -nll - kl.reshape(len(x), -1).sum(1)
+
     def log_likelihoods(self, x, samples=100, seed=0):
         """Returns a bound of the log-likelihood of each example, in nats.
 

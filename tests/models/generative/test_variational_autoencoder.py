@@ -88,6 +88,7 @@ class TestVariationalAutoencoder(Contract):
         assert_close(scores["kl"], kl.mean())
         assert_close(scores["log_likelihood"], -nll.mean())
         assert_close(scores["elbo"], -(nll + kl).mean())
+        assert_close(exact.elbos(x), -(nll + kl))
         assert_close(scores["loss"], (nll + kl).mean())
 
     def test_bound_comes_near_to_the_integral(self):
