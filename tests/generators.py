@@ -11,10 +11,11 @@ from kdl.callbacks import Resume
 from kdl.recipes import hyperparameters, run
 
 
-class GeneratorContract(RecipeContract):
+class GeneratorRecipeContract(RecipeContract):
     """Promises of a recipe that makes images, of `quick` hyperparameters."""
 
     quick = {}
+    examples = 1000
 
     def test_defaults_learn(self):
         keras.utils.set_random_seed(0)
@@ -96,4 +97,4 @@ class GeneratorContract(RecipeContract):
 
 def bar_images():
     """Splits of images of bars, of pixels that are 0 or 1."""
-    return splits(256, 100, noise=0.0)
+    return splits(1000, 100, noise=0.0)

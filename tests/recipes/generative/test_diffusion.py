@@ -1,10 +1,10 @@
 import pytest
-from generators import GeneratorContract, bar_images
+from generators import GeneratorRecipeContract, bar_images
 
 from kdl.recipes import Diffusion, hyperparameters
 
 
-class TestDiffusion(GeneratorContract):
+class TestDiffusion(GeneratorRecipeContract):
     recipe = Diffusion(bar_images())
     epochs = 10
     quick = {"filters": 16}

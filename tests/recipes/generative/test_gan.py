@@ -1,10 +1,10 @@
 import pytest
-from generators import GeneratorContract, bar_images
+from generators import GeneratorRecipeContract, bar_images
 
 from kdl.recipes import GAN, hyperparameters
 
 
-class TestGAN(GeneratorContract):
+class TestGAN(GeneratorRecipeContract):
     recipe = GAN(bar_images())
     epochs = 10
     quick = {"filters": 16, "discriminator_filters": 16, "size": 16}
