@@ -33,7 +33,14 @@ class GeneratorRecipeContract(RecipeContract):
             *("samples.png", "nearest.png"),
             *("samples_by_epoch.png", "samples.gif"),
         ]
-        assert all(isinstance(parts[name], Figure) for name in list(parts)[:3])
+        for name, drawn in (
+            ("samples.png", 1),
+            ("nearest.png", 6 * (1 + 5)),
+            ("samples_by_epoch.png", len(distances)),
+        ):
+            assert isinstance(parts[name], Figure)
+            panels = parts[name].axes
+            assert sum(len(panel.images) for panel in panels) == drawn, name
         assert [frame.size for frame in parts["samples.gif"]] == [(142, 70)] * len(
             distances
         )

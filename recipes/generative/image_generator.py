@@ -86,10 +86,20 @@ class ImageGenerator(ImageRecipe):
 
     def scores(self, model, x, y):
         images, labels = x
-        return self._quality(model, images, labels, _WHILE_TRAINING)
+        return self.quality(model, images, labels, _WHILE_TRAINING)
 
-    def _quality(self, model, images, labels, most):
-        """What samples are worth beside real images, as many of either."""
+    def quality(self, model, images, labels, most):
+        """Returns what samples are worth beside real images, as many of either.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            images: Real images.
+            labels: Integers of shape `(images,)`.
+            most: Integer. How many are compared, at most.
+
+        Returns:
+            Dict of floats, as of `kdl.metrics.SampleQuality`.
+        """
         rows = _some(len(labels), most)
         (training, _), _ = self.encode(self.splits.train)
         floor = training[_some(len(training), len(rows))]
@@ -101,7 +111,7 @@ class ImageGenerator(ImageRecipe):
         (images, labels), _ = self.encode(self.splits.test)
         return {
             **super().evaluate(model),
-            **self._quality(model, images, labels, _COMPARED),
+            **self.quality(model, images, labels, _COMPARED),
         }
 
     def examine(self, model):

@@ -42,7 +42,7 @@ class Grids(keras.callbacks.Callback):
         columns = min(3, len(shown))
         rows = -(-len(shown) // columns)
         figure = Figure(figsize=(3.2 * columns, 3.5 * rows), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False).flat
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel in panels:
             panel.axis("off")
         for panel, place in zip(panels, shown, strict=False):
