@@ -5,6 +5,11 @@ from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
 from kdl.metrics.fbeta_score import FBetaScore
+from kdl.metrics.generated.density_coverage import density_coverage
+from kdl.metrics.generated.frechet_distance import frechet_distance
+from kdl.metrics.generated.image_features import image_features
+from kdl.metrics.generated.precision_recall import precision_recall
+from kdl.metrics.generated.sample_quality import SampleQuality
 from kdl.metrics.hard_labels import HardLabels
 from kdl.metrics.mean_iou import MeanIoU
 from kdl.metrics.psnr import PSNR
@@ -21,5 +26,10 @@ __all__ = [
     "FBetaScore",
     "HardLabels",
     "MeanIoU",
+    "SampleQuality",
     "TokenErrorRate",
+    "density_coverage",
+    "frechet_distance",
+    "image_features",
+    "precision_recall",
 ]
