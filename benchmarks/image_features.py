@@ -2,10 +2,10 @@
 
 It learns the ten classes of clothes and the ten digits that come with kdl, as twenty
 classes, of 28 x 28 pixels, shifted by up to two, and the clothes mirrored. With
-`--validate` it learns from the training sets and is tested on the validation sets, which
-is how epochs and filters were chosen; without, it learns from both and is tested on the
-test sets. Wanted there, with the weights rounded to 16 bits as they are written: 0.88 of
-clothes, 0.96 of digits.
+`--validate` it learns from the training sets and is tested on the validation sets, by
+which epochs and filters were chosen; without, it learns from both and is tested on the
+test sets. Wanted there, with the weights rounded to 16 bits as they are written: 0.88
+of clothes, 0.96 of digits.
 
 It writes kdl/metrics/generated/image_features.npz, which kdl.metrics.image_features
 reads.
