@@ -64,6 +64,9 @@ CONTRACTS = {
     "spaces": "SpaceContract",
     "recipes": "RecipeContract",
 }
+# What else stands in a room, such as a criterion of early stopping, or a measure that
+# needs all samples at once, has arguments only: its contract is `Contract`.
+KIND = {"callbacks": keras.callbacks.Callback, "metrics": keras.metrics.Metric}
 MOST_FILES = 15  # Of a folder.
 FILES = {"checks", "files", "private", "seeds"}
 FOLDERS = [room for room in MAY_IMPORT if room not in FILES]
@@ -160,10 +163,7 @@ def test_component_has_its_test_under_its_contract(room, name):
     is_part = inspect.isclass(component) and not issubclass(component, tuple)
     if (is_part or room == "spaces") and room in CONTRACTS:
         bases = contracts_of(test, name)
-        # A criterion of early stopping is no callback, nor what compares two sets a
-        # metric.
-        kind = {"callbacks": keras.callbacks.Callback, "metrics": keras.metrics.Metric}
-        is_kind = room not in kind or issubclass(component, kind[room])
+        is_kind = room not in KIND or issubclass(component, KIND[room])
         contract = CONTRACTS[room] if is_kind else "Contract"
         found = any(base.endswith(contract) for base in bases)
         assert found, f"{name} in {test}"

@@ -35,6 +35,7 @@ def test_wheel_holds_everything(tmp_path):
         "import sys, kdl, kdl.recipes, kdl.tuning, kdl_cli.main;"
         "from kdl.data.sources.sklearn_digits import sklearn_digits_dataset_builder;"
         "assert len(kdl.data.fashion().test[0]) == 1000;"
+        "assert kdl.metrics.image_features().output_shape == (None, 64);"
         "assert len(kdl.data.photographs(patches=1).test[0]) == 3;"
         "print(kdl.__file__, kdl.callbacks.__file__, kdl_cli.__file__);"
         "print(*{'callbacks', 'recipes', 'tuning', 'cli'} & set(sys.modules))"

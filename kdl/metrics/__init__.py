@@ -5,12 +5,10 @@ from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
 from kdl.metrics.f1_score import F1Score
 from kdl.metrics.fbeta_score import FBetaScore
-from kdl.metrics.generated.distances import (
-    density_coverage,
-    frechet_distance,
-    precision_recall,
-)
+from kdl.metrics.generated.density_coverage import density_coverage
+from kdl.metrics.generated.frechet_distance import frechet_distance
 from kdl.metrics.generated.image_features import image_features
+from kdl.metrics.generated.precision_recall import precision_recall
 from kdl.metrics.generated.sample_quality import SampleQuality
 from kdl.metrics.hard_labels import HardLabels
 from kdl.metrics.mean_iou import MeanIoU

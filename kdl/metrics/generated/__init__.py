@@ -1,1 +1,1 @@
-"""What generated samples are worth beside real ones."""
+"""What generated samples are worth."""

@@ -2,84 +2,94 @@ import keras
 import numpy as np
 import pytest
 from contracts import array
-from scipy.signal import correlate
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
 
-from kdl.data import fashion
-from kdl.metrics import SampleQuality, image_features
-from kdl.metrics.generated.image_features import _weights
+import kdl
+from kdl.metrics import image_features
+from kdl.metrics.generated.image_features import WEIGHTS
 
-(TRAIN, _), _, (REAL, _) = fashion()
-
-
-def by_hand(images):
-    """The features of images of 28 x 28 pixels, in NumPy."""
-    x = images.astype("float64")
-    *convolutions, kernel, bias = _weights()
-    for place in range(3):
-        weight, shift = convolutions[2 * place : 2 * place + 2]
-        padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        x = np.stack(
-            [
-                [
-                    correlate(image, weight[..., n], mode="valid")[..., 0]
-                    for n in range(weight.shape[-1])
-                ]
-                for image in padded
-            ]
-        )
-        x = np.maximum(np.moveaxis(x, 1, -1) + shift, 0)
-        if place < 2:
-            count, height, width, channels = x.shape
-            x = x.reshape(count, height // 2, 2, width // 2, 2, channels).max((2, 4))
-    return np.maximum(x.reshape(len(x), -1) @ kernel + bias, 0)
+X, Y = kdl.data.fashion().test
 
 
-class TestImageFeatures:
-    def test_are_those_of_the_weights_on_each_backend(self):
-        found = image_features().predict(REAL[:4], verbose=0)
-        assert found.shape == (4, 64)
-        np.testing.assert_allclose(found, by_hand(REAL[:4]), atol=1e-3)
+@pytest.fixture(scope="module")
+def network():
+    return image_features()
 
-    def test_take_other_sizes_and_colours(self):
-        grey = image_features().predict(REAL[:4], verbose=0)
-        colour = image_features(3)
-        found = colour.predict(np.repeat(REAL[:4], 3, axis=-1), verbose=0)
-        np.testing.assert_allclose(found, grey, atol=1e-3)
-        large = np.kron(REAL[:4], np.ones((1, 2, 2, 3), "float32"))
-        found = colour.predict(large, verbose=0)
-        assert np.abs(found - grey).mean() < 0.2 * np.abs(grey).mean()
 
-    def test_pass_gradients_to_images_alone(self):
-        model = image_features()
-        assert not model.trainable_variables
-        shift = keras.layers.Conv2D(1, 1)
-        whole = keras.Sequential([keras.Input((28, 28, 1)), shift, model])
-        whole.compile("sgd", "mse")
-        before = array(shift.kernel)
-        whole.train_on_batch(REAL[:4], np.zeros((4, 64)))
-        assert (array(shift.kernel) != before).any()
+def reference(images):
+    """The features of images in float64, in NumPy, resized by Pillow."""
+    with np.load(WEIGHTS) as weights:
+        *convolutions, kernel, bias = (weights[n].astype("float64") for n in weights)
+    hidden = []
+    for image in images.astype("float64").mean(-1):
+        resized = Image.fromarray(image.astype("float32"))
+        hidden.append(resized.resize((28, 28), Image.Resampling.BILINEAR))
+    hidden = np.stack(hidden)[..., np.newaxis].astype("float64")
+    for window, shift in zip(convolutions[::2], convolutions[1::2], strict=True):
+        padded = np.pad(hidden, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        pieces = sliding_window_view(padded, (3, 3), (1, 2))
+        hidden = np.maximum(np.einsum("nijcab,abcd->nijd", pieces, window) + shift, 0)
+        count, side, _, filters = hidden.shape
+        half = side // 2
+        hidden = hidden[:, : 2 * half, : 2 * half]
+        hidden = hidden.reshape(count, half, 2, half, 2, filters).max((2, 4))
+    return np.maximum(hidden.reshape(len(images), -1) @ kernel + bias, 0)
 
-    @pytest.mark.one_backend
-    def test_of_images_up_to_255_are_those_of_images_up_to_1(self):
-        one, other = (
-            SampleQuality(scale * REAL[:200])(scale * TRAIN[:200]) for scale in (1, 255)
-        )
-        for name, value in one.items():
-            np.testing.assert_allclose(other[name], value, rtol=1e-3)
 
-    @pytest.mark.one_backend
-    def test_of_grey_images_are_those_of_coloured_ones(self):
-        one, other = (
-            SampleQuality(np.repeat(REAL[:200], channels, axis=-1))(
-                np.repeat(TRAIN[:200], channels, axis=-1)
-            )
-            for channels in (1, 3)
-        )
-        for name, value in one.items():
-            np.testing.assert_allclose(other[name], value, rtol=1e-2)
+@pytest.mark.parametrize("side", [28, 8, 45, 96])
+def test_agrees_with_the_reference(side, network):
+    """Smaller and larger images are resized as Pillow does it, by antialiasing."""
+    images = (
+        X[:12]
+        if side == 28
+        else np.random.default_rng(0)
+        .uniform(size=(5, side, side + 3, 3))
+        .astype("float32")
+    )
+    features = array(network(images))
+    assert features.dtype == "float32"
+    desired = reference(images)
+    assert desired.shape == (len(images), 64) and desired.max() > 1
+    np.testing.assert_allclose(features, desired, atol=1e-3)
 
-    @pytest.mark.one_backend
-    def test_refuses_other_channels(self):
-        with pytest.raises(ValueError) as error:
-            image_features(2)
-        assert str(error.value) == "`channels` must be 1 or 3. Received: channels=2"
+
+def test_classes_are_near_each_other(network):
+    """Of 300 images of ten classes; by chance, a tenth would be."""
+    features = network.predict(X[:300], verbose=0)
+    apart = np.linalg.norm(features[:, np.newaxis] - features, axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    assert np.mean(Y[:300][apart.argmin(1)] == Y[:300]) > 0.75
+
+
+def test_is_float32_under_any_policy():
+    desired = array(image_features()(X[:3]))
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        features = array(image_features()(X[:3]))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    np.testing.assert_allclose(features, desired, atol=1e-5)
+
+
+@pytest.mark.one_backend
+def test_is_small_and_not_trained(network):
+    assert WEIGHTS.stat().st_size < 250_000
+    assert not network.trainable_variables
+    assert image_features() is not network
+
+
+def test_sees_for_a_perceptual_loss(network, tmp_path):
+    """Which is saved with the model that it trains."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3, padding="same")]
+    model = keras.Sequential(layers)
+    model.compile("adam", kdl.losses.PerceptualLoss(network))
+    images = np.random.default_rng(0).uniform(size=(4, 8, 8, 1)).astype("float32")
+    before = model.get_weights()[0]
+    loss = model.train_on_batch(images, images)
+    assert np.isfinite(loss) and (model.get_weights()[0] != before).all()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    losses = [m.test_on_batch(images, images) for m in (model, again)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
