@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kdl.callbacks.image_grid import grid
+
 SHOWN = 32  # Samples of a generator that are drawn.
 _NAMED = 5  # Layers that a legend can name; of more, a bar tells the colours.
 
@@ -83,14 +85,8 @@ def _draw_samples(axes, samples):
         flat = samples.reshape(len(samples), -1)
         axes.plot(flat[:, 0], flat[:, min(1, flat.shape[1] - 1)], ".")
         return
-    count, height, width, channels = samples.shape
-    columns = min(count, 8)
-    rows = count // columns
-    tiles = samples[: rows * columns].reshape(rows, columns, height, width, channels)
-    pixels = tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, -1, channels)
-    low, high = pixels.min(), pixels.max()
-    pixels = (pixels - low) / ((high - low) or 1.0)
-    axes.imshow(pixels[..., 0] if channels == 1 else pixels[..., :3], "gray")
+    low, high = samples.min(), samples.max()
+    axes.imshow(grid(samples - low, (high - low) or 1.0), "gray")
     axes.axis("off")
 
 

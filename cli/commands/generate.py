@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from kdl.callbacks.image_grid import grid
 from kdl.files import atomic
 from kdl.recipes.generative.image_generator import ImageGenerator
-from kdl.recipes.generative.samples import grid, picture
+from kdl.recipes.generative.samples import picture
 from kdl_cli.commands import arguments
 from kdl_cli.folder.writing import occupied
 

@@ -12,9 +12,9 @@ from kdl.models import VariationalAutoencoder
 from kdl.recipes.classes import class_names
 from kdl.recipes.generative.pictures import heat, show
 from kdl.recipes.generative.reconstruction import errors, flat, in_parts
+from kdl.recipes.vision.embeddings import nearest
 
 SHARE = 0.95  # Share of normal examples that are below the threshold.
-_NEIGHBOURS = 5
 _TREES = 200
 _SHOWN = 8  # Examples in a picture.
 
@@ -136,12 +136,10 @@ def methods(train, test, pca):
         pca: `PrincipalComponents` of the training data, or `None`.
     """
     from sklearn.ensemble import IsolationForest
-    from sklearn.neighbors import NearestNeighbors
 
     x, new = flat(train), flat(test)
-    count = min(_NEIGHBOURS, len(x))
-    distances, _ = NearestNeighbors(n_neighbors=count).fit(x).kneighbors(new)
-    found = {f"{count} nearest neighbours": distances.mean(1)}
+    distances, _ = nearest(x, new)
+    found = {f"{distances.shape[1]} nearest neighbours": distances.mean(1)}
     if pca is not None:
         found["PCA error"] = errors(pca, test)
     forest = IsolationForest(n_estimators=_TREES, random_state=0).fit(x)

@@ -10,6 +10,7 @@ import keras_tuner
 import numpy as np
 
 from kdl import models
+from kdl.callbacks.image_grid import grid
 from kdl.data.on_disk import OnDisk, take
 from kdl.data.sources.load import load_to_test
 from kdl.layers import Corruption
@@ -17,7 +18,7 @@ from kdl.layers.core.corruption import KINDS as CORRUPTIONS
 from kdl.recipes.classes import class_names
 from kdl.recipes.generative import anomalies, pictures, reconstruction
 from kdl.recipes.generative.networks import NARROW, WHOLE, networks
-from kdl.recipes.generative.samples import grid, grid_figure
+from kdl.recipes.generative.samples import grid_figure
 from kdl.recipes.generative.table_rows import describe_table, names_of, rows_of
 from kdl.recipes.reading.files import rows_in
 from kdl.recipes.recipe import Recipe

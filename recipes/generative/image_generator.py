@@ -5,28 +5,28 @@ import functools
 import keras_tuner
 import numpy as np
 
+from kdl.callbacks.image_grid import COLUMNS, grid
 from kdl.metrics import SampleQuality
 from kdl.recipes.classes import class_names
 from kdl.recipes.generative.samples import (
-    COLUMNS,
     Grids,
-    grid,
     grid_figure,
     nearest_figure,
-    nearest_rows,
 )
+from kdl.recipes.vision.embeddings import nearest
 from kdl.recipes.vision.image_recipe import ImageRecipe
 
 _LEAST, _MOST, _ROWS = 4, 16, 8  # Rows of a grid: of classes, or as many.
 _COMPARED = 1000  # Real images and samples that the measures compare, at most.
 _WHILE_TRAINING = 500  # The same, of an epoch.
+_NEIGHBOURS = 5  # Of precision and recall, if there are so many.
 _LOOKS = 6  # Epochs of a fit that are validated.
 _SEARCHED = 4000  # Training images among which the nearest are sought.
 _BESIDE = 6  # Samples that are shown beside their nearest training images.
 
 
 class ImageGenerator(ImageRecipe):
-    """A recipe that makes images like those that there are.
+    """A recipe that makes new images, like those that it has learned.
 
     Where the source has classes, they are made by class. `build` returns a model that
     has `generate(count, seed, labels=labels)`. Few epochs are validated, since making
@@ -38,6 +38,8 @@ class ImageGenerator(ImageRecipe):
     kept = ("classes", *ImageRecipe.kept)
     scores_classes = False
     capacity = ("filters", "depth")
+
+    _measure = None  # Real images, and what compares samples with them.
 
     @functools.cached_property
     def classes(self):
@@ -101,10 +103,18 @@ class ImageGenerator(ImageRecipe):
             Dict of floats, as of `kdl.metrics.SampleQuality`.
         """
         rows = _some(len(labels), most)
-        (training, _), _ = self.encode(self.splits.train)
-        floor = training[_some(len(training), len(rows))]
-        measure = SampleQuality(images[rows], labels[rows], floor=floor)
-        return measure(self.generate(model, len(rows)))
+        # The real images of a fit are the same in each epoch: their features too.
+        if self._measure is None or self._measure[0] is not images:
+            (training, _), _ = self.encode(self.splits.train)
+            floor = training[_some(len(training), len(rows))]
+            measure = SampleQuality(
+                images[rows],
+                labels[rows],
+                floor=floor,
+                neighbours=min(_NEIGHBOURS, len(rows) - 1),
+            )
+            self._measure = images, measure
+        return self._measure[1](self.generate(model, len(rows)))
 
     def evaluate(self, model):
         """Returns losses on the test set, and what samples are worth beside it."""
@@ -119,11 +129,11 @@ class ImageGenerator(ImageRecipe):
         (training, _), _ = self.encode(self.splits.train)
         training = training[_some(len(training), _SEARCHED)]
         shown = made[:: len(made) // _BESIDE][:_BESIDE]
+        flat = (part.reshape(len(part), -1) for part in (training, shown))
+        _, rows = nearest(*flat)
         parts = {
             "samples.png": grid_figure(grid(made, self.white), "Samples"),
-            "nearest.png": nearest_figure(
-                shown, training, nearest_rows(training, shown), self.white
-            ),
+            "nearest.png": nearest_figure(shown, training, rows, self.white),
         }
         grids = vars(self).get("_grids")
         # Those of another model say nothing of this one.

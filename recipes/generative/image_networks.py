@@ -3,8 +3,9 @@
 import keras
 from keras import layers
 
-from kdl.initializers import ICNR
-from kdl.layers import PixelShuffle2D, SpectralNormalization
+from kdl.layers import SpectralNormalization
+from kdl.models.images.parts import LAST
+from kdl.recipes.generative.convolutions import convolved, enlarged
 
 _LEAST = 4  # Shortest side of the smallest feature maps.
 _MOST = 4  # Times that images are halved at most.
@@ -48,11 +49,9 @@ def generator(shape, white, size, filters, classes=None):
     for level in reversed(range(levels)):
         x = enlarged(x, max(8, (filters << level) // 2))
         x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = cropped(x, shape)
+    x = _middle(x, shape)
     # In float32, whatever the precision of the others.
-    x = layers.Conv2D(
-        shape[-1], 3, padding="same", activation="sigmoid", dtype="float32"
-    )(x)
+    x = convolved(shape[-1], activation="sigmoid", dtype="float32")(x)
     return keras.Model(
         inputs, layers.Rescaling(white, dtype="float32")(x), name="generator"
     )
@@ -78,8 +77,8 @@ def discriminator(shape, white, filters, classes=None):
     image = keras.Input(shape, name="image")
     x = layers.Rescaling(2 / white, -1.0)(image)
     for level in range(halvings(shape)):
-        x = _bounded(layers.Conv2D(filters << level, 4, 2, "same"))(x)
-    x = _bounded(layers.Conv2D(filters << level, 3, padding="same"))(x)
+        x = _bounded(convolved(filters << level, 4, strides=2))(x)
+    x = _bounded(convolved(filters << level))(x)
     x = layers.Flatten()(x)
     logits = SpectralNormalization(layers.Dense(1, dtype="float32"), dtype="float32")(x)
     if classes is None:
@@ -119,7 +118,7 @@ def denoiser(shape, filters, depth, classes=None):
     x, kept = padded, []
     sizes = [filters * min(2, 1 << level) for level in range(levels)]
     for channels in sizes:
-        x = layers.Conv2D(channels, 3, 2, "same")(x)
+        x = convolved(channels, strides=2)(x)
         for _ in range(depth):
             x = _residual(x, known, channels)
         kept.append(x)
@@ -129,26 +128,17 @@ def denoiser(shape, filters, depth, classes=None):
             x = _residual(x, known, channels)
     x = layers.Activation("swish")(layers.GroupNormalization(8)(x))
     x = layers.Concatenate()([enlarged(x, filters // 2), padded])
-    x = layers.Conv2D(filters // 2, 3, padding="same", activation="swish")(x)
-    x = layers.Conv2D(
-        shape[-1], 3, padding="same", kernel_initializer="zeros", dtype="float32"
-    )(x)
-    return keras.Model(inputs, cropped(x, shape), name="denoiser")
+    x = convolved(filters // 2, activation="swish")(x)
+    x = convolved(shape[-1], kernel_initializer="zeros", dtype="float32")(x)
+    return keras.Model(inputs, _middle(x, shape), name="denoiser")
 
 
-def enlarged(x, channels):
-    """Doubles height and width by sub-pixel convolution."""
-    begin = ICNR(2, "he_normal")
-    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=begin)(x)
-    return PixelShuffle2D(2)(x)
-
-
-def cropped(x, shape):
+def _middle(x, shape):
     """Cuts images to a height and a width, the middle of what there is."""
     sides = []
     for have, want in zip(x.shape[1:3], shape[:2], strict=True):
         sides.append(((have - want) // 2, have - want - (have - want) // 2))
-    return layers.Cropping2D(sides)(x) if sides != [(0, 0), (0, 0)] else x
+    return layers.Cropping2D(sides, **LAST)(x) if sides != [(0, 0), (0, 0)] else x
 
 
 def _padded(x, levels):
@@ -157,7 +147,7 @@ def _padded(x, levels):
     for have in x.shape[1:3]:
         missing = -have % 2**levels
         sides.append((missing // 2, missing - missing // 2))
-    return layers.ZeroPadding2D(sides)(x) if sides != [(0, 0), (0, 0)] else x
+    return layers.ZeroPadding2D(sides, **LAST)(x) if sides != [(0, 0), (0, 0)] else x
 
 
 def _embedded(label, classes, size, initializer="uniform", **options):
@@ -173,15 +163,13 @@ def _bounded(layer):
 def _residual(x, known, channels):
     """A residual block of two convolutions, with features scaled by what is known."""
     y = layers.Activation("swish")(layers.GroupNormalization(8)(x))
-    y = layers.Conv2D(channels, 3, padding="same")(y)
+    y = convolved(channels)(y)
     scale = layers.Dense(channels)(known)
     shift = layers.Dense(channels)(known)
     scale, shift = (layers.Reshape((1, 1, channels))(part) for part in (scale, shift))
     y = layers.GroupNormalization(8, center=False, scale=False)(y)
     y = layers.Add()([y, layers.Multiply()([y, scale]), shift])
-    y = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros")(
-        layers.Activation("swish")(y)
-    )
+    y = convolved(channels, kernel_initializer="zeros")(layers.Activation("swish")(y))
     if x.shape[-1] != channels:
-        x = layers.Conv2D(channels, 1)(x)
+        x = convolved(channels, 1)(x)
     return layers.Add()([x, y])

@@ -6,15 +6,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from kdl.initializers import ICNR
-from kdl.layers import PixelShuffle2D
+from kdl.models.images.parts import LAST
+from kdl.recipes.generative.convolutions import convolved, enlarged
 from kdl.recipes.vision.networks import SMALL
 
 # Those whose code is a list of numbers, and the one whose code is a map of features.
 NARROW, WHOLE = ("convolutional", "dense"), "residual"
 # The last maps of a convolutional encoder have about as many pixels a side.
 _SIDE = 7
-_CONVOLUTION = {"padding": "same", "data_format": "channels_last"}
 
 
 def networks(p, shape):
@@ -72,7 +71,7 @@ def _convolutional(p, shape):
         for count in filters:
             for n in range(p.depth):
                 strides = 2 if n == 0 and halvings else 1
-                x = _convolved(count, strides=strides, activation="swish")(x)
+                x = convolved(count, strides=strides, activation="swish")(x)
         x = layers.Dense(p.units, "swish")(layers.Flatten()(x))
         return keras.Model(inputs, _code(width * p.size, activation)(x), name="encoder")
 
@@ -83,9 +82,11 @@ def _convolutional(p, shape):
         x = layers.Reshape((*low, filters[-1]))(x)
         for n, count in enumerate(reversed(filters)):
             for _ in range(p.depth - 1):
-                x = _convolved(count, activation="swish")(x)
+                x = convolved(count, activation="swish")(x)
             if n < halvings - 1:
-                x = layers.Activation("swish")(_enlarged(x, count // 2))
+                x = layers.Activation("swish")(
+                    enlarged(x, count // 2, "glorot_uniform")
+                )
         outputs = _images(x, shape, enlarge=halvings > 0)
         return keras.Model(inputs, outputs, name="decoder")
 
@@ -99,13 +100,13 @@ def _residual(p, shape):
 
     def blocks(x):
         for _ in range(p.depth):
-            y = _convolved(p.maps, activation="relu")(x)
-            x = layers.Add()([x, _convolved(p.maps)(y)])
+            y = convolved(p.maps, activation="relu")(x)
+            x = layers.Add()([x, convolved(p.maps)(y)])
         return x
 
     def encoder(width=1, activation=None):
         inputs = keras.Input(shape)
-        x = _convolved(p.maps, strides=1 + halves, activation="relu")(inputs)
+        x = convolved(p.maps, strides=1 + halves, activation="relu")(inputs)
         return keras.Model(inputs, blocks(x), name="encoder")
 
     def decoder():
@@ -121,24 +122,12 @@ def _code(count, activation):
     return layers.Dense(count, activation, dtype="float32", name="code")
 
 
-def _convolved(filters, **options):
-    return layers.Conv2D(filters, 3, **_CONVOLUTION, **options)
-
-
-def _enlarged(x, filters, **options):
-    """Maps of twice the size; that is three times as fast as a transposed one."""
-    x = _convolved(
-        4 * filters, kernel_initializer=ICNR(2, "glorot_uniform"), **options
-    )(x)
-    return PixelShuffle2D(2, data_format="channels_last", **options)(x)
-
-
 def _images(x, shape, enlarge):
     """Images of a shape, of maps of their size or, to enlarge, of half of it."""
     if not enlarge:
-        return _convolved(shape[-1], dtype="float32")(x)
-    x = _enlarged(x, shape[-1], dtype="float32")
+        return convolved(shape[-1], dtype="float32")(x)
+    x = enlarged(x, shape[-1], "glorot_uniform", dtype="float32")
     # What padding has added.
     excess = [(0, int(n)) for n in np.subtract(x.shape[1:3], shape[:2])]
-    crop = layers.Cropping2D(excess, data_format="channels_last", dtype="float32")
+    crop = layers.Cropping2D(excess, dtype="float32", **LAST)
     return crop(x) if any(n for _, n in excess) else x

@@ -5,8 +5,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-COLUMNS = 8  # Images in a row of a grid.
-_EDGE = 96  # Of 255. What is between the images.
+from kdl.callbacks.image_grid import grid
+
 _EPOCHS = 6  # Epochs that are shown beside each other.
 _ENLARGED = 2  # Of pixels in an animation.
 
@@ -55,33 +55,6 @@ class Grids(keras.callbacks.Callback):
         return [picture(pixels, _ENLARGED) for pixels in self.grids]
 
 
-def grid(images, white):
-    """Returns images side by side, eight in a row, a grey pixel apart.
-
-    Args:
-        images: Array of shape `(count, height, width, channels)`. Of channels that are
-            not three, the mean is shown.
-        white: Float. Value of a white pixel.
-
-    Returns:
-        Array of uint8, of shape `(height, width)` or `(height, width, 3)`.
-    """
-    if images.shape[-1] != 3:
-        images = images.mean(-1, keepdims=True)
-    pixels = np.rint(255 * np.clip(images / white, 0, 1)).astype("uint8")
-    count, *_, channels = pixels.shape
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
-    pixels = np.pad(pixels, ((0, rows * columns - count), *[(0, 0)] * 3))
-    edges = ((0, 0), (0, 1), (0, 1), (0, 0))
-    pixels = np.pad(pixels, edges, constant_values=_EDGE)
-    _, height, width, _ = pixels.shape
-    pixels = pixels.reshape(rows, columns, height, width, channels)
-    pixels = pixels.transpose(0, 2, 1, 3, 4)
-    pixels = pixels.reshape(rows * height, columns * width, channels)[:-1, :-1]
-    return pixels[..., 0] if channels == 1 else pixels
-
-
 def picture(pixels, factor=1):
     """Returns pixels as a `PIL.Image.Image`, each `factor` wide and high."""
     return Image.fromarray(
@@ -102,26 +75,6 @@ def grid_figure(pixels, title):
     axes.set_title(title)
     axes.axis("off")
     return figure
-
-
-def nearest_rows(real, made, count=5):
-    """Returns the places of the real images nearest to those that were made.
-
-    Args:
-        real: Array of images.
-        made: Array of images.
-        count: Integer. How many of each, if there are so many. Defaults to `5`.
-
-    Returns:
-        Integer array of shape `(images, count)`, the nearest first, by the squared
-        differences of pixels.
-    """
-    # It takes longer to import than all of kdl.
-    from sklearn.neighbors import NearestNeighbors
-
-    flat = (part.reshape(len(part), -1) for part in (real, made))
-    search = NearestNeighbors(n_neighbors=min(count, len(real)), algorithm="brute")
-    return search.fit(next(flat)).kneighbors(next(flat), return_distance=False)
 
 
 def nearest_figure(made, real, rows, white):

@@ -11,26 +11,29 @@ _POINTS = 1000  # Of t-SNE, whose time grows with them.
 _NAMED = 20  # Classes up to which the legend has room for their names.
 
 
-def nearest(embeddings, count=NEIGHBOURS):
-    """Returns the nearest others of each embedding.
+def nearest(embeddings, points=None, count=NEIGHBOURS):
+    """Returns the embeddings that are nearest to some points.
 
     Args:
         embeddings: Array of shape `(examples, size)`.
+        points: Optional array of shape `(points, size)`. Defaults to `None`: the
+            embeddings themselves, each with the nearest others.
         count: Integer. How many, if there are so many others. Defaults to `5`.
 
     Returns:
-        Tuple of distances and indices, arrays of shape `(examples, count)`, the nearest
+        Tuple of distances and indices, arrays of shape `(points, count)`, the nearest
         first.
     """
     # scikit-learn, here and below, takes longer to import than all of kdl.
     from sklearn.neighbors import NearestNeighbors
 
-    count = min(count, len(embeddings) - 1)
+    count = min(count, len(embeddings) - (points is None))
     if count < 1:
         return np.zeros((len(embeddings), 0)), np.zeros((len(embeddings), 0), int)
-    # It goes through the examples in blocks, and leaves out each one itself.
+    # It goes through the examples in blocks, and without points leaves out each one
+    # itself.
     search = NearestNeighbors(n_neighbors=count, algorithm="brute")
-    return search.fit(embeddings).kneighbors()
+    return search.fit(embeddings).kneighbors(points)
 
 
 def recalls(labels, neighbours):

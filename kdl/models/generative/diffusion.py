@@ -15,6 +15,8 @@ from kdl.checks import (
 )
 from kdl.layers import Clock
 from kdl.models.generative.parts import (
+    AT_ONCE,
+    FIXED,
     average,
     call_once,
     check_labels,
@@ -34,8 +36,6 @@ SAMPLERS = "ddim", "ddpm"
 # Of the rate of noise that grows linearly, in units of the whole time.
 _LOWEST, _HIGHEST = 0.1, 20.0
 _FIRST, _LAST = 1e-3, 0.999  # Times between which noise is predicted.
-_FIXED = 1234  # Draws what an evaluation sees.
-_AT_ONCE = 256  # Data that are made at once.
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -164,10 +164,10 @@ class Diffusion(keras.Model):
             low, high = self.data_range
             x = (x - low) * (2 / (high - low)) - 1
         # Else the same each time, so that evaluations can be compared.
-        seed = self.seed_generator if training else _FIXED
+        seed = self.seed_generator if training else FIXED
         count = ops.shape(x)[0]
         time = keras.random.uniform((count, 1), seed=seed)
-        noise = keras.random.normal(ops.shape(x), seed=seed if training else _FIXED + 1)
+        noise = keras.random.normal(ops.shape(x), seed=seed if training else FIXED + 1)
         if labels:
             (label,) = labels
             label = ops.reshape(ops.cast(label, "int32"), (-1, 1))
@@ -239,7 +239,7 @@ class Diffusion(keras.Model):
             made[key] = self._sampler(*key)
         data = made[key].predict(
             inputs if len(inputs) > 1 else inputs[0],
-            batch_size=min(count, _AT_ONCE),
+            batch_size=min(count, AT_ONCE),
             verbose=0,
         )
         if self.data_range is None:

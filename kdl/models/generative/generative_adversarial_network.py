@@ -8,9 +8,12 @@ from kdl.checks import check_choice, check_integer, check_seed
 from kdl.layers import Clock
 from kdl.layers.sublayers import call_frozen
 from kdl.models.generative.parts import (
+    AT_ONCE,
+    FIXED,
     average,
     call_once,
     check_labels,
+    check_network,
     check_no_loss,
     twin_of,
     weighted_mean,
@@ -19,8 +22,6 @@ from kdl.models.generative.two_optimizers import TwoOptimizers
 from kdl.schedules import now, number
 
 LOSSES = "non_saturating", "hinge", "wasserstein"
-_FIXED = 1234  # Draws what an evaluation sees.
-_AT_ONCE = 256  # Data that are made at once.
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -223,7 +224,7 @@ class GenerativeAdversarialNetwork(keras.Model):
 
     def _draw(self, place, shape, training):
         """Normal numbers; in an evaluation, always the same."""
-        seed = self.seed_generator if training else _FIXED + place
+        seed = self.seed_generator if training else FIXED + place
         return keras.random.normal(shape, dtype=self.compute_dtype, seed=seed)
 
     def compute_loss(
@@ -273,7 +274,7 @@ class GenerativeAdversarialNetwork(keras.Model):
         inputs = codes
         if labels is not None:
             inputs = [codes, check_labels(labels, count, self.classes)]
-        return self.averaged.predict(inputs, batch_size=min(count, _AT_ONCE), verbose=0)
+        return self.averaged.predict(inputs, batch_size=min(count, AT_ONCE), verbose=0)
 
     def get_config(self):
         serialized = {
@@ -298,22 +299,19 @@ def _data_shape(network):
 
 def _check_network(name, value, has_label):
     """Returns a network of one input, or of a list of two, the second a label."""
+    if not has_label:
+        return check_network(name, value)
     if isinstance(value, dict) and value:
         value = keras.saving.deserialize_keras_object(value)
     shapes = getattr(value, "input_shape", None)
-    if has_label:
-        fits = isinstance(shapes, list) and len(shapes) == 2 and shapes[1] == (None, 1)
-    else:
-        fits = isinstance(shapes, tuple)
+    takes_label = isinstance(shapes, list) and len(shapes) == 2
+    is_network = isinstance(value, keras.Model) and takes_label
     if not (
-        isinstance(value, keras.Model)
-        and fits
-        and isinstance(value.output_shape, tuple)
+        is_network and shapes[1] == (None, 1) and isinstance(value.output_shape, tuple)
     ):
-        wanted = "a list of two inputs, of which the second is a label of shape (1,)"
         raise ValueError(
-            f"`{name}` must be a keras.Model of {wanted if has_label else 'one input'} "
-            f"and of one output. Received: "
+            f"`{name}` must be a keras.Model of a list of two inputs, of which the "
+            "second is a label of shape (1,) and of one output. Received: "
             + (f"inputs of {shapes}" if shapes else f"{name}={value!r}")
         )
     return value

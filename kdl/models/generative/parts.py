@@ -6,6 +6,9 @@ from keras import ops
 
 from kdl.schedules import now
 
+FIXED = 1234  # Seed of what an evaluation sees, so that losses can be compared.
+AT_ONCE = 256  # Data that are made at once.
+
 
 def check_network(name, value):
     """Returns a network, provided it has one input and one output of known shapes.

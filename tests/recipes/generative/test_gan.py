@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 from generators import GeneratorRecipeContract, bar_images
+from image_folders import make_folder
 
-from kdl.recipes import GAN, hyperparameters
+from kdl.recipes import GAN, hyperparameters, run
 
 
 class TestGAN(GeneratorRecipeContract):
@@ -26,3 +28,15 @@ class TestGAN(GeneratorRecipeContract):
         assert both.second.gradient_accumulation_steps is None
         assert float(both.second.learning_rate / both.learning_rate) == 4
         assert model.generator.input_shape == [(None, 16), (None, 1)]
+
+    @pytest.mark.one_backend
+    def test_learns_images_on_disk_in_colour(self, tmp_path):
+        make_folder(tmp_path, {"a": 50, "b": 50}, (9, 7))
+        recipe = GAN(f"images:{tmp_path}")
+        with pytest.warns(UserWarning, match="covariance"):
+            model, history = run(
+                recipe, **recipe.data(), hp=self.quick, epochs=1, verbose=0
+            )
+        assert recipe.generate(model, 3).shape == (3, 9, 7, 3)
+        assert np.isfinite(history.history["val_frechet_distance"]).all()
+        assert {"samples.png", "nearest.png"} < {*recipe.examine(model)}
