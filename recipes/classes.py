@@ -62,7 +62,8 @@ def relabelled(splits, classes):
     """Returns splits whose labels are those of a model.
 
     Args:
-        splits: `kdl.data.Splits` with names of classes.
+        splits: `kdl.data.Splits` with names of classes. An example has one label, or
+            says for each class whether it is of it.
         classes: List of strings. Names of the classes of the model, by label.
 
     Raises:
@@ -75,8 +76,15 @@ def relabelled(splits, classes):
             f"{', '.join(map(repr, classes))}. Received: {unknown[0]!r}"
         )
     labels = np.array([classes.index(name) for name in splits.classes], "int32")
-    parts = (
-        (x, y.relabelled(labels) if isinstance(y, OnDisk) else labels[y])
-        for x, y in splits
-    )
+
+    def relabel(y):
+        if isinstance(y, OnDisk):
+            return y.relabelled(labels)
+        if np.asarray(y).dtype.kind in "iu":
+            return labels[y]
+        several = np.zeros((len(y), len(classes)), y.dtype)
+        several[:, labels] = y
+        return several
+
+    parts = ((x, relabel(y)) for x, y in splits)
     return Splits(*parts, classes, splits.drawn)

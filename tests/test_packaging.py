@@ -37,6 +37,7 @@ def test_wheel_holds_everything(tmp_path):
         "assert len(kdl.data.fashion().test[0]) == 1000;"
         "assert kdl.metrics.image_features().output_shape == (None, 64);"
         "assert len(kdl.data.photographs(patches=1).test[0]) == 3;"
+        "assert len(kdl.data.glosses().test[0]) == 1200;"
         "print(kdl.__file__, kdl.callbacks.__file__, kdl_cli.__file__);"
         "print(*{'callbacks', 'recipes', 'tuning', 'cli'} & set(sys.modules))"
     )

@@ -10,7 +10,6 @@ from kdl.data.augmentation.random_flip import RandomFlip
 from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
 from kdl.data.boundary_weights import boundary_weights
-from kdl.data.characters import Characters
 from kdl.data.sources.arithmetic import arithmetic
 from kdl.data.sources.dates import dates
 from kdl.data.sources.digits import digits
@@ -21,10 +20,14 @@ from kdl.data.sources.photographs import photographs
 from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
 from kdl.data.sources.tables.table import table
-from kdl.data.sources.texts import texts
+from kdl.data.sources.texts.glosses import glosses
+from kdl.data.sources.texts.texts import texts
+from kdl.data.sources.texts.topics import topics
 from kdl.data.sources.tfds import tfds
-from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
+from kdl.data.tokens.characters import Characters
+from kdl.data.tokens.hashed_ngrams import HashedNgrams
+from kdl.data.tokens.subwords import Subwords
 
 __all__ = [
     "Batches",
@@ -32,17 +35,20 @@ __all__ = [
     "Characters",
     "CutMix",
     "Cutout",
+    "HashedNgrams",
     "MixUp",
     "RandAugment",
     "RandomAffine",
     "RandomCrop",
     "RandomFlip",
     "Splits",
+    "Subwords",
     "arithmetic",
     "boundary_weights",
     "dates",
     "digits",
     "fashion",
+    "glosses",
     "load",
     "mackey_glass",
     "penguins",

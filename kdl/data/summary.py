@@ -48,6 +48,8 @@ def _classes(splits):
     if any(isinstance(y, (dict, tuple, OnDisk)) for y in targets):
         return None
     targets = [np.asarray(y) for y in targets]
+    if splits.classes and all(_are_several(y, splits.classes) for y in targets):
+        return splits.classes
     if not all(y.ndim == 1 and y.dtype.kind in "iu" and len(y) for y in targets):
         return None
     low, high = min(map(np.min, targets)), max(map(np.max, targets))
@@ -57,8 +59,16 @@ def _classes(splits):
     return [str(n) for n in range(high + 1)] if low >= 0 and high < 1000 else None
 
 
+def _are_several(y, names):
+    """Whether targets say for each class whether an example is of it."""
+    return y.shape[1:] == (len(names),) and y.dtype.kind in "fiub"
+
+
 def _counts(y, names):
-    counts = np.bincount(y, minlength=len(names))
+    if np.ndim(y) == 2:
+        counts = np.sum(y, axis=0)
+    else:
+        counts = np.bincount(y, minlength=len(names))
     return {name: int(n) for name, n in zip(names, counts, strict=True)}
 
 

@@ -267,7 +267,8 @@ class TestRun:
     def test_refuses_data_that_there_are_not(self, folder):
         assert refusal("run", "images", "--data", "cifar") == (
             "`--data` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
-            "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'photographs', "
+            "'arithmetic', 'topics', 'glosses', 'mackey_glass', "
+            "'penguins', 'photographs', "
             "'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', 'csv:FILE', "
             "'texts:FILE', 'tfds:NAME', "
             "'text:PATH' or 'pairs:PATH'. Received: --data='cifar'"

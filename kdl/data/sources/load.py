@@ -15,10 +15,11 @@ from kdl.data.sources.photographs import FACTORS, photographs, read_photographs
 from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
 from kdl.data.sources.tables.table import table, table_to_test
-from kdl.data.sources.text_files import read_pairs, read_windows
-from kdl.data.sources.texts import texts, texts_to_test
+from kdl.data.sources.texts.glosses import glosses
+from kdl.data.sources.texts.text_files import read_pairs, read_windows
+from kdl.data.sources.texts.texts import texts, texts_to_test
+from kdl.data.sources.texts.topics import topics
 from kdl.data.sources.tfds import tfds
-from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
 
 
@@ -30,7 +31,8 @@ def load(source, seed=0):
 
             - `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
             - `"fashion"`, `"scenes"`, `"penguins"`, `"dates"`, `"arithmetic"`,
-              `"topics"` or `"mackey_glass"`, after the functions of `kdl.data`;
+              `"topics"`, `"glosses"` or `"mackey_glass"`, after the functions of
+              `kdl.data`;
             - `"images:DIR"`, a folder with a folder of images for each class, maybe
               within `train`, `validation` and `test`. They stay on disk, and are read
               batch by batch. Options follow a question mark:
@@ -55,9 +57,11 @@ def load(source, seed=0):
               `kdl.data.table` follow a question mark:
               `"csv:houses.csv?target=price&drop=id,street"`; `group`, `test` and
               `task` likewise;
-            - `"texts:FILE"`, texts and their classes in CSV, TSV or Parquet. Options
-              as of `kdl.data.texts` follow a question mark:
-              `"texts:reviews.csv?text=review&target=stars"`, and `test`;
+            - `"texts:FILE"`, texts and their classes in CSV, TSV, JSON lines or
+              Parquet, or `"texts:DIR"`, a folder with a folder of texts for each
+              class. Options as of `kdl.data.texts` follow a question mark:
+              `"texts:reviews.csv?text=review&target=stars"`; `separator` and `test`
+              likewise;
             - `"tfds:NAME"`, a data set of `kdl.data.tfds`, such as `"tfds:mnist"`;
             - `"text:PATH"`, the text in a file in UTF-8, in windows of 64 characters
               as those of `kdl.data.topics`;
@@ -246,6 +250,7 @@ _NAMED = {
     "dates": lambda seed: dates(seed=seed),
     "arithmetic": lambda seed: arithmetic(seed=seed),
     "topics": lambda seed: topics(),
+    "glosses": glosses,
     "mackey_glass": lambda seed: mackey_glass(seed=seed),
     "penguins": penguins,
     "photographs": photographs,
@@ -312,6 +317,7 @@ _KINDS = {
         {
             "text": _Option(_text, "the name of a column"),
             "target": _Option(_text, "the name of a column"),
+            "separator": _Option(_text, "what stands between labels"),
             "test": _Option(_text, "a path"),
         },
         texts_to_test,

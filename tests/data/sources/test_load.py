@@ -15,7 +15,7 @@ from kdl.data import (
     topics,
 )
 from kdl.data.sources.load import check_source
-from kdl.data.sources.text_files import read_pairs, read_windows
+from kdl.data.sources.texts.text_files import read_pairs, read_windows
 
 pytestmark = pytest.mark.one_backend
 
@@ -61,7 +61,8 @@ class TestLoad:
             load(source)
         assert str(error.value) == (
             "`source` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
-            "'arithmetic', 'topics', 'mackey_glass', 'penguins', 'photographs', "
+            "'arithmetic', 'topics', 'glosses', 'mackey_glass', "
+            "'penguins', 'photographs', "
             "'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', 'csv:FILE', "
             "'texts:FILE', 'tfds:NAME', "
             "'text:PATH', 'pairs:PATH' or a `kdl.data.Splits`. "

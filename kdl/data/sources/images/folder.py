@@ -3,22 +3,22 @@
 import collections
 import concurrent.futures
 import contextlib
-import errno
 import os
 from pathlib import Path
 
 import numpy as np
 
+from kdl.data.sources.class_folders import (
+    PARTS,
+    check_counts,
+    files_in,
+    files_of_classes,
+    parts_of,
+)
 from kdl.data.sources.images.decoding import SUFFIXES, DamagedError, examine
 from kdl.data.sources.images.image_files import ImageFiles
-from kdl.data.splits import Splits, all_parts, listed
+from kdl.data.splits import Splits, all_parts
 
-# Names of the folders of each part.
-_PARTS = {
-    "train": ("train",),
-    "validation": ("validation", "val", "valid"),
-    "test": ("test",),
-}
 # The size of images that differ in it, unless most of them are smaller.
 _DEFAULT_SIDE = 128
 # So many files are opened, evenly spaced, to learn the sizes of all.
@@ -64,42 +64,22 @@ def read_folder(
     """
     root = Path(path).expanduser()
     folders = parts_of(root)
-    parts = {part: _classes(folder) for part, folder in folders.items()}
-    classes = sorted(parts["train"])
-    least = 1 if to_test else 2
-    if len(classes) < least:
-        raise ValueError(
-            f"{folders['train']} must have a folder for each class, of "
-            f"{('one class', 'two classes')[least - 1]} at least. Received: "
-            f"{', '.join(map(repr, classes)) or 'no folder'}"
-        )
-    names, labels, starts = [], [], [0]
-    for part, found in parts.items():
-        for name in sorted(found):
-            if name not in classes:
-                raise ValueError(
-                    f"{folders[part]} must have no other classes than "
-                    f"{folders['train']}. Received: {name!r}"
-                )
-            if not found[name]:
-                raise no_images(folders[part] / name)
-            names += [os.path.relpath(file, root) for file in found[name]]
-            labels += [classes.index(name)] * len(found[name])
-        starts.append(len(names))
-    labels = np.array(labels, "int32")
-    part_of = np.repeat(np.arange(len(parts)), np.diff(starts))
+    classes, files, labels, part_of = files_of_classes(
+        folders, SUFFIXES, no_images, to_test
+    )
+    names = [os.path.relpath(file, root) for file in files]
     skipped, seen = _examined(root, names, skip_damaged)
     kept = np.setdiff1d(np.arange(len(names)), list(skipped))
     shape = shape_of(seen, size, channels)
     files = ImageFiles(str(root), names, shape)
     files.facts = facts_of(files, seen, skipped.values())
-    rows = {part: kept[part_of[kept] == n] for n, part in enumerate(parts)}
+    rows = {part: kept[part_of[kept] == n] for n, part in enumerate(folders)}
     if to_test:
         part = files.take(rows.get("test", kept)), labels[rows.get("test", kept)]
         return Splits(part, part, part, classes)
-    _check_counts(folders, classes, labels, rows)
+    check_counts(folders, classes, labels, rows, "image")
     rows, missing = all_parts(rows, labels, seed)
-    parts = {part: (files.take(rows[part]), labels[rows[part]]) for part in _PARTS}
+    parts = {part: (files.take(rows[part]), labels[rows[part]]) for part in PARTS}
     return Splits(**parts, classes=classes, drawn="test" in missing)
 
 
@@ -120,7 +100,7 @@ def image_files(paths, shape):
     found = []
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
         path = Path(path).expanduser()
-        files = files_in(path) if path.is_dir() else [str(path)]
+        files = files_in(path, SUFFIXES) if path.is_dir() else [str(path)]
         if not files:
             raise no_images(path)
         found += files
@@ -134,86 +114,6 @@ def no_images(path):
         f"{path} must have images in it, files that end in {kinds}. Add some, or "
         "delete the folder."
     )
-
-
-def parts_of(root):
-    """Returns the folder of each part, by its name; without any, `root` as `train`."""
-    entries = _entries(root)
-    above = (_identity(root),)
-    names = [entry.name for entry in entries if _is_folder(entry, above)]
-    known = {name for some in _PARTS.values() for name in some}
-    if "train" not in names or not known.issuperset(names):
-        return {"train": root}
-    folders = {}
-    for part, synonyms in _PARTS.items():
-        there = [name for name in synonyms if name in names]
-        if len(there) > 1:
-            raise ValueError(
-                f"{root} must have one folder of validation images. Received: "
-                f"{' and '.join(map(repr, there))}"
-            )
-        if there:
-            folders[part] = root / there[0]
-    return folders
-
-
-def _classes(folder):
-    """The paths of the images of each class, by the name of its folder."""
-    above = (_identity(folder),)
-    return {
-        entry.name: files_in(entry.path, above)
-        for entry in _entries(folder)
-        if _is_folder(entry, above)
-    }
-
-
-def files_in(path, above=()):
-    """Returns the paths of the images in a folder, in order of their names.
-
-    Args:
-        path: Path of the folder. Folders within it are looked into, too.
-        above: Tuple of what identifies the folders that it is in. Defaults to none.
-    """
-    above = (*above, _identity(path))
-    found = []
-    for entry in _entries(path):
-        if _is_folder(entry, above):
-            found += files_in(entry.path, above)
-        elif entry.name.lower().endswith(SUFFIXES):
-            found.append(entry.path)
-    return found
-
-
-def _entries(path):
-    """What a folder holds and does not hide, in order of the names."""
-    try:
-        with os.scandir(path) as entries:
-            seen = [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"Cannot read the folder {path}: {reason}") from None
-    return sorted(seen, key=lambda entry: entry.name)
-
-
-def _is_folder(entry, above):
-    """Whether an entry is a folder; refuses links that lead to one that holds them."""
-    if entry.is_symlink():
-        try:
-            loops = entry.is_dir() and _identity(entry.path) in above
-            os.stat(entry.path)
-        except OSError as error:
-            # Other links without an end are damaged files.
-            loops = error.errno == errno.ELOOP
-        if loops:
-            raise ValueError(
-                f"{entry.path} is a link that leads in a circle. Delete it."
-            )
-    return entry.is_dir()
-
-
-def _identity(path):
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
 
 
 def _examined(root, names, skip_damaged):
@@ -284,22 +184,3 @@ def facts_of(files, seen, damaged):
 def _counted(values):
     """How often each value occurs, a dict, the most frequent first."""
     return dict(collections.Counter(values).most_common())
-
-
-def _check_counts(folders, classes, labels, rows):
-    """Refuses classes of too few images to be in each part."""
-    missing = [part for part in _PARTS if part not in folders]
-    for part, chosen in rows.items():
-        counts = np.bincount(labels[chosen], minlength=len(classes))
-        needed = 1 + len(missing) if part == "train" else 0
-        for name, count in zip(classes, counts, strict=True):
-            if count < needed:
-                raise ValueError(
-                    f"{folders[part] / name} must have {_images(needed)} or more, one "
-                    f"each for {listed(missing)}. Received: {_images(count)}. Add "
-                    "some, or delete the folder."
-                )
-
-
-def _images(count):
-    return "1 image" if count == 1 else f"{count} images"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kdl.data.sources.images.decoding import DamagedError, decode_mask, examine
-from kdl.data.sources.images.folder import (
-    facts_of,
-    files_in,
-    no_images,
-    parts_of,
-    shape_of,
+from kdl.data.sources.class_folders import files_in, parts_of
+from kdl.data.sources.images.decoding import (
+    SUFFIXES,
+    DamagedError,
+    decode_mask,
+    examine,
 )
+from kdl.data.sources.images.folder import facts_of, no_images, shape_of
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.sources.images.mask_files import MaskFiles
 from kdl.data.splits import Splits, all_parts, listed
@@ -147,7 +147,7 @@ def _pairs(folder):
 def _by_name(folder):
     """Paths of the images in a folder, by their names in it without the ending."""
     found = {}
-    for path in files_in(folder):
+    for path in files_in(folder, SUFFIXES):
         name = os.path.splitext(os.path.relpath(path, folder))[0]
         if name in found:
             raise ValueError(

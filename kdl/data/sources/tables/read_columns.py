@@ -1,10 +1,13 @@
 """Tables from files."""
 
+import re
 from pathlib import Path
 
 from kdl.data.columns import as_column
 
 SEPARATORS = ",;\t|"
+# What pandas says of a line that has more values than the first.
+_UNEVEN = r"Expected (\d+) fields in line (\d+), saw (\d+)"
 
 
 def read_columns(path, as_texts=False):
@@ -50,6 +53,13 @@ def read_columns(path, as_texts=False):
         raise ImportError("Parquet needs pyarrow: pip install pyarrow") from None
     except ValueError as error:
         reason = str(error).strip().replace("\n", " ")
+        if found := re.search(_UNEVEN, reason):
+            expected, line, count = found.groups()
+            raise ValueError(
+                f"{path} must have {expected} values in each line, as the first line "
+                "has names: put what has a separator in it between quotes. Received: "
+                f"{count} in line {line}"
+            ) from None
         raise ValueError(f"{path} cannot be read as a table: {reason}") from None
     names = list(map(str, frame.columns))
     twice = sorted({name for name in names if names.count(name) > 1 or not name})

@@ -11,10 +11,17 @@ _MANY = 1000  # As many classes as there may be.
 _LIKELY = ("target", "label", "class")
 
 
-def find_target(path, columns, target):
-    """Returns the name of the column to predict."""
+def find_target(path, columns, target, more=()):
+    """Returns the name of the column to predict.
+
+    Args:
+        path: What an error calls the table.
+        columns: Dict of columns by name.
+        target: String, or `None` for the one that is called as such are.
+        more: Sequence of strings. Further names of such a column. Defaults to none.
+    """
     if target is None:
-        likely = [name for name in columns if name.lower() in _LIKELY]
+        likely = [name for name in columns if name.lower() in (*_LIKELY, *more)]
         if len(likely) == 1:
             return likely[0]
     if target not in columns:

@@ -235,7 +235,7 @@ class TestRefusals:
         make_folder(tmp_path, {f"{part}/{name}": 3 for part in parts for name in "ab"})
         self.refused(
             tmp_path,
-            f"{tmp_path} must have one folder of validation images. Received: 'val' "
+            f"{tmp_path} must have one folder for validation. Received: 'val' "
             "and 'valid'",
         )
 

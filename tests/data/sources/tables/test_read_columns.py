@@ -113,8 +113,8 @@ class TestReadColumns:
             ),
             (
                 "a,b\n1,2\n1,2,3\n",
-                "{} cannot be read as a table: Error tokenizing data. C error: "
-                "Expected 2 fields in line 3, saw 3",
+                "{} must have 2 values in each line, as the first line has names: put "
+                "what has a separator in it between quotes. Received: 3 in line 3",
             ),
             ("", "{} cannot be read as a table: No columns to parse from file"),
         ],

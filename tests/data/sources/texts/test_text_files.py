@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kdl.data.sources.text_files import read_pairs, read_windows
+from kdl.data.sources.texts.text_files import read_pairs, read_windows
 
 pytestmark = pytest.mark.one_backend
 

@@ -23,7 +23,7 @@ def read_windows(path):
             fewer than ten windows.
         OSError: If it cannot be read.
     """
-    return windows(_text(path), 64, f"The text in {path}")
+    return windows(read_text(path), 64, f"The text in {path}")
 
 
 def windows(text, length, name):
@@ -71,7 +71,7 @@ def read_pairs(path, seed):
         OSError: If the file cannot be read.
     """
     pairs = []
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         pair = line.split("\t")
         if line and (len(pair) != 2 or not all(pair)):
             raise ValueError(
@@ -90,7 +90,8 @@ def read_pairs(path, seed):
     return split_in_three(x, y, groups, np.random.default_rng(seed))
 
 
-def _text(path):
+def read_text(path):
+    """Returns the text in a file, which is in UTF-8 and no larger than 1 GiB."""
     # A shell leaves `~` alone after the colon of `text:~/book.txt`.
     path = Path(path).expanduser()
     try:

@@ -116,8 +116,8 @@ class TestTexts:
             (
                 ["text\tlabel", "a\tb\tc", "x\t1"],
                 {},
-                "{} cannot be read as a table: Error tokenizing data. C error: "
-                "Expected 2 fields in line 2, saw 3",
+                "{} must have 2 values in each line, as the first line has names: put "
+                "what has a separator in it between quotes. Received: 3 in line 2",
             ),
         ],
     )

@@ -1,7 +1,7 @@
 """English text that ships with Python."""
 
 from kdl.checks import check_integer
-from kdl.data.sources.text_files import windows
+from kdl.data.sources.texts.text_files import windows
 
 
 def topics(length=64):

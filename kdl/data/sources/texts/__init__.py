@@ -1,0 +1,1 @@
+"""Texts, and the classes that they are of."""

@@ -1,0 +1,195 @@
+"""Words and the parts that they are made of, as integers."""
+
+import collections
+import itertools
+import re
+
+import numpy as np
+
+from kdl.checks import check_integer
+from kdl.data.tokens.padding import check_texts, padded
+
+# A word is letters and digits; any other sign that shows is a word by itself.
+_WORD = re.compile(r"\w+|[^\w\s]")
+# Of the 32-bit hash FNV-1a.
+_BASIS, _PRIME, _MASK = 2166136261, 16777619, 2**32 - 1
+# What fastText multiplies with from word to word, of which it keeps 64 bits.
+_NEXT, _MASK_64 = 116049371, 2**64 - 1
+
+
+class HashedNgrams:
+    """Turns texts into bags of integers: words, and n-grams by their hash.
+
+    The word `where` is the token of itself, if it is one of `words`, and with n-grams
+    of 3 characters also `<wh`, `whe`, `her`, `ere` and `re>`, so that a word that was
+    never seen still has parts that were. Neighbouring words are n-grams as well, with
+    `word_ngrams` of 2 or more. `kdl.layers.EmbeddingBag` takes the tokens, with
+    `padding_index=0`.
+
+    N-grams, their hash (FNV-1a, in which bytes count as signed) and their buckets are
+    those of fastText. There words are what stands between spaces; here punctuation
+    marks are words of their own.
+
+    Token 0 is padding, the words are numbered from 1 in their order, and the buckets
+    follow.
+
+    Args:
+        words: Sequence of different strings.
+        buckets: Integer in `[1, inf)`. N-grams of one bucket are one token. Defaults to
+            `32768`.
+        shortest: Integer in `[1, inf)`. Characters of the shortest n-gram, `<` and `>`
+            among them. Defaults to `3`.
+        longest: Integer in `[0, inf)`. Those of the longest; with less than `shortest`
+            there are none. Defaults to `6`.
+        word_ngrams: Integer in `[1, inf)`. Words of the longest n-gram of words, of
+            which 1 is none. Defaults to `1`.
+
+    Attributes:
+        size: Integer. Number of tokens, padding among them.
+
+    Raises:
+        ValueError: If an argument is outside its interval, or if words are not
+            different strings.
+
+    Example:
+
+    >>> texts = ["a small furry animal", "a large plant"]
+    >>> ngrams = kdl.data.HashedNgrams.from_texts(texts, buckets=100, longest=4)
+    >>> ngrams.encode(["small plants"]).shape
+    (1, 23)
+
+    References:
+        - [Bojanowski et al., 2017](https://arxiv.org/abs/1607.04606)
+        - [Joulin et al., 2017](https://arxiv.org/abs/1607.01759), n-grams of words
+    """
+
+    def __init__(self, words, buckets=32768, shortest=3, longest=6, word_ngrams=1):
+        is_list = isinstance(words, (list, tuple, np.ndarray))
+        if not is_list or not all(isinstance(word, str) for word in words):
+            raise ValueError(
+                f"`words` must be a list of strings. Received: words={words!r}"
+            )
+        self.words = list(map(str, words))
+        self.buckets = check_integer("buckets", buckets, "[1, inf)")
+        self.shortest = check_integer("shortest", shortest, "[1, inf)")
+        self.longest = check_integer("longest", longest, "[0, inf)")
+        self.word_ngrams = check_integer("word_ngrams", word_ngrams, "[1, inf)")
+        self._numbers = {word: number for number, word in enumerate(self.words, 1)}
+        if len(self._numbers) < len(self.words):
+            counts = collections.Counter(self.words)
+            raise ValueError(
+                "`words` must be different. Received: "
+                f"{max(counts, key=counts.get)!r} twice"
+            )
+        self._known = {}
+
+    @classmethod
+    def from_texts(cls, texts, most=None, **options):
+        """Returns n-grams whose words are those of texts.
+
+        Args:
+            texts: Iterable of strings.
+            most: Optional integer in `[0, inf)`. How many words there are at most, the
+                most frequent ones. Defaults to `None`, all of them.
+            **options: Further arguments of the class.
+        """
+        counts = collections.Counter(
+            itertools.chain.from_iterable(map(split_words, check_texts(texts)))
+        )
+        # Of equally frequent ones by the alphabet, whatever the order of the texts.
+        words = sorted(counts, key=lambda word: (-counts[word], word))
+        return cls(words[:most], **options)
+
+    @property
+    def size(self):
+        return 1 + len(self.words) + self.buckets
+
+    def encode(self, texts, length=None):
+        """Returns texts as integers, padded with 0.
+
+        Args:
+            texts: Iterable of strings. An empty one is padding alone.
+            length: Optional integer. What a text has beyond it is left out. Defaults
+                to `None`, the length of the longest.
+
+        Returns:
+            Array of shape `(texts, length)`, int32.
+
+        Raises:
+            ValueError: If `texts` is a string itself, or if one of them is no string.
+        """
+        return padded([self._tokens(text) for text in check_texts(texts)], length)
+
+    def lengths(self, texts):
+        """Returns how many tokens each text has, an integer array."""
+        return np.array([len(self._tokens(text)) for text in check_texts(texts)], int)
+
+    def get_config(self):
+        """Returns the arguments of the class, a dict of JSON."""
+        names = "words", "buckets", "shortest", "longest", "word_ngrams"
+        return {name: getattr(self, name) for name in names}
+
+    def _tokens(self, text):
+        """Words with their n-grams, and then the n-grams of words."""
+        words = split_words(text)
+        tokens = [token for word in words for token in self._of_word(word)]
+        if self.word_ngrams > 1:
+            hashes = [_hash(word.encode()) for word in words]
+            tokens += [1 + len(self.words) + n for n in self._of_words(hashes)]
+        return tokens
+
+    def _of_word(self, word):
+        """The tokens of a word, which are looked up from the second time on."""
+        if word not in self._known:
+            number = self._numbers.get(word)
+            first = 1 + len(self.words)
+            self._known[word] = [
+                *(() if number is None else (number,)),
+                *(
+                    first + _hash(ngram.encode()) % self.buckets
+                    for ngram in character_ngrams(word, self.shortest, self.longest)
+                ),
+            ]
+        return self._known[word]
+
+    def _of_words(self, hashes):
+        """Buckets of the n-grams of neighbouring words, as fastText has them."""
+        # It keeps hashes of words as signed numbers of 32 bits.
+        hashes = [value - 2**32 if value >= 2**31 else value for value in hashes]
+        for start, value in enumerate(hashes):
+            for following in hashes[start + 1 : start + self.word_ngrams]:
+                value = (value * _NEXT + following) & _MASK_64
+                yield value % self.buckets
+
+
+def split_words(text):
+    """Returns the words of a text, and its punctuation marks, a list of strings."""
+    return _WORD.findall(text)
+
+
+def character_ngrams(word, shortest, longest):
+    """Returns the n-grams of a word between `<` and `>`, in order.
+
+    Args:
+        word: String.
+        shortest: Integer. Characters of the shortest n-gram. `<` and `>` by themselves
+            are none.
+        longest: Integer. Those of the longest.
+    """
+    word = f"<{word}>"
+    last = len(word) - 1
+    return [
+        word[start:end]
+        for start in range(len(word))
+        for end in range(start + shortest, min(start + longest, len(word)) + 1)
+        if end - start > 1 or 0 < start < last
+    ]
+
+
+def _hash(content):
+    """FNV-1a of bytes, which fastText takes for signed ones."""
+    value = _BASIS
+    for byte in content:
+        value ^= byte if byte < 128 else byte | 0xFFFFFF00
+        value = value * _PRIME & _MASK
+    return value

@@ -1,0 +1,47 @@
+"""Rows of tokens of one length."""
+
+import numpy as np
+
+
+def check_texts(texts):
+    """Returns texts as a list of strings.
+
+    Args:
+        texts: Iterable of strings.
+
+    Raises:
+        ValueError: If `texts` is a string itself, or if one of them is no string, or
+            has half of a surrogate pair, which UTF-8 cannot say.
+    """
+    if isinstance(texts, str):
+        raise ValueError(
+            "`texts` must be several texts, such as a list of them. Received: "
+            f"texts={str(texts)!r}"
+        )
+    found = []
+    for text in texts:
+        try:
+            text.encode()
+        except (AttributeError, UnicodeEncodeError):
+            raise ValueError(
+                f"A text must be a string of Unicode characters. Received: {text!r}"
+            ) from None
+        found.append(str(text))
+    return found
+
+
+def padded(rows, length=None):
+    """Returns tokens, padded with 0, or cut off, to one length.
+
+    Args:
+        rows: List of sequences of integers.
+        length: Optional integer. Defaults to `None`, that of the longest row.
+
+    Returns:
+        Array of shape `(rows, length)`, int32.
+    """
+    length = max(map(len, rows), default=0) if length is None else length
+    tokens = np.zeros((len(rows), length), "int32")
+    for place, row in zip(tokens, rows, strict=True):
+        place[: len(row)] = row[:length]
+    return tokens
