@@ -15,6 +15,7 @@ from kdl.recipes.sequences.language_model import LanguageModel
 from kdl.recipes.sequences.seq2seq import Seq2Seq
 from kdl.recipes.super_resolution import SuperResolution
 from kdl.recipes.tabular import Tabular
+from kdl.recipes.texts.text import Text
 from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.milestones import milestones
 from kdl.recipes.training.run import run
@@ -36,6 +37,7 @@ __all__ = [
     "Seq2Seq",
     "SuperResolution",
     "Tabular",
+    "Text",
     "Transfer",
     "backbone",
     "hyperparameters",

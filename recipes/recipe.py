@@ -188,6 +188,19 @@ class Recipe(keras_tuner.HyperModel):
         """Returns raw inputs, as the source has them, as the model takes them."""
         return raw
 
+    def inputs_for(self, model, x):
+        """Returns inputs as one model takes them.
+
+        What `inputs` and `data` return is for all models of the recipe. A recipe
+        overrides this where hyperparameters decide what a model takes, such as the size
+        of its vocabulary. Defaults to the inputs themselves.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            x: Inputs, as `inputs` returned them.
+        """
+        return x
+
     def encode(self, part):
         """Returns inputs and targets of a part of the splits, as `fit` takes them."""
         x, y = part
@@ -255,7 +268,7 @@ class Recipe(keras_tuner.HyperModel):
 
         Args:
             p: Namespace of hyperparameters.
-            x: Inputs.
+            x: Inputs, as `inputs` returned them.
             y: Targets.
             **options: Further arguments of `kdl.data.Batches`.
         """
@@ -352,8 +365,14 @@ class Recipe(keras_tuner.HyperModel):
                 or if the data are as `check_training_data` refuses them.
         """
         self.check_options(kwargs)
+        if validation_data is not None:
+            validation_data = self._pair_for(model, *validation_data)
         check_training_data(
-            model, x, y, validation_data, self.takes_nan, self.scores_classes
+            model,
+            *self._pair_for(model, x, y),
+            validation_data,
+            self.takes_nan,
+            self.scores_classes,
         )
         p = SimpleNamespace(**{**_DEFAULTS, **vars(self.space(hp))})
         epochs = self.epochs if epochs is None else epochs
@@ -424,7 +443,7 @@ class Recipe(keras_tuner.HyperModel):
 
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
-        return evaluated(model, **self.test_data())
+        return evaluated(model, *self._pair_for(model, **self.test_data()))
 
     def predict(self, model, raw):
         """Predicts what raw inputs are.
@@ -448,9 +467,13 @@ class Recipe(keras_tuner.HyperModel):
         Raises:
             ValueError: If the inputs do not have the shape that the model takes.
         """
-        x = self.inputs(raw)
+        x = self.inputs_for(model, self.inputs(raw))
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return predicted(model, x)
+
+    def _pair_for(self, model, x, y=None, *weights):
+        """Inputs as a model takes them, and what belongs to them."""
+        return (self.inputs_for(model, x), y, *weights)
 
     def averaged(self, model):
         """Returns a model that predicts means over variants of each input.

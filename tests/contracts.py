@@ -1243,6 +1243,7 @@ class RecipeContract:
         first, *_, last = history.history[objective.name]
         assert last < first if objective.direction == "min" else last > first
         test = leading(self.recipe.test_data(), 256)
+        test["x"] = self.recipe.inputs_for(model, test["x"])
         scores = model.evaluate(**test, verbose=0, return_dict=True)
         assert objective.name.removeprefix("val_") in scores
 

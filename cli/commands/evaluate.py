@@ -47,6 +47,7 @@ class Evaluation:
         with arguments.names_data():
             recipe.test_on(self.settings["data"])
             x, y = recipe.encode(recipe.splits.test)
+            x = recipe.inputs_for(self.model, x)
         check_set(
             "The test set", x, y, self.model, recipe.takes_nan, recipe.scores_classes
         )

@@ -7,6 +7,11 @@ from kdl.data.augmentation.rand_augment import RandAugment
 from kdl.data.augmentation.random_affine import RandomAffine
 from kdl.data.augmentation.random_crop import RandomCrop
 from kdl.data.augmentation.random_flip import RandomFlip
+from kdl.data.augmentation.texts.keyboard_noise import KeyboardNoise
+from kdl.data.augmentation.texts.random_deletion import RandomDeletion
+from kdl.data.augmentation.texts.random_insertion import RandomInsertion
+from kdl.data.augmentation.texts.random_swap import RandomSwap
+from kdl.data.augmentation.texts.word_mixup import WordMixUp
 from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
 from kdl.data.boundary_weights import boundary_weights
@@ -36,13 +41,18 @@ __all__ = [
     "CutMix",
     "Cutout",
     "HashedNgrams",
+    "KeyboardNoise",
     "MixUp",
     "RandAugment",
     "RandomAffine",
     "RandomCrop",
+    "RandomDeletion",
     "RandomFlip",
+    "RandomInsertion",
+    "RandomSwap",
     "Splits",
     "Subwords",
+    "WordMixUp",
     "arithmetic",
     "boundary_weights",
     "dates",

@@ -1,0 +1,367 @@
+"""Classify texts."""
+
+import functools
+from types import SimpleNamespace
+
+import keras
+import keras_tuner
+import numpy as np
+
+from kdl.callbacks.logging.prediction_figures import confusion_figure
+from kdl.data import (
+    KeyboardNoise,
+    RandomDeletion,
+    RandomInsertion,
+    RandomSwap,
+    WordMixUp,
+)
+from kdl.recipes.classes import class_names, class_rows, class_scores
+from kdl.recipes.reading import files
+from kdl.recipes.recipe import Recipe
+from kdl.recipes.texts import tfidf
+from kdl.recipes.texts.networks import NETWORKS, network
+from kdl.recipes.texts.tokens import BAG, Tokens
+
+# Augmentation by the name of its rate, in the order in which it is applied.
+_AUGMENTATION = {
+    "insertion": RandomInsertion,
+    "swap": RandomSwap,
+    "deletion": RandomDeletion,
+    "keyboard": KeyboardNoise,
+}
+_TABLES = ".csv", ".tsv", ".parquet"
+_THRESHOLD = 0.5  # From which probability on a text has a label.
+
+
+class Text(Recipe):
+    """Classifies texts, each of one class or of several.
+
+    The network is a hyperparameter. By default it is that of fastText: the mean of the
+    embeddings of words and of their parts, n-grams of characters, so that words that
+    were never seen say something, too. The others read subwords in their order: a
+    convolutional network, a recurrent one, or a Transformer; they need the package
+    tokenizers. The vocabulary is learned from the training texts, and `get_state`
+    returns it.
+
+    Texts can be augmented: words are deleted, swapped and inserted, letters become
+    their neighbours on the keyboard, and embeddings of two texts are blended.
+
+    `evaluate` has beside the scores of the network that of logistic regression of
+    TF-IDF (`"tfidf_accuracy"`, or `"tfidf_f1_macro"`), fitted to the same training
+    texts, if these are not more than 50,000 and a test set is theirs.
+
+    Args:
+        source: What to learn, as `kdl.data.load` takes it: `"glosses"`,
+            `"texts:FILE"`, or a `kdl.data.Splits` of arrays of texts, and of integer
+            labels, or of float labels of 0 and 1 of shape `(texts, classes)`. Loaded
+            when it is first needed. Defaults to `None`, which is `"glosses"`.
+        seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
+            `0`.
+
+    Example:
+
+    >>> recipe = kdl.recipes.Text()
+    >>> hp = {"embedding": 16, "longest": 0}
+    >>> model, history = kdl.recipes.run(recipe, **recipe.data(), hp=hp, epochs=1)
+    >>> rows = recipe.predict(model, ["a small furry animal"])
+
+    References:
+        - [Joulin et al., 2017](https://arxiv.org/abs/1607.01759), fastText
+        - [Kim, 2014](https://arxiv.org/abs/1408.5882), convolutional networks
+    """
+
+    default_source = "glosses"
+    # Not `val_loss`, which label smoothing changes.
+    objective = keras_tuner.Objective("val_crossentropy", "min")
+    epochs = 15
+    kept = ("classes", "has_several", "tokens")
+    capacity = ("embedding", "filters", "units", "layers")
+    regularization = (
+        *("dropout", "feature_dropout", "word_dropout", "smoothing", "mixup"),
+        *_AUGMENTATION,
+    )
+    reads = (".txt", ".jsonl", *_TABLES)
+    reads_texts = True
+    meanings = {
+        "network": "mean of words and their parts (fastText), CNN, GRU or Transformer",
+        "lowercase": "whether capital letters count as small ones",
+        "words": "words of the vocabulary, the most frequent ones",
+        "buckets": "embeddings that the n-grams share",
+        "shortest": "characters of the shortest n-gram",
+        "longest": "characters of the longest n-gram; below the shortest, none",
+        "word_ngrams": "words of the longest n-gram of words; 1 for none",
+        "feature_dropout": "probability that a word or an n-gram is dropped",
+        "subwords": "subwords of the vocabulary, at most",
+        "word_dropout": "probability that a subword is dropped",
+        "embedding": "numbers that a token is embedded in",
+        "filters": "filters of each of three widths",
+        "units": "units of the recurrent network, in each direction",
+        "layers": "blocks of the Transformer",
+        "dropout": "probability that a feature is dropped",
+        "smoothing": "share of each target that goes to all classes alike",
+        "deletion": "probability that a word is deleted",
+        "swap": "probability that a word is swapped with another one",
+        "insertion": "words that are inserted, for each there is",
+        "keyboard": "probability that a letter becomes its neighbour on the keyboard",
+        "mixup": "alpha of Beta(alpha, alpha), which draws how two texts are blended; "
+        "0 for none",
+    }
+
+    # Whether the test set is another one than that of the training texts.
+    _is_apart = False
+
+    def check(self, splits):
+        for x, y in splits:
+            x, y = np.asarray(x), np.asarray(y)
+            is_text = x.ndim == 1 and x.dtype.kind in "UO" and len(x)
+            is_label = y.ndim == 1 and y.dtype.kind in "iu" and len(y) and y.min() >= 0
+            is_several = (
+                y.ndim == 2 and y.dtype.kind == "f" and np.isin(y, (0, 1)).all()
+            )
+            if not is_text or not (is_label or is_several) or len(x) != len(y):
+                raise ValueError(
+                    "`source` must hold texts, and for each of them an integer of 0 or "
+                    "more, or a float of 0 or 1 for each class. Received: "
+                    f"{x.dtype} {x.shape} and {y.dtype} {y.shape}"
+                )
+        return splits
+
+    @functools.cached_property
+    def has_several(self):
+        """Whether a text may have several labels."""
+        return np.ndim(self.splits.train[1]) == 2
+
+    @functools.cached_property
+    def classes(self):
+        """Names of the classes, by label."""
+        if self.has_several and self.splits.classes is None:
+            return [str(n) for n in range(np.shape(self.splits.train[1])[1])]
+        return class_names(self.splits)
+
+    @functools.cached_property
+    def tokens(self):
+        """The tokens of a model that has no others, as `Tokens.get_config` has them."""
+        hp = keras_tuner.HyperParameters()
+        return self._learned(self.space(hp)).get_config()
+
+    def read(self, path):
+        """Yields name and text of each line of a file, or of each row of a table.
+
+        Of a table, the text is in the column `text`, or in the only one.
+        """
+        if path != files.STDIN and files.check_suffix(path, self.reads) in _TABLES:
+            return _texts_of_rows(path)
+        return files.texts(path)
+
+    def inputs(self, raw):
+        if isinstance(raw, str):
+            raise ValueError(
+                f"The texts must be several, such as a list of them. Received: {raw!r}"
+            )
+        for text in raw:
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(
+                    f"A text must have a character that shows. Received: {text!r}"
+                )
+        return np.array(list(raw), str)
+
+    def inputs_for(self, model, x):
+        tokens = getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
+        embeddings = model.get_layer("embedding").input_dim
+        if tokens.encoder.size != embeddings:
+            raise ValueError(
+                f"The model must be of the {tokens.encoder.size} tokens that the "
+                f"recipe knows. Received: one of {embeddings}"
+            )
+        x = tokens.encode(x)
+        return WordMixUp.alone(x) if isinstance(model.input_shape, dict) else x
+
+    def space(self, hp):
+        p = SimpleNamespace(
+            network=hp.Choice("network", list(NETWORKS)),
+            lowercase=hp.Boolean("lowercase", default=True),
+        )
+        with hp.conditional_scope("network", [BAG]):
+            p.words = hp.Int(
+                "words", 1000, 64_000, step=2, sampling="log", default=32_000
+            )
+            p.buckets = hp.Int(
+                "buckets", 4096, 262_144, step=2, sampling="log", default=32_768
+            )
+            p.shortest = hp.Int("shortest", 1, 4, default=2)
+            p.longest = hp.Int("longest", 0, 6, default=5)
+            p.word_ngrams = hp.Int("word_ngrams", 1, 3, default=1)
+            p.feature_dropout = hp.Float("feature_dropout", 0.0, 0.9, default=0.7)
+        with hp.conditional_scope("network", list(NETWORKS[1:])):
+            p.subwords = hp.Int(
+                "subwords", 500, 32_000, step=2, sampling="log", default=8000
+            )
+            p.word_dropout = hp.Float("word_dropout", 0.0, 0.5, default=0.2)
+        p.embedding = hp.Int("embedding", 16, 256, step=2, sampling="log", default=64)
+        with hp.conditional_scope("network", ["cnn"]):
+            p.filters = hp.Int("filters", 16, 256, step=2, sampling="log", default=128)
+        with hp.conditional_scope("network", ["gru"]):
+            p.units = hp.Int("units", 16, 256, step=2, sampling="log", default=64)
+        with hp.conditional_scope("network", ["transformer"]):
+            p.layers = hp.Int("layers", 1, 6, default=1)
+        p.dropout = hp.Float("dropout", 0.0, 0.6, default=0.3)
+        p.smoothing = hp.Float("smoothing", 0.0, 0.2, default=0.0)
+        for name in _AUGMENTATION:
+            setattr(p, name, hp.Float(name, 0.0, 0.5, default=0.0))
+        p.mixup = hp.Float("mixup", 0.0, 1.0, default=0.0)
+        p.batch_size = hp.Choice("batch_size", [16, 32, 64, 128, 256], default=64)
+        p.learning_rate = hp.Float(
+            "learning_rate", 5e-4, 3e-2, sampling="log", default=5e-3
+        )
+        p.patience = hp.Int("patience", 3, 30, default=5)
+        return p
+
+    def build(self, hp):
+        p = self.space(hp)
+        tokens = self._learned(p)
+        activation = "sigmoid" if self.has_several else None
+        model = network(
+            p, tokens.encoder.size, tokens.length, len(self.classes), activation
+        )
+        # It is a hyperparameter which tokens a model takes.
+        model.tokens = tokens
+        model.compile(
+            keras.optimizers.Adam(global_clipnorm=1.0),
+            **label_scores(p.smoothing)
+            if self.has_several
+            else class_scores(p.smoothing, are_shares=p.mixup > 0),
+        )
+        return model
+
+    def batches(self, p, x, y, **options):
+        tokens = self._learned(p)
+        augment = [
+            kind(getattr(p, name))
+            for name, kind in _AUGMENTATION.items()
+            if getattr(p, name)
+        ]
+        if augment:
+            # Tokens are of texts as they have become.
+            augment.append(lambda x, y, rng: (tokens.encode(x), y))
+        else:
+            x = tokens.encode(x)
+        if p.mixup:
+            augment.append(WordMixUp(len(self.classes), p.mixup))
+        return super().batches(p, x, y, augment=augment, **options)
+
+    def _learned(self, p):
+        """The `Tokens` of some hyperparameters, which are learned once."""
+        names = "lowercase", "words", "buckets", "shortest", "longest", "word_ngrams"
+        names = names if p.network == BAG else ("lowercase", "subwords")
+        key = p.network == BAG, *(getattr(p, name) for name in names)
+        known = vars(self).setdefault("_known", {})
+        if key not in known:
+            known[key] = Tokens.from_texts(p, self.splits.train[0])
+        return known[key]
+
+    def test_on(self, source):
+        super().test_on(source)
+        self._is_apart = True
+
+    def evaluate(self, model):
+        scores = super().evaluate(model)
+        if self._baseline is not None:
+            scores |= tfidf.scores(self._baseline, *self.splits.test)
+        return scores
+
+    @functools.cached_property
+    def _baseline(self):
+        """What a network is compared with, or `None`."""
+        x, y = self.splits.train
+        return None if self._is_apart or len(x) > tfidf.MOST else tfidf.fitted(x, y)
+
+    def rows(self, raw, outputs):
+        if self.has_several:
+            return label_rows(self.classes, outputs)
+        return class_rows(self.classes, outputs)
+
+    def get_state(self, model=None):
+        state = super().get_state(model)
+        tokens = getattr(model, "tokens", None)
+        return state if tokens is None else {**state, "tokens": tokens.get_config()}
+
+    def examine(self, model):
+        texts, y = self.splits.test
+        outputs = self.outputs(model, texts)
+        rows = self.rows(texts, outputs)
+        if self.has_several:
+            true = [_listed(self.classes, row) for row in y]
+            right = [
+                row["classes"] == names for row, names in zip(rows, true, strict=True)
+            ]
+        else:
+            true = [self.classes[label] for label in y]
+            right = [row["class"] == name for row, name in zip(rows, true, strict=True)]
+        examples = [
+            {"text": str(text), "target": target, "right": is_right, **row}
+            for text, target, is_right, row in zip(
+                texts, true, right, rows, strict=True
+            )
+        ]
+        # The mistakes first: they are what one looks for.
+        examples.sort(key=lambda row: row["right"])
+        found = {"examples.csv": examples}
+        if not self.has_several:
+            predicted = np.argmax(outputs, axis=-1)
+            found["confusion_matrix.png"] = confusion_figure(
+                y, predicted, self.classes, title="Test set"
+            )
+        return found
+
+
+def label_scores(label_smoothing=0.0):
+    """Returns arguments of `model.compile` for probabilities of labels.
+
+    Args:
+        label_smoothing: Float in `[0, 1)`. As of `keras.losses.BinaryCrossentropy`.
+            Defaults to `0.0`.
+    """
+    return {
+        "loss": keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing),
+        "metrics": [
+            keras.metrics.BinaryCrossentropy("crossentropy"),
+            *(
+                keras.metrics.F1Score(average, _THRESHOLD, f"f1_{average}")
+                for average in ("macro", "micro")
+            ),
+        ],
+    }
+
+
+def label_rows(classes, probabilities):
+    """Returns the labels that each example has, and all probabilities.
+
+    Args:
+        classes: List of strings. Names of the labels.
+        probabilities: Array of shape `(examples, classes)`.
+
+    Returns:
+        List of dicts of `"classes"`, names with commas between, and the probability of
+        each label by `"p(NAME)"`.
+    """
+    return [
+        {
+            "classes": _listed(classes, row > _THRESHOLD),
+            **{f"p({name})": float(p) for name, p in zip(classes, row, strict=True)},
+        }
+        for row in np.asarray(probabilities)
+    ]
+
+
+def _listed(classes, has):
+    return ", ".join(name for name, there in zip(classes, has, strict=True) if there)
+
+
+def _texts_of_rows(path):
+    for place, row in files.rows_in(path, _TABLES):
+        if "text" not in row and len(row) > 1:
+            raise ValueError(
+                f"{place} must have a column 'text', or no other column than that of "
+                f"the text. It has: {', '.join(map(repr, row))}"
+            )
+        yield place, row.get("text", next(iter(row.values())))
