@@ -14,13 +14,12 @@ from kdl.schedules import Adjustable
 class GAN(ImageGenerator):
     """Makes images by a generator that learns to outwit a discriminator.
 
-    Where the source has classes, both networks are told the class. All kernels of the
-    discriminator are normalized by their largest singular value.
+    Both networks are told the class. All kernels of the discriminator are normalized by
+    their largest singular value.
 
     Args:
-        source: What to learn, as `kdl.data.load` takes it: images with or without
-            classes. Loaded when it is first needed. Defaults to `None`, which is
-            `"fashion"`.
+        source: What to learn, as `kdl.data.load` takes it: images with one label each.
+            Loaded when it is first needed. Defaults to `None`, which is `"fashion"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to `0`.
 
     Example:

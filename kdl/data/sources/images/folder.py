@@ -24,6 +24,8 @@ _DEFAULT_SIDE = 128
 # So many files are opened, evenly spaced, to learn the sizes of all.
 _EXAMINED = 1000
 _THREADS = 4
+# The class of images that lie in no folder of a class.
+_ALL = "all"
 
 
 def read_folder(
@@ -34,8 +36,9 @@ def read_folder(
     Those stand in it, or in its folders `train`, `validation` (or `val`, `valid`) and
     `test`. Each may have folders itself, whose images are of its class. A missing
     `test`, and then a missing `validation`, is a tenth of each class, at least one
-    image. The classes have the names of their folders, in order of code points. Files
-    of other kinds, and what begins with a dot, are left out.
+    image. The classes have the names of their folders, in order of code points. Without
+    folders of classes, all images are of one class, `"all"`. Files of other kinds, and
+    what begins with a dot, are left out.
 
     Only the names are read, and the headers of at most 1,000 files.
 
@@ -51,8 +54,8 @@ def read_folder(
         skip_damaged: Boolean. Whether to leave out files that cannot be read, for
             which all are decoded once. Defaults to `False`.
         to_test: Boolean. Whether to return the images of `test`, or all of them where
-            there is no such folder, as each part, and to allow a single class and
-            classes of few images. Defaults to `False`.
+            there is no such folder, as each part, and to allow classes of few images.
+            Defaults to `False`.
 
     Returns:
         `kdl.data.Splits` of tuples `(x, y)`: images on disk, which are read as float32
@@ -66,13 +69,6 @@ def read_folder(
     folders = parts_of(root)
     parts = {part: _classes(folder) for part, folder in folders.items()}
     classes = sorted(parts["train"])
-    least = 1 if to_test else 2
-    if len(classes) < least:
-        raise ValueError(
-            f"{folders['train']} must have a folder for each class, of "
-            f"{('one class', 'two classes')[least - 1]} at least. Received: "
-            f"{', '.join(map(repr, classes)) or 'no folder'}"
-        )
     names, labels, starts = [], [], [0]
     for part, found in parts.items():
         for name in sorted(found):
@@ -82,7 +78,7 @@ def read_folder(
                     f"{folders['train']}. Received: {name!r}"
                 )
             if not found[name]:
-                raise no_images(folders[part] / name)
+                raise no_images(_folder_of(folders[part], name))
             names += [os.path.relpath(file, root) for file in found[name]]
             labels += [classes.index(name)] * len(found[name])
         starts.append(len(names))
@@ -160,11 +156,18 @@ def parts_of(root):
 def _classes(folder):
     """The paths of the images of each class, by the name of its folder."""
     above = (_identity(folder),)
-    return {
+    found = {
         entry.name: files_in(entry.path, above)
         for entry in _entries(folder)
         if _is_folder(entry, above)
     }
+    return found or {_ALL: files_in(folder)}
+
+
+def _folder_of(folder, name):
+    """The folder that holds the images of a class."""
+    own = folder / name
+    return own if name != _ALL or own.is_dir() else folder
 
 
 def files_in(path, above=()):
@@ -294,10 +297,11 @@ def _check_counts(folders, classes, labels, rows):
         needed = 1 + len(missing) if part == "train" else 0
         for name, count in zip(classes, counts, strict=True):
             if count < needed:
+                folder = _folder_of(folders[part], name)
                 raise ValueError(
-                    f"{folders[part] / name} must have {_images(needed)} or more, one "
-                    f"each for {listed(missing)}. Received: {_images(count)}. Add "
-                    "some, or delete the folder."
+                    f"{folder} must have {_images(needed)} or more, one each for "
+                    f"{listed(missing)}. Received: {_images(count)}. Add some, or "
+                    "delete the folder."
                 )
 
 
