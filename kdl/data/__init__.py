@@ -11,6 +11,7 @@ from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
 from kdl.data.boundary_weights import boundary_weights
 from kdl.data.characters import Characters
+from kdl.data.moments import moments
 from kdl.data.sources.arithmetic import arithmetic
 from kdl.data.sources.dates import dates
 from kdl.data.sources.digits import digits
@@ -25,6 +26,7 @@ from kdl.data.sources.texts import texts
 from kdl.data.sources.tfds import tfds
 from kdl.data.sources.topics import topics
 from kdl.data.splits import Splits
+from kdl.data.two_sample_test import two_sample_test
 
 __all__ = [
     "Batches",
@@ -45,6 +47,7 @@ __all__ = [
     "fashion",
     "load",
     "mackey_glass",
+    "moments",
     "penguins",
     "photographs",
     "scenes",
@@ -52,4 +55,5 @@ __all__ = [
     "texts",
     "tfds",
     "topics",
+    "two_sample_test",
 ]

@@ -48,7 +48,7 @@ class Diffusion(ImageGenerator):
             weight_decay=hp.Float(
                 "weight_decay", 1e-5, 1e-1, sampling="log", default=1e-3
             ),
-            batch_size=hp.Choice("batch_size", [32, 64, 128], default=64),
+            batch_size=hp.Choice("batch_size", [16, 32, 64, 128], default=16),
             learning_rate=hp.Float(
                 "learning_rate", 3e-4, 1e-2, sampling="log", default=3e-3
             ),
