@@ -123,16 +123,6 @@ class MetricLearning(ImageClassifier):
         """Mean embedding of each training class by name, of a model that was loaded."""
         return None
 
-    def check(self, splits):
-        splits = labelled_images(splits)
-        count = len(np.unique(splits.train[1]))
-        if count < 2:
-            raise ValueError(
-                "`source` must have two classes or more in its training set. Received: "
-                f"{count}"
-            )
-        return splits
-
     def test_on(self, source):
         # Its classes may be few, and others than those of the training.
         vars(self).pop("classes", None)

@@ -13,6 +13,7 @@ from kdl.callbacks.logging.prediction_figures import (
     regression_figure,
     residuals_figure,
 )
+from kdl.data import moments
 from kdl.layers import PiecewiseLinearEncoding
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading import table_columns
@@ -225,14 +226,14 @@ class Tabular(Recipe):
 
 def _encoded(inputs, x, bins):
     """Numbers as a network learns from them most readily, of training inputs `x`."""
-    mean, deviation = table_columns.moments(x)
-    scaled = layers.Normalization(mean=mean, variance=deviation**2)(inputs)
+    mean, variance = moments(x)
+    scaled = layers.Normalization(mean=mean, variance=variance)(inputs)
     missing = ops.isnan(scaled)
     known = ops.where(missing, 0.0, scaled)
     parts = [known]
     if np.isnan(x).any():
         parts.append(ops.cast(missing, "float32"))
     if bins:
-        edges = PiecewiseLinearEncoding.quantiles((x - mean) / deviation, bins)
+        edges = PiecewiseLinearEncoding.quantiles((x - mean) / np.sqrt(variance), bins)
         parts.append(PiecewiseLinearEncoding(edges)(known))
     return parts

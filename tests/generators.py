@@ -8,6 +8,7 @@ from contracts import RecipeContract, array, leading, same
 from matplotlib.figure import Figure
 
 from kdl.callbacks import Resume
+from kdl.data import Splits
 from kdl.recipes import hyperparameters, run
 
 
@@ -91,6 +92,34 @@ class GeneratorRecipeContract(RecipeContract):
                     ]
                 )
         assert same(*found)
+
+    @pytest.mark.one_backend
+    def test_compares_with_few_images(self):
+        # Precision and recall have fewer neighbours then.
+        recipe = type(self.recipe)(splits(64, 3, noise=0.0))
+        options = {"epochs": 1, "verbose": 0, "hp": self.quick}
+        with pytest.warns(UserWarning, match="covariance"):
+            model, history = run(recipe, **recipe.data(), **options)
+        assert history.history["val_samples"] == [3]
+        with pytest.warns(UserWarning, match="covariance"):
+            assert np.isfinite(list(recipe.evaluate(model).values())).all()
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("parts", [(1, 32), (32, 1)])
+    def test_refuses_an_image_alone(self, parts):
+        one = splits(64, 32, noise=0.0)
+        few = (leading(part, n) for part, n in zip(one[1:], parts, strict=True))
+        with pytest.raises(ValueError) as error:
+            type(self.recipe)(Splits(one.train, *few)).data()
+        assert str(error.value) == (
+            "`source` must hold two images or more to validate and two to test, which "
+            "samples are compared with. Received: 1"
+        )
+
+    @pytest.mark.one_backend
+    def test_refuses_what_are_no_images(self):
+        with pytest.raises(ValueError, match=r"must hold images of shape \(examples"):
+            type(self.recipe)("mackey_glass").data()
 
     @pytest.mark.one_backend
     def test_reads_no_inputs(self):

@@ -15,6 +15,7 @@ from kdl.data.augmentation.texts.word_mixup import WordMixUp
 from kdl.data.batches.batches import Batches
 from kdl.data.batches.bucketed_batches import BucketedBatches
 from kdl.data.boundary_weights import boundary_weights
+from kdl.data.moments import moments
 from kdl.data.sources.arithmetic import arithmetic
 from kdl.data.sources.dates import dates
 from kdl.data.sources.digits import digits
@@ -33,6 +34,7 @@ from kdl.data.splits import Splits
 from kdl.data.tokens.characters import Characters
 from kdl.data.tokens.hashed_ngrams import HashedNgrams
 from kdl.data.tokens.subwords import Subwords
+from kdl.data.two_sample_test import two_sample_test
 
 __all__ = [
     "Batches",
@@ -61,6 +63,7 @@ __all__ = [
     "glosses",
     "load",
     "mackey_glass",
+    "moments",
     "penguins",
     "photographs",
     "scenes",
@@ -68,4 +71,5 @@ __all__ = [
     "texts",
     "tfds",
     "topics",
+    "two_sample_test",
 ]

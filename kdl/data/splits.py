@@ -77,8 +77,12 @@ class Splits(_Parts):
         - `"duplicates"`: pairs of parts, with how many inputs of the second are, byte
           by byte, in the first: `{"train, test": 3}`; `None` if there is too much to
           compare, more than 256 MiB of arrays, 20,000 files or 1 GiB of these;
+        - `"shift"`: how well a small classifier tells validation inputs from training
+          inputs, as `kdl.data.two_sample_test` returns it; `None` for inputs that it
+          does not take, or fewer than 20;
         - `"warnings"`: sentences on classes of very different sizes, classes that a
-          part lacks, inputs that are in two parts, and very large images.
+          part lacks, inputs that are in two parts, a validation set that is not like
+          the training set, and very large images.
         """
         return summarize(self)
 

@@ -10,12 +10,15 @@ from keras import tree
 
 from kdl.data.columns import is_missing, kind_of, values_of
 from kdl.data.on_disk import OnDisk
+from kdl.data.two_sample_test import FEWEST, example_kind, two_sample_test
 
 # What is compared at most to find duplicates: bytes of arrays, files, bytes of these.
 _MOST_BYTES, _MOST_FILES, _MOST_READ = 2**28, 20_000, 2**30
 # From so many times more examples than the smallest class, the largest is a warning.
 _IMBALANCE = 10
 _LARGE = 512  # Pixels along a side of an image.
+# From this AUC, and this many standard errors above 0.5, a set is of other data.
+_APART, _ERRORS = 0.65, 5
 
 
 def summarize(splits):
@@ -26,6 +29,7 @@ def summarize(splits):
         part: _counts(y, names) if names else None for part, (_, y) in parts.items()
     }
     duplicates = _duplicates({part: x for part, (x, _) in parts.items()})
+    shift = _shift(splits)
     x, y = splits.train
     facts = x.facts if isinstance(x, OnDisk) else {}
     summary = {
@@ -37,8 +41,13 @@ def summarize(splits):
         "targets": _described(y),
         "files": facts or None,
         "duplicates": duplicates,
+        "shift": shift,
     }
-    warnings = [*_warnings(counts, duplicates), *_warnings_of_files(x, facts)]
+    warnings = [
+        *_warnings(counts, duplicates),
+        *_warnings_of_shift(shift),
+        *_warnings_of_files(x, facts),
+    ]
     return {**summary, "warnings": warnings}
 
 
@@ -172,6 +181,25 @@ def _warnings(counts, duplicates):
                 f"{count} of the {_LONG[other]} inputs {'is' if count == 1 else 'are'} "
                 f"in the {_LONG[one]} set, too: scores on them show memory."
             )
+
+
+def _shift(splits):
+    """How well validation is told from training; `None` if that cannot be said."""
+    sets = splits.train[0], splits.validation[0]
+    if example_kind(sets[0]) is None or example_kind(sets[0]) != example_kind(sets[1]):
+        return None
+    if min(len(tree.flatten(x)[0]) for x in sets) < FEWEST:
+        return None
+    return two_sample_test(*sets)
+
+
+def _warnings_of_shift(shift):
+    if shift and shift["auc"] > max(_APART, 0.5 + _ERRORS * shift["standard_error"]):
+        yield (
+            "The validation set is not like the training set: a small classifier tells "
+            f"their inputs apart with an AUC of {shift['auc']:.2f}, where 0.50 is not "
+            "at all. Draw both from the same data, unless you mean to."
+        )
 
 
 def _warnings_of_files(x, facts):

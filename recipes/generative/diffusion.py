@@ -13,12 +13,11 @@ from kdl.recipes.generative.image_networks import denoiser
 class Diffusion(ImageGenerator):
     """Makes images of noise, step by step, by flow matching or diffusion.
 
-    Where the source has classes, the network is told the class.
+    The network is told the class.
 
     Args:
-        source: What to learn, as `kdl.data.load` takes it: images with or without
-            classes. Loaded when it is first needed. Defaults to `None`, which is
-            `"fashion"`.
+        source: What to learn, as `kdl.data.load` takes it: images with one label each.
+            Loaded when it is first needed. Defaults to `None`, which is `"fashion"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to `0`.
 
     Example:
@@ -49,7 +48,7 @@ class Diffusion(ImageGenerator):
             weight_decay=hp.Float(
                 "weight_decay", 1e-5, 1e-1, sampling="log", default=1e-3
             ),
-            batch_size=hp.Choice("batch_size", [32, 64, 128], default=64),
+            batch_size=hp.Choice("batch_size", [16, 32, 64, 128], default=16),
             learning_rate=hp.Float(
                 "learning_rate", 3e-4, 1e-2, sampling="log", default=3e-3
             ),

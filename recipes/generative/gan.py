@@ -14,13 +14,12 @@ from kdl.schedules import Adjustable
 class GAN(ImageGenerator):
     """Makes images by a generator that learns to outwit a discriminator.
 
-    Where the source has classes, both networks are told the class. All kernels of the
-    discriminator are normalized by their largest singular value.
+    Both networks are told the class. All kernels of the discriminator are normalized by
+    their largest singular value.
 
     Args:
-        source: What to learn, as `kdl.data.load` takes it: images with or without
-            classes. Loaded when it is first needed. Defaults to `None`, which is
-            `"fashion"`.
+        source: What to learn, as `kdl.data.load` takes it: images with one label each.
+            Loaded when it is first needed. Defaults to `None`, which is `"fashion"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to `0`.
 
     Example:
@@ -31,7 +30,7 @@ class GAN(ImageGenerator):
     (20, 8, 8, 1)
     """
 
-    epochs = 40
+    epochs = 30
     regularization = ("noise",)
     meanings = {
         "adversarial_loss": "what the two networks minimize",
@@ -64,7 +63,7 @@ class GAN(ImageGenerator):
             discriminator_steps=hp.Int("discriminator_steps", 1, 3, default=1),
             beta_1=hp.Float("beta_1", 0.0, 0.9, default=0.5),
             decay=hp.Choice("decay", [0.0, 0.99, 0.995, 0.999], default=0.995),
-            batch_size=hp.Choice("batch_size", [32, 64, 128], default=64),
+            batch_size=hp.Choice("batch_size", [16, 32, 64, 128], default=16),
             learning_rate=hp.Float(
                 "learning_rate", 1e-4, 3e-3, sampling="log", default=1e-3
             ),

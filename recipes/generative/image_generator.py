@@ -6,6 +6,7 @@ import keras_tuner
 import numpy as np
 
 from kdl.callbacks.image_grid import COLUMNS, grid
+from kdl.data.splits import labelled_images
 from kdl.metrics import SampleQuality
 from kdl.recipes.classes import class_names
 from kdl.recipes.generative.samples import (
@@ -28,8 +29,8 @@ _BESIDE = 6  # Samples that are shown beside their nearest training images.
 class ImageGenerator(ImageRecipe):
     """A recipe that makes new images, like those that it has learned.
 
-    Where the source has classes, they are made by class. `build` returns a model that
-    has `generate(count, seed, labels=labels)`. Few epochs are validated, since making
+    They are made by class. `build` returns a model that has
+    `generate(count, seed, labels=labels)`. Few epochs are validated, since making
     images takes its time; the last one always is.
     """
 
@@ -45,6 +46,16 @@ class ImageGenerator(ImageRecipe):
     def classes(self):
         """Names of the classes, by label."""
         return class_names(self.splits)
+
+    def check(self, splits):
+        splits = labelled_images(splits)
+        fewest = min(len(splits.validation[1]), len(splits.test[1]))
+        if fewest < 2:
+            raise ValueError(
+                "`source` must hold two images or more to validate and two to test, "
+                f"which samples are compared with. Received: {fewest}"
+            )
+        return splits
 
     def encode(self, part):
         x, y = super().encode(part)

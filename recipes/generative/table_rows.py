@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdl.data import moments
 from kdl.recipes.reading import table_columns
 
 
@@ -18,11 +19,11 @@ def describe_table(x):
     """
     columns = table_columns.describe_columns(x)
     numbers = table_columns.numbers_of(x, columns)
-    means, deviations = table_columns.moments(numbers)
+    means, variances = moments(numbers)
     return {
         "columns": columns,
         "means": means.tolist(),
-        "deviations": deviations.tolist(),
+        "deviations": np.sqrt(variances).tolist(),
         "missing": np.isnan(numbers).any(axis=0).tolist(),
     }
 

@@ -99,21 +99,6 @@ def _parts_of_dates(dates):
     return [np.where(is_missing(dates), np.nan, part) for part in parts]
 
 
-def moments(numbers):
-    """Returns means and standard deviations of numbers, to standardize them by.
-
-    Args:
-        numbers: Array of shape `(rows, numbers)`, with NaN where a value is missing.
-
-    Returns:
-        Tuple of float64 arrays of shape `(numbers,)`. A number that is always the same,
-        as parts of a date may be, has a deviation of 1.
-    """
-    mean = np.nan_to_num(np.nanmean(numbers, axis=0, dtype="float64"))
-    deviation = np.nanstd(numbers, axis=0, dtype="float64")
-    return mean, np.where(deviation > 1e-6 * np.abs(mean), deviation, 1.0)
-
-
 def codes_of(x, columns):
     """Returns the categories of a table as integers, each of which is of one column.
 

@@ -7,6 +7,7 @@ import keras_tuner
 import numpy as np
 from keras import layers
 
+from kdl.data import moments
 from kdl.layers import Clock
 from kdl.models import RecurrentForecaster
 from kdl.recipes.sequences import sequence_recipe
@@ -24,9 +25,10 @@ class Forecast(sequence_recipe.SequenceRecipe):
     Args:
         source: What to learn, as `kdl.data.load` takes it: `"mackey_glass"`, or a
             `kdl.data.Splits` of float arrays of shapes `(windows, history, features)`
-            and `(windows, horizon, features)`, scaled to about mean 0 and variance 1.
-            Loaded when it is first needed. Defaults to `None`, which is
-            `"mackey_glass"`.
+            and `(windows, horizon, features)`, of any scale: the model normalizes each
+            feature by what the training set has. Errors are in the units of the data,
+            so that of features of unlike scale, the largest count most. Loaded when it
+            is first needed. Defaults to `None`, which is `"mackey_glass"`.
         seed: Integer in `[0, 2**32)`. Draws the source. Defaults to `0`.
 
     Example:
@@ -116,7 +118,12 @@ class Forecast(sequence_recipe.SequenceRecipe):
             name: keras.Input((None, self.features), name=name)
             for name in ("past", "future")
         }
-        x = Clock(name="clock")(inputs)
+        mean, variance = moments(self.splits.train[0])
+        scale = {"mean": mean, "variance": variance}
+        normalized = layers.Normalization(**scale)
+        x = {
+            name: normalized(part) for name, part in Clock(name="clock")(inputs).items()
+        }
         state = layers.GRU(p.units)(x["past"])
         forecaster = RecurrentForecaster(
             layers.GRUCell(p.units),
@@ -125,10 +132,13 @@ class Forecast(sequence_recipe.SequenceRecipe):
             name="decoder",
         )
         outputs = forecaster(x["future"], first=x["past"][:, -1], initial_state=state)
+        outputs = layers.Normalization(invert=True, **scale)(outputs)
         model = keras.Model(inputs, outputs)
         model.compile(
             optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
             loss="mse",
+            # As of series of variance 1.
+            loss_weights=1 / float(np.mean(variance)),
             metrics=[
                 keras.metrics.RootMeanSquaredError("rmse"),
                 keras.metrics.MeanAbsoluteError("mae"),

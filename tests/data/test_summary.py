@@ -33,6 +33,22 @@ class TestSummary:
             assert found["parts"]["train"]["classes"] is None
             assert found["duplicates"]["train, test"] == 0
 
+    def test_says_how_far_validation_is_from_training(self):
+        train, validation, test = digits()
+        alike = summary(Splits(train, validation, test))
+        assert abs(alike["shift"]["auc"] - 0.5) < 4 * alike["shift"]["standard_error"]
+        bright = validation[0] + np.float32(0.3), validation[1]
+        found = summary(Splits(train, bright, test))
+        assert found["shift"]["examples"] == [1000, 180]
+        auc = found["shift"]["auc"]
+        assert found["warnings"] == [
+            "The validation set is not like the training set: a small classifier tells "
+            f"their inputs apart with an AUC of {auc:.2f}, where 0.50 is not at all. "
+            "Draw both from the same data, unless you mean to."
+        ]
+        few = tuple(part[:19] for part in bright)
+        assert summary(Splits(train, few, test))["shift"] is None
+
     def test_takes_several_inputs(self):
         x = {"a": np.zeros((4, 3)), "b": np.arange(4)}
         part = x, (np.zeros(4), np.zeros((4, 2), "float32"))

@@ -13,6 +13,8 @@ PARTS = {
     "validation": ("validation", "val", "valid"),
     "test": ("test",),
 }
+# The class of files that lie in no folder of a class.
+_ALL = "all"
 
 
 def parts_of(root):
@@ -36,32 +38,32 @@ def parts_of(root):
     return folders
 
 
-def files_of_classes(folders, suffixes, none, to_test=False):
+def files_of_classes(folders, suffixes, none, least=1):
     """Returns the files of each class, and of each part.
+
+    Without folders of classes, all files are of one class, `"all"`.
 
     Args:
         folders: Dict of `Path`s, as of `parts_of`. Each has a folder for each class.
         suffixes: Tuple of strings. Endings of the files.
         none: Function of the `Path` of a folder without files, which returns what to
             raise.
-        to_test: Boolean. Whether a single class is allowed. Defaults to `False`.
+        least: Integer. How many classes there must be. Defaults to `1`.
 
     Returns:
         Tuple of the names of the classes, in order of code points; the paths of all
         files; the label of each, int32; and the number of its part in `folders`.
 
     Raises:
-        ValueError: If there are no such folders, or if one has no files.
+        ValueError: If there are fewer classes, or if one has no files.
         OSError: If a folder cannot be read.
     """
     parts = {part: _classes(folder, suffixes) for part, folder in folders.items()}
     classes = sorted(parts["train"])
-    least = 1 if to_test else 2
     if len(classes) < least:
         raise ValueError(
-            f"{folders['train']} must have a folder for each class, of "
-            f"{('one class', 'two classes')[least - 1]} at least. Received: "
-            f"{', '.join(map(repr, classes)) or 'no folder'}"
+            f"{folders['train']} must have a folder for each of {least} classes or "
+            f"more. Received: {len(classes)}"
         )
     files, labels, starts = [], [], [0]
     for part, found in parts.items():
@@ -72,7 +74,7 @@ def files_of_classes(folders, suffixes, none, to_test=False):
                     f"{folders['train']}. Received: {name!r}"
                 )
             if not found[name]:
-                raise none(folders[part] / name)
+                raise none(_folder_of(folders[part], name))
             files += found[name]
             labels += [classes.index(name)] * len(found[name])
         starts.append(len(files))
@@ -96,10 +98,12 @@ def check_counts(folders, classes, labels, rows, what):
         needed = 1 + len(missing) if part == "train" else 0
         for name, count in zip(classes, counts, strict=True):
             if count < needed:
+                folder = _folder_of(folders[part], name)
+                least = _counted(needed, what)
                 raise ValueError(
-                    f"{folders[part] / name} must have {_counted(needed, what)} or "
-                    f"more, one each for {listed(missing)}. Received: "
-                    f"{_counted(count, what)}. Add some, or delete the folder."
+                    f"{folder} must have {least} or more, one each for "
+                    f"{listed(missing)}. Received: {_counted(count, what)}. Add some, "
+                    "or delete the folder."
                 )
 
 
@@ -124,11 +128,18 @@ def files_in(path, suffixes, above=()):
 def _classes(folder, suffixes):
     """The paths of the files of each class, by the name of its folder."""
     above = (_identity(folder),)
-    return {
+    found = {
         entry.name: files_in(entry.path, suffixes, above)
         for entry in _entries(folder)
         if _is_folder(entry, above)
     }
+    return found or {_ALL: files_in(folder, suffixes)}
+
+
+def _folder_of(folder, name):
+    """The folder that holds the files of a class."""
+    own = folder / name
+    return own if name != _ALL or own.is_dir() else folder
 
 
 def _entries(path):

@@ -34,7 +34,8 @@ def load(source, seed=0):
               `"topics"`, `"glosses"` or `"mackey_glass"`, after the functions of
               `kdl.data`;
             - `"images:DIR"`, a folder with a folder of images for each class, maybe
-              within `train`, `validation` and `test`. They stay on disk, and are read
+              within `train`, `validation` and `test`. Without folders of classes, all
+              images are of one class, `"all"`. They stay on disk, and are read
               batch by batch. Options follow a question mark:
               `"images:pets?size=96"`, or with height and width `size=96x128`, to which
               the images are resized; `channels=1` for grey or `channels=3`; and

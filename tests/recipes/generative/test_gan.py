@@ -31,8 +31,10 @@ class TestGAN(GeneratorRecipeContract):
 
     @pytest.mark.one_backend
     def test_learns_images_on_disk_in_colour(self, tmp_path):
-        make_folder(tmp_path, {"a": 50, "b": 50}, (9, 7))
+        # Without classes.
+        make_folder(tmp_path, {".": 100}, (9, 7))
         recipe = GAN(f"images:{tmp_path}")
+        assert recipe.classes == ["all"]
         with pytest.warns(UserWarning, match="covariance"):
             model, history = run(
                 recipe, **recipe.data(), hp=self.quick, epochs=1, verbose=0

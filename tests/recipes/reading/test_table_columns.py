@@ -8,7 +8,6 @@ from kdl.recipes.reading.table_columns import (
     code_count,
     codes_of,
     describe_columns,
-    moments,
     numbers_of,
     read_table,
 )
@@ -77,13 +76,6 @@ def test_a_table_without_numbers_or_categories_has_none():
     assert codes_of(x, describe_columns(x)).shape == (4, 0)
     x = {"kind": X["kind"]}
     assert numbers_of(x, describe_columns(x)).shape == (4, 0)
-
-
-def test_moments_are_those_of_the_numbers_that_are_there():
-    means, deviations = moments(np.array([[1, 7], [np.nan, 7], [4, 7]], "float32"))
-    assert means.tolist() == [2.5, 7]
-    # What is always the same cannot be scaled to a deviation of 1.
-    assert deviations.tolist() == [1.5, 1]
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,9 @@ def read_folder(
     Those stand in it, or in its folders `train`, `validation` (or `val`, `valid`) and
     `test`. Each may have folders itself, whose images are of its class. A missing
     `test`, and then a missing `validation`, is a tenth of each class, at least one
-    image. The classes have the names of their folders, in order of code points. Files
-    of other kinds, and what begins with a dot, are left out.
+    image. The classes have the names of their folders, in order of code points. Without
+    folders of classes, all images are of one class, `"all"`. Files of other kinds, and
+    what begins with a dot, are left out.
 
     Only the names are read, and the headers of at most 1,000 files.
 
@@ -51,8 +52,8 @@ def read_folder(
         skip_damaged: Boolean. Whether to leave out files that cannot be read, for
             which all are decoded once. Defaults to `False`.
         to_test: Boolean. Whether to return the images of `test`, or all of them where
-            there is no such folder, as each part, and to allow a single class and
-            classes of few images. Defaults to `False`.
+            there is no such folder, as each part, and to allow classes of few images.
+            Defaults to `False`.
 
     Returns:
         `kdl.data.Splits` of tuples `(x, y)`: images on disk, which are read as float32
@@ -64,9 +65,7 @@ def read_folder(
     """
     root = Path(path).expanduser()
     folders = parts_of(root)
-    classes, files, labels, part_of = files_of_classes(
-        folders, SUFFIXES, no_images, to_test
-    )
+    classes, files, labels, part_of = files_of_classes(folders, SUFFIXES, no_images)
     names = [os.path.relpath(file, root) for file in files]
     skipped, seen = _examined(root, names, skip_damaged)
     kept = np.setdiff1d(np.arange(len(names)), list(skipped))

@@ -40,7 +40,7 @@ def read_text_folder(path, seed=0, to_test=False):
     """
     folders = parts_of(Path(path).expanduser())
     classes, files, labels, part_of = files_of_classes(
-        folders, _SUFFIXES, _no_texts, to_test
+        folders, _SUFFIXES, _no_texts, least=1 if to_test else 2
     )
     x = np.array([read_text(file).strip() for file in files])
     there = np.flatnonzero(x != "")

@@ -83,6 +83,13 @@ class TestReadFolder:
         assert splits.classes == ["a", "b"]
         assert sum(np.bincount(y) for _, y in splits).tolist() == [5, 5]
 
+    def test_without_folders_of_classes_all_are_of_one(self, tmp_path):
+        make_folder(tmp_path, {"train": 6, "test": 2})
+        splits = read_folder(tmp_path)
+        assert splits.classes == ["all"]
+        assert [len(y) for _, y in splits] == [5, 1, 2]
+        assert not np.concatenate([y for _, y in splits]).any()
+
     def test_follows_links_to_elsewhere(self, tmp_path):
         make_folder(tmp_path / "elsewhere", {"c": 4})
         root = make_folder(tmp_path / "root", {"a": 4})
@@ -184,15 +191,19 @@ class TestRefusals:
         message = f"Cannot read the folder {tmp_path / 'b'}: Permission denied"
         self.refused(tmp_path, message, OSError)
 
-    @pytest.mark.parametrize(
-        ("counts", "received"), [({".": 3}, "no folder"), ({"cats": 3}, "'cats'")]
-    )
-    def test_fewer_than_two_folders(self, tmp_path, counts, received):
-        make_folder(tmp_path, counts)
+    def test_no_images(self, tmp_path):
         self.refused(
             tmp_path,
-            f"{tmp_path} must have a folder for each class, of two classes at least. "
-            f"Received: {received}",
+            f"{tmp_path} must have images in it, files that end in {KINDS}. Add some, "
+            "or delete the folder.",
+        )
+
+    def test_too_few_images_without_classes(self, tmp_path):
+        make_folder(tmp_path, {".": 2})
+        self.refused(
+            tmp_path,
+            f"{tmp_path} must have 3 images or more, one each for training, validation "
+            "and test. Received: 2 images. Add some, or delete the folder.",
         )
 
     def test_an_empty_class(self, tmp_path):

@@ -51,8 +51,7 @@ class TestFolders:
             (
                 {"a": 9},
                 {},
-                "{} must have a folder for each class, of two classes at least. "
-                "Received: 'a'",
+                "{} must have a folder for each of 2 classes or more. Received: 1",
             ),
             (
                 {"a": 9, "b": 2},
