@@ -201,6 +201,10 @@ class Recipe(keras_tuner.HyperModel):
         """
         return x
 
+    def targets_for(self, model, y):
+        """Returns targets as one model takes them, as `inputs_for` does inputs."""
+        return y
+
     def encode(self, part):
         """Returns inputs and targets of a part of the splits, as `fit` takes them."""
         x, y = part
@@ -472,8 +476,8 @@ class Recipe(keras_tuner.HyperModel):
         return predicted(model, x)
 
     def _pair_for(self, model, x, y=None, *weights):
-        """Inputs as a model takes them, and what belongs to them."""
-        return (self.inputs_for(model, x), y, *weights)
+        """Inputs and targets as a model takes them, and what belongs to them."""
+        return (self.inputs_for(model, x), self.targets_for(model, y), *weights)
 
     def averaged(self, model):
         """Returns a model that predicts means over variants of each input.

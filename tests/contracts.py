@@ -1244,6 +1244,8 @@ class RecipeContract:
         assert last < first if objective.direction == "min" else last > first
         test = leading(self.recipe.test_data(), 256)
         test["x"] = self.recipe.inputs_for(model, test["x"])
+        if "y" in test:
+            test["y"] = self.recipe.targets_for(model, test["y"])
         scores = model.evaluate(**test, verbose=0, return_dict=True)
         assert objective.name.removeprefix("val_") in scores
 

@@ -48,6 +48,7 @@ class Evaluation:
             recipe.test_on(self.settings["data"])
             x, y = recipe.encode(recipe.splits.test)
             x = recipe.inputs_for(self.model, x)
+            y = recipe.targets_for(self.model, y)
         check_set(
             "The test set", x, y, self.model, recipe.takes_nan, recipe.scores_classes
         )

@@ -31,6 +31,7 @@ from kdl.data.sources.texts.texts import texts
 from kdl.data.sources.texts.topics import topics
 from kdl.data.sources.tfds import tfds
 from kdl.data.splits import Splits
+from kdl.data.tokens.byte_tokens import Bytes
 from kdl.data.tokens.characters import Characters
 from kdl.data.tokens.hashed_ngrams import HashedNgrams
 from kdl.data.tokens.subwords import Subwords
@@ -39,6 +40,7 @@ from kdl.data.two_sample_test import two_sample_test
 __all__ = [
     "Batches",
     "BucketedBatches",
+    "Bytes",
     "Characters",
     "CutMix",
     "Cutout",

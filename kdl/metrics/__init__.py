@@ -1,5 +1,6 @@
 """Metrics."""
 
+from kdl.metrics.bits_per_character import BitsPerCharacter
 from kdl.metrics.bits_per_token import BitsPerToken
 from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
@@ -19,6 +20,7 @@ from kdl.metrics.token_error_rate import TokenErrorRate
 __all__ = [
     "PSNR",
     "SSIM",
+    "BitsPerCharacter",
     "BitsPerToken",
     "ConfusionMatrix",
     "ExactMatch",

@@ -1,27 +1,35 @@
-"""Predict text, character by character."""
+"""Predict text, token by token."""
 
 import functools
 import itertools
 import re
+from types import SimpleNamespace
 
 import keras
 import keras_tuner
 import numpy as np
 from keras import layers
 
-from kdl.data import Characters
+from kdl.checks import check_integer
+from kdl.data import Bytes, Characters, Subwords
 from kdl.layers import Clock
-from kdl.metrics import BitsPerToken
+from kdl.metrics import BitsPerCharacter
 from kdl.models import RecurrentDecoder, Sampling, TransformerDecoder
 from kdl.recipes.sequences import sequence_recipe
+from kdl.recipes.texts.tokens import Tokens
+
+# Share of the test texts that go as far as a position that is drawn.
+_SHOWN = 0.1
 
 
 class LanguageModel(sequence_recipe.SequenceRecipe):
-    """Recurrent network or Transformer that predicts text, character by character.
+    """Recurrent network or Transformer that predicts text, token by token.
 
-    It is measured in bits per character, with the true characters before each. What it
-    writes by itself is another matter: `examine` has it go on with texts of the test
-    set, and counts how many of its words are words of the training set.
+    Tokens are characters, bytes, or subwords that are learned from the training texts,
+    for which the package tokenizers is needed. It is measured in bits per character
+    whatever they are, with the true tokens before each. What it writes by itself is
+    another matter: `examine` has it go on with texts of the test set, and counts how
+    many of its words are words of the training set.
 
     Args:
         source: What to learn, as `kdl.data.load` takes it: `"topics"`, `"text:PATH"`,
@@ -41,10 +49,12 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
     default_source = "topics"
     objective = keras_tuner.Objective("val_bits_per_character", "min")
     strategy = "teacher_forcing"
-    kept = ("alphabet", "length")
+    kept = ("tokens", "length")
     capacity = ("units", "layers")
     regularization = ("dropout",)
     meanings = {
+        "tokens": "what is predicted one by one: characters, bytes or parts of words",
+        "subwords": "subwords of the vocabulary, at most",
         "network": "recurrent network (GRU) or Transformer",
         "units": "units of the recurrent network, or twice the width of a Transformer",
         "layers": "layers of the Transformer",
@@ -56,29 +66,59 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
     read = sequence_recipe.read_texts
 
     @functools.cached_property
-    def alphabet(self):
-        """The characters of all texts."""
-        return Characters(itertools.chain(*(x for x, _ in self.splits))).alphabet
-
-    @functools.cached_property
     def length(self):
-        """Length of the longest text."""
+        """Characters of the longest text."""
         return max(len(text) for x, _ in self.splits for text in x)
 
-    @property
+    @functools.cached_property
     def characters(self):
         """`kdl.data.Characters` of all texts."""
-        return Characters(self.alphabet)
+        return Characters(itertools.chain(*(x for x, _ in self.splits)))
+
+    @functools.cached_property
+    def tokens(self):
+        """The tokens of a model that has no others, as `Tokens.get_config` has them."""
+        return self._learned(SimpleNamespace()).get_config()
 
     def inputs(self, raw):
-        return self.characters.encode(raw, self.length)
+        return np.array(list(raw), str)
 
     def encode(self, part):
         x = self.inputs(part[0])
         return x, x
 
+    def inputs_for(self, model, x):
+        return self._tokens_of(model).encode(x)
+
+    targets_for = inputs_for
+
+    def _tokens_of(self, model):
+        return getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
+
+    def _learned(self, p):
+        """The `Tokens` of some hyperparameters, which are learned once."""
+        kind, size = getattr(p, "tokens", "characters"), getattr(p, "subwords", None)
+        known = vars(self).setdefault("_known", {})
+        if (kind, size) not in known:
+            match kind:
+                case "characters":
+                    encoder = self.characters
+                case "bytes":
+                    encoder = Bytes()
+                case _:
+                    encoder = Subwords.from_texts(self.splits.train[0], size)
+            # Nothing is left out, which would make bits seem fewer.
+            longest = max(encoder.lengths(x).max() for x, _ in self.splits)
+            known[kind, size] = Tokens(encoder, int(longest), False)
+        return known[kind, size]
+
     def space(self, hp):
         p = self.strategies(hp)
+        p.tokens = hp.Choice("tokens", ["characters", "bytes", "subwords"])
+        with hp.conditional_scope("tokens", ["subwords"]):
+            p.subwords = hp.Int(
+                "subwords", 300, 8000, step=2, sampling="log", default=1200
+            )
         p.network = hp.Choice("network", ["recurrent", "transformer"])
         p.units = hp.Int("units", 64, 512, step=2, sampling="log", default=256)
         with hp.conditional_scope("network", ["transformer"]):
@@ -93,10 +133,11 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
 
     def build(self, hp):
         p = self.space(hp)
+        learned = self._learned(p)
         tokens = keras.Input((None,), dtype="int32")
         options = {"mask_zero": True, "name": "decoder"}
         options["feeding"] = sequence_recipe.feeding(p, "teacher_forcing")
-        size = self.characters.size
+        size = learned.encoder.size
         if p.network == "transformer":
             # Heads of 32 features; a network as wide as the recurrent one has units.
             width = max(32, p.units // 2 // 32 * 32)
@@ -107,49 +148,80 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
             cell = layers.GRUCell(p.units, dropout=p.dropout)
             decoder = RecurrentDecoder(cell, size, 64, **options)
         model = keras.Model(tokens, decoder(Clock(name="clock")(tokens)))
+        # It is a hyperparameter which tokens a model takes.
+        model.tokens = learned
         model.compile(
             optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[
-                BitsPerToken("bits_per_character"),
+                BitsPerCharacter(learned.encoder.characters()),
                 keras.metrics.SparseCategoricalAccuracy("accuracy"),
             ],
         )
         return model
 
-    def predict(self, model, raw, temperature=0.7, seed=0):
-        """Goes on with texts, as far as the texts go that were learned.
+    def batches(self, p, x, y, **options):
+        tokens = self._learned(p)
+        return super().batches(p, tokens.encode(x), tokens.encode(y), **options)
+
+    def get_state(self, model=None):
+        state = super().get_state(model)
+        tokens = getattr(model, "tokens", None)
+        return state if tokens is None else {**state, "tokens": tokens.get_config()}
+
+    def predict(self, model, raw, temperature=0.7, seed=0, top_p=None, length=None):
+        """Goes on with texts.
 
         Args:
             model: `keras.Model` of this recipe.
-            raw: List of texts, of characters of the alphabet.
-            temperature: Float in `[0, inf)`. What logits are divided by before a
-                character is drawn; with 0 it is the likeliest. Defaults to `0.7`.
+            raw: List of texts.
+            temperature: Float in `[0, inf)`. What logits are divided by before a token
+                is drawn; with 0 it is the likeliest. Defaults to `0.7`.
             seed: Integer in `[0, inf)`. Draws them. Defaults to `0`.
+            top_p: Optional float in `(0, 1]`. Tokens are drawn among the likeliest,
+                which have this probability together. Defaults to `None`, all.
+            length: Optional integer in `[1, inf)`. How many tokens are written after
+                the longest of the texts. Defaults to `None`: as far as the texts go
+                that were learned.
 
         Returns:
             List of dicts of `"text"`, as given, and `"written"`, how it goes on.
+
+        Raises:
+            ValueError: If a text is empty, or has a character that a model of
+                characters has not learned, or if a number is outside its interval.
         """
-        prompt = self.characters.encode(raw)
-        length = max(self.length, prompt.shape[1])
-        by = Sampling(temperature) if temperature else None
+        if not all(raw):
+            raise ValueError("A text must have a character. Received: ''")
+        encoder = self._tokens_of(model).encoder
+        prompt = encoder.encode(raw)
+        if length is None:
+            whole = max(self._tokens_of(model).length, prompt.shape[1])
+        else:
+            whole = prompt.shape[1] + check_integer("length", length, "[1, inf)")
+        by = Sampling(temperature, top_p=top_p) if temperature else None
         tokens, _, _ = model.get_layer("decoder").generate(
-            length, prompt=prompt, by=by, seed=seed
+            whole, prompt=prompt, by=by, seed=seed
         )
-        written = self.characters.decode(tokens)
+        written = encoder.decode(tokens)
         return [
             {"text": str(text), "written": whole[len(text) :]}
             for text, whole in zip(raw, written, strict=True)
         ]
 
     def examine(self, model):
-        x, _ = self.encode(self.splits.test)
+        x = self.inputs_for(model, self.splits.test[0])
         errors = {}
+        # Padding is no error. The longest texts are few.
+        is_there = x > 0
+        steps = np.flatnonzero(is_there.mean(axis=0) >= _SHOWN)
         for evaluation in ("teacher_forcing", "free_running"):
-            right = sequence_recipe.predictions(model, evaluation, x).argmax(-1) == x
-            errors[evaluation] = 1 - right.mean(axis=0)
+            wrong = sequence_recipe.predictions(model, evaluation, x).argmax(-1) != x
+            errors[evaluation] = np.average(
+                wrong[:, steps], axis=0, weights=is_there[:, steps]
+            )
         figure = sequence_recipe.errors_figure(
-            errors, "share of wrong characters", "position"
+            errors, "share of wrong tokens", "position"
         )
         return {"errors.png": figure, "continued.csv": self.continued(model)}
 

@@ -4,13 +4,18 @@ import dataclasses
 
 import numpy as np
 
-from kdl.data import HashedNgrams, Subwords
+from kdl.data import Bytes, Characters, HashedNgrams, Subwords
 
 BAG = "embedding_bag"
 # The share of the training texts that fit into the length, and the most tokens of a
 # text, of a bag and of a sequence.
 _SHARE, _MOST = 0.99, {True: 4096, False: 512}
-_KINDS = {"ngrams": HashedNgrams, "subwords": Subwords}
+_KINDS = {
+    "ngrams": HashedNgrams,
+    "subwords": Subwords,
+    "bytes": Bytes,
+    "characters": Characters,
+}
 
 
 @dataclasses.dataclass(frozen=True)

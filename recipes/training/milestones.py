@@ -136,6 +136,7 @@ class _Road:
         if training.epochs and not training.reached:
             x, y = _rows_of(x, rows), _rows_of(y, rows)
             x = self.recipe.inputs_for(training.model, x)
+            y = self.recipe.targets_for(training.model, y)
             # What is wrong with the data explains what the doctor sees, and that
             # explains what the model returns.
             if sentence := _wrong_with(x, y):
@@ -200,7 +201,10 @@ class _Road:
         # So that the doctor sees gradients and updates.
         model.optimizer = ControlledOptimizer(model.optimizer, watch=True)
         rows = np.arange(min(_SAMPLE, len(tree.flatten(x)[0])))
-        sample = recipe.inputs_for(model, _rows_of(x, rows)), _rows_of(y, rows)
+        sample = (
+            recipe.inputs_for(model, _rows_of(x, rows)),
+            recipe.targets_for(model, _rows_of(y, rows)),
+        )
         doctor = TrainingDoctor(sample, verbose=0)
         history = recipe.fit(
             *(hp, model, x, y),

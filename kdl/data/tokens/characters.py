@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kdl.data.tokens.padding import check_tokens
+
 
 class Characters:
     """Turns texts into integers, one for each character, and back.
@@ -89,6 +91,10 @@ class Characters:
                 ) from None
         return tokens
 
+    def lengths(self, texts):
+        """Returns how many tokens each text has, an integer array."""
+        return np.array([len(text) for text in texts], int)
+
     def decode(self, tokens):
         """Returns the texts of integers, without their padding.
 
@@ -101,17 +107,14 @@ class Characters:
         Raises:
             ValueError: If a token is not one of the alphabet.
         """
-        tokens = np.asarray(tokens)
-        if tokens.dtype.kind not in "iu" or tokens.ndim != 2:
-            raise ValueError(
-                "`tokens` must be integers of shape (texts, length). Received: "
-                f"{tokens.dtype} {tokens.shape}"
-            )
-        known = (tokens >= 0) & (tokens < self.size)
-        if not known.all():
-            raise ValueError(
-                f"`tokens` must be integers from 0 to {self.size - 1}. Received: "
-                f"{tokens[~known][0]}"
-            )
+        tokens = check_tokens(tokens, self.size)
         letters = np.array(["", *self.alphabet])
         return ["".join(row) for row in letters[tokens]]
+
+    def characters(self):
+        """Returns how many characters each token is, an integer array."""
+        return (np.arange(self.size) > 0).astype(int)
+
+    def get_config(self):
+        """Returns the arguments of the class, a dict of JSON."""
+        return {"alphabet": self.alphabet}

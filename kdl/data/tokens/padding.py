@@ -45,3 +45,29 @@ def padded(rows, length=None):
     for place, row in zip(tokens, rows, strict=True):
         place[: len(row)] = row[:length]
     return tokens
+
+
+def check_tokens(tokens, size):
+    """Returns tokens as an array, provided they are of a vocabulary.
+
+    Args:
+        tokens: Array of shape `(texts, length)`.
+        size: Integer. Number of tokens of the vocabulary.
+
+    Raises:
+        ValueError: If they are no integers of that shape, or if one is too large, or
+            negative.
+    """
+    tokens = np.asarray(tokens)
+    if tokens.dtype.kind not in "iu" or tokens.ndim != 2:
+        raise ValueError(
+            "`tokens` must be integers of shape (texts, length). Received: "
+            f"{tokens.dtype} {tokens.shape}"
+        )
+    known = (tokens >= 0) & (tokens < size)
+    if not known.all():
+        raise ValueError(
+            f"`tokens` must be integers from 0 to {size - 1}. Received: "
+            f"{tokens[~known][0]}"
+        )
+    return tokens

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from kdl.checks import check_integer
-from kdl.data.tokens.padding import check_texts, padded
+from kdl.data.tokens.padding import check_texts, check_tokens, padded
 
 _PADDING = "<pad>"
 _BYTES = 256
@@ -139,20 +139,21 @@ class Subwords:
         Raises:
             ValueError: If a token is none of the vocabulary.
         """
-        tokens = np.asarray(tokens)
-        if tokens.dtype.kind not in "iu" or tokens.ndim != 2:
-            raise ValueError(
-                "`tokens` must be integers of shape (texts, length). Received: "
-                f"{tokens.dtype} {tokens.shape}"
-            )
-        known = (tokens >= 0) & (tokens < self.size)
-        if not known.all():
-            raise ValueError(
-                f"`tokens` must be integers from 0 to {self.size - 1}. Received: "
-                f"{tokens[~known][0]}"
-            )
+        tokens = check_tokens(tokens, self.size)
         rows = [row[row > 0].tolist() for row in tokens]
         return self._tokenizer.decode_batch(rows, skip_special_tokens=False)
+
+    def characters(self):
+        """Returns how many characters each token begins, an integer array."""
+        # The library writes a byte as one character, as GPT-2 does.
+        byte_of = {letter: byte for byte, letter in enumerate(_letters())}
+        counts = np.zeros(self.size, int)
+        for token, number in self._tokenizer.get_vocab().items():
+            if token != _PADDING:
+                some = [byte_of[letter] for letter in token]
+                # The others go on with what another one has begun.
+                counts[number] = sum(byte & 0xC0 != 0x80 for byte in some)
+        return counts
 
     def get_config(self):
         """Returns the arguments of the class, a dict of JSON."""
@@ -161,6 +162,13 @@ class Subwords:
     def _tokens(self, texts):
         encoded = self._tokenizer.encode_batch(check_texts(texts))
         return [encoding.ids for encoding in encoded]
+
+
+def _letters():
+    """The character by which the library writes each byte."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in shown else next(others)) for byte in range(_BYTES)]
 
 
 def _library():
