@@ -165,7 +165,7 @@ def predict(options):
 @app.command()
 @takes(GenerateOptions)
 def generate(options):
-    """Makes images, with the model that a run or a search of gan or diffusion left."""
+    """Makes images or texts, with the model that a run or a search has left."""
     with refusals():
         generation = start(options.backend, "generate", errors).Generation(options)
     with failures(), refusals():

@@ -14,6 +14,10 @@ SMALL = (
     *("--epochs", 1, "--set", "filters=16", "--set", "discriminator_filters=16"),
     *("--data", "digits"),
 )
+WRITER = (
+    *("--epochs", 1, "--set", "units=64", "--set", "batch_size=32"),
+    *("--set", "tokens=bytes", "--data", "text:text.txt"),
+)
 
 refusal = functools.partial(commands.refusal, "generate")
 
@@ -26,6 +30,8 @@ def trained(tmp_path_factory):
         patch.chdir(place)
         kdl("run", "gan", *SMALL, "--out", "gan")
         kdl("run", "images", "--epochs", 1, "--out", "images")
+        place.joinpath("text.txt").write_text("the cat sat on the mat. " * 200)
+        kdl("run", "language_model", *WRITER, "--out", "text")
     return place
 
 
@@ -67,8 +73,11 @@ def test_refuses_what_it_cannot_make(trained, monkeypatch):
         "Received: 'ten'"
     )
     assert refusal("images") == (
-        "images is of the recipe 'images', which makes no images. Recipes that do are "
-        "gan and diffusion."
+        "images is of the recipe 'images', which makes nothing new. Recipes that do "
+        "are gan, diffusion and language_model."
+    )
+    assert refusal("gan", "--top-p", 0.5) == (
+        "gan is of the recipe 'gan', which makes images. Leave --top-p out."
     )
     kdl("generate", "gan", "--count", 1, "--out", "made")
     assert refusal("gan", "--out", "made") == (
@@ -77,4 +86,32 @@ def test_refuses_what_it_cannot_make(trained, monkeypatch):
     kdl("generate", "gan", "--count", 1, "--out", "made", "--overwrite")
     assert refusal("gan", "--out", "made/1.png") == (
         "made/1.png is a file. Give --out the name of a folder."
+    )
+
+
+def test_goes_on_with_a_text(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    options = "generate", "text", "--prompt", "the [b] 漢", "--length", 40
+    told = kdl(*options, "--temperature", 0.8, "--top-p", 0.9)
+    # Bytes that are no text are one sign each, so that there may be fewer.
+    assert told.stdout.startswith("the [b] 漢") and len(told.stdout) > 11
+    assert kdl(*options, "--temperature", 0.8, "--top-p", 0.9).stdout == told.stdout
+    likeliest = kdl(*options, "--temperature", 0, "--count", 2).stdout
+    one, other = likeliest.rstrip("\n").split("\n\n")
+    assert one == other
+    kdl(*options, "--temperature", 0, "--count", 2, "--out", "written.txt")
+    assert (trained / "written.txt").read_text(encoding="utf-8") == likeliest
+
+
+def test_refuses_what_it_cannot_write(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    assert refusal("text") == "Give --prompt the beginning of the text."
+    assert refusal("text", "--prompt", "a", "--class", "b") == (
+        "text is of the recipe 'language_model', which makes texts. Leave --class out."
+    )
+    assert refusal("text", "--prompt", "a", "--out", "gan") == (
+        "gan is a folder. Give --out the name of a file."
+    )
+    assert refusal("text", "--prompt", "a", "--out", "text.txt") == (
+        "text.txt already exists. Give --out a new name, or --overwrite."
     )
