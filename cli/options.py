@@ -379,7 +379,8 @@ class PredictOptions:
         list[str],
         typer.Argument(
             help="Files or folders of images, arrays (.npy, .npz), numbers (.csv, "
-            ".tsv, .jsonl) or texts (.txt); or - for standard input."
+            ".tsv, .jsonl) or texts (.txt); or - for standard input. To classify a "
+            "text, the text itself."
         ),
     ]
     format_: Annotated[

@@ -71,6 +71,8 @@ class Recipe(keras_tuner.HyperModel):
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.
+        reads_texts: Boolean. Whether raw inputs are texts, which `kdl predict` takes on
+            the command line, too.
         at_once: Integer. How many inputs `kdl predict` reads and predicts at once,
             unless it is told another number.
 
@@ -112,6 +114,7 @@ class Recipe(keras_tuner.HyperModel):
     scores_classes = True
     kept = ()
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
+    reads_texts = False
     at_once = 256
 
     def __init_subclass__(cls, **kwargs):

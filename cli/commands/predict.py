@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -42,7 +43,10 @@ class Prediction:
             )
         self.recipe, self.model = arguments.trained(options)
         reads = self.recipe.reads
-        self.files = [file for path in options.inputs for file in files(path, reads)]
+        # Texts that stand on the command line themselves, and files.
+        self.texts = [text for text in options.inputs if self._is_text(text)]
+        paths = [path for path in options.inputs if path not in self.texts]
+        self.files = [file for path in paths for file in files(path, reads)]
         self.pictures = None
         if options.images is not None:
             self.pictures = Pictures(
@@ -87,7 +91,23 @@ class Prediction:
         ):
             yield file
 
+    def _is_text(self, text):
+        """Whether an input is a text, rather than the name of a file that has some.
+
+        What ends as such a file does is none, so that a slip in its name is found.
+        """
+        if not self.recipe.reads_texts or text == STDIN:
+            return False
+        if text.lower().endswith(tuple(self.recipe.reads)):
+            return False
+        try:
+            return not Path(text).exists()
+        except (OSError, ValueError):
+            # It is too long for a name, or has characters that no name has.
+            return True
+
     def _examples(self):
+        yield from zip(self.texts, self.texts, strict=True)
         for path in self.files:
             read = self.recipe.read(path)
             try:

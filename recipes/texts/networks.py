@@ -17,37 +17,40 @@ _HEAD = 32  # Features of a head of attention.
 _SPREAD = 0.1
 
 
-def network(p, size, length, outputs, activation=None):
+def network(p, tokens, outputs, activation=None):
     """Returns a network, not compiled, that classifies texts.
 
     With mixing, it takes the dict of tokens that `kdl.data.WordMixUp` returns.
 
     Args:
         p: Namespace of hyperparameters.
-        size: Integer. Number of tokens, of which 0 is padding.
-        length: Integer. Tokens of a text.
+        tokens: `Tokens` that it reads.
         outputs: Integer. Number of outputs.
         activation: Optional. Activation of the outputs. Defaults to `None`.
     """
-    inputs = keras.Input((length,), dtype="int32", name="tokens")
+    shape = (tokens.length,)
+    inputs = keras.Input(shape, dtype="int32", name="tokens")
     if p.mixup:
         inputs = {
             "tokens": inputs,
-            "others": keras.Input((length,), dtype="int32", name="others"),
+            "others": keras.Input(shape, dtype="int32", name="others"),
             "share": keras.Input((1,), name="share"),
         }
     make = _bag if p.network == BAG else _sequence
-    x = make(p, size, length, inputs)
+    x = make(p, tokens, inputs)
     x = layers.Dropout(p.dropout)(x)
     # In float32, whatever the precision of the others.
     x = layers.Dense(outputs, activation, dtype="float32")(x)
     return keras.Model(inputs, x)
 
 
-def _bag(p, size, length, inputs):
-    """The mean of the embeddings of a text, some of which are dropped in training."""
+def _bag(p, tokens, inputs):
+    """The mean of the words, and that of the n-grams, of which there are many more.
+
+    Some of both are dropped in training.
+    """
     embedding = EmbeddingBag(
-        size,
+        tokens.encoder.size,
         p.embedding,
         padding_index=0,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=_SPREAD),
@@ -55,23 +58,28 @@ def _bag(p, size, length, inputs):
     )
     dropout = layers.Dropout(p.feature_dropout)
 
-    def embedded(tokens):
-        there = ops.cast(tokens > 0, "float32")
-        count = ops.maximum(ops.sum(there, axis=-1, keepdims=True), 1)
-        return embedding(tokens, dropout(there) / count)
+    last = len(tokens.encoder.words)
+
+    def share(there):
+        there = ops.cast(there, "float32")
+        return there / ops.maximum(ops.sum(there, axis=-1, keepdims=True), 1)
+
+    def embedded(x):
+        shares = share((x > 0) & (x <= last)) + share(x > last)
+        return embedding(x, dropout(shares))
 
     return _mixed(inputs, embedded)
 
 
-def _sequence(p, size, length, inputs):
+def _sequence(p, tokens, inputs):
     """What a network makes of the tokens of a text, in their order."""
-    embedding = layers.Embedding(size, p.embedding, name="embedding")
+    embedding = layers.Embedding(tokens.encoder.size, p.embedding, name="embedding")
 
-    def is_there(tokens):
-        return tokens > 0
+    def is_there(x):
+        return x > 0
 
-    def embedded(tokens):
-        return embedding(tokens) * ops.cast(is_there(tokens), "float32")[..., None]
+    def embedded(x):
+        return embedding(x) * ops.cast(is_there(x), "float32")[..., None]
 
     x = _mixed(inputs, embedded)
     if isinstance(inputs, dict):
@@ -79,7 +87,7 @@ def _sequence(p, size, length, inputs):
     else:
         mask = is_there(inputs)
     # The same for all features of a token.
-    x = layers.Dropout(p.word_dropout, noise_shape=(None, length, 1))(x)
+    x = layers.Dropout(p.word_dropout, noise_shape=(None, tokens.length, 1))(x)
     return {"cnn": _cnn, "gru": _gru, "transformer": _transformer}[p.network](
         p, x, mask
     )

@@ -36,9 +36,10 @@ _THRESHOLD = 0.5  # From which probability on a text has a label.
 class Text(Recipe):
     """Classifies texts, each of one class or of several.
 
-    The network is a hyperparameter. By default it is that of fastText: the mean of the
-    embeddings of words and of their parts, n-grams of characters, so that words that
-    were never seen say something, too. The others read subwords in their order: a
+    The network is a hyperparameter. By default it is close to that of fastText: the
+    mean of the embeddings of words, and that of n-grams of characters and of words, so
+    that words that were never seen say something, too. (fastText takes one mean of all,
+    to which the words add little.) The others read subwords in their order: a
     convolutional network, a recurrent one, or a Transformer; they need the package
     tokenizers. The vocabulary is learned from the training texts, and `get_state`
     returns it.
@@ -174,7 +175,7 @@ class Text(Recipe):
                 f"recipe knows. Received: one of {embeddings}"
             )
         x = tokens.encode(x)
-        return WordMixUp.alone(x) if isinstance(model.input_shape, dict) else x
+        return WordMixUp.alone(x) if len(model.inputs) > 1 else x
 
     def space(self, hp):
         p = SimpleNamespace(
@@ -186,18 +187,18 @@ class Text(Recipe):
                 "words", 1000, 64_000, step=2, sampling="log", default=32_000
             )
             p.buckets = hp.Int(
-                "buckets", 4096, 262_144, step=2, sampling="log", default=32_768
+                "buckets", 4096, 131_072, step=2, sampling="log", default=65_536
             )
             p.shortest = hp.Int("shortest", 1, 4, default=2)
             p.longest = hp.Int("longest", 0, 6, default=5)
-            p.word_ngrams = hp.Int("word_ngrams", 1, 3, default=1)
+            p.word_ngrams = hp.Int("word_ngrams", 1, 3, default=2)
             p.feature_dropout = hp.Float("feature_dropout", 0.0, 0.9, default=0.7)
         with hp.conditional_scope("network", list(NETWORKS[1:])):
             p.subwords = hp.Int(
                 "subwords", 500, 32_000, step=2, sampling="log", default=8000
             )
             p.word_dropout = hp.Float("word_dropout", 0.0, 0.5, default=0.2)
-        p.embedding = hp.Int("embedding", 16, 256, step=2, sampling="log", default=64)
+        p.embedding = hp.Int("embedding", 16, 128, step=2, sampling="log", default=64)
         with hp.conditional_scope("network", ["cnn"]):
             p.filters = hp.Int("filters", 16, 256, step=2, sampling="log", default=128)
         with hp.conditional_scope("network", ["gru"]):
@@ -220,9 +221,7 @@ class Text(Recipe):
         p = self.space(hp)
         tokens = self._learned(p)
         activation = "sigmoid" if self.has_several else None
-        model = network(
-            p, tokens.encoder.size, tokens.length, len(self.classes), activation
-        )
+        model = network(p, tokens, len(self.classes), activation)
         # It is a hyperparameter which tokens a model takes.
         model.tokens = tokens
         model.compile(
@@ -288,24 +287,15 @@ class Text(Recipe):
     def examine(self, model):
         texts, y = self.splits.test
         outputs = self.outputs(model, texts)
-        rows = self.rows(texts, outputs)
-        if self.has_several:
-            true = [_listed(self.classes, row) for row in y]
-            right = [
-                row["classes"] == names for row, names in zip(rows, true, strict=True)
-            ]
-        else:
-            true = [self.classes[label] for label in y]
-            right = [row["class"] == name for row, name in zip(rows, true, strict=True)]
-        examples = [
-            {"text": str(text), "target": target, "right": is_right, **row}
-            for text, target, is_right, row in zip(
-                texts, true, right, rows, strict=True
-            )
-        ]
+        name = "classes" if self.has_several else "class"
+        rows = []
+        for text, label, row in zip(texts, y, self.rows(texts, outputs), strict=True):
+            several = self.has_several
+            target = _listed(self.classes, label) if several else self.classes[label]
+            rows.append({"text": str(text), "target": target, **row})
         # The mistakes first: they are what one looks for.
-        examples.sort(key=lambda row: row["right"])
-        found = {"examples.csv": examples}
+        rows.sort(key=lambda row: row["target"] == row[name])
+        found = {"examples.csv": rows}
         if not self.has_several:
             predicted = np.argmax(outputs, axis=-1)
             found["confusion_matrix.png"] = confusion_figure(

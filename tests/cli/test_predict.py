@@ -44,6 +44,12 @@ def trained(tmp_path_factory):
         told = ("--epochs", 1, "--set", "units=16", "--set", "batch_size=128")
         kdl("run", "forecast", *told, "--out", "series")
         kdl("run", "recipe.py", "--out", "own")
+        kinds = "a cat that purrs\tanimal", "a car that hoots\tvehicle"
+        lines = [f"number {n}: {kinds[n % 2]}" for n in range(100)]
+        (place / "kinds.tsv").write_text("\n".join(["text\tlabel", *lines]))
+        told = ("--data", "texts:kinds.tsv", "--set", "buckets=4096")
+        rates = ("--set", "learning_rate=0.03", "--epochs", 6)
+        kdl("run", "text", *told, *rates, "--out", "kinds")
     return place
 
 
@@ -98,6 +104,36 @@ class TestPredictions:
         assert "Damaged files that were left out: 1" in done.stderr
         message = "None of 1 files can be read."
         assert refusal("images", "text.png", "--skip-damaged") == message
+
+    def test_read_texts_on_the_command_line_and_in_files(self, folder):
+        (folder / "more.txt").write_text("two cats\n\nthe car\n")
+        (folder / "more.csv").write_text("label,text\n?,purrs\n")
+        raw = "the cats purr", "cars, hooting/loudly"
+        done = kdl("predict", "kinds", raw[0], "more.txt", raw[1], "more.csv")
+        found = table(done.stdout)
+        places = "more.txt:1", "more.txt:3", "more.csv:2"
+        assert [row["input"] for row in found] == [*raw, *places]
+        kinds = ["animal", "vehicle", "animal", "vehicle", "animal"]
+        assert [row["class"] for row in found] == kinds
+        recipe, model = load("kinds")
+        texts = [*raw, "two cats", "the car", "purrs"]
+        for row, desired in zip(found, recipe.predict(model, texts), strict=True):
+            probability = float(row["probability"])
+            assert probability == pytest.approx(desired["probability"], rel=1e-4)
+        scores = read(folder / "kinds" / "results.json")["test"]
+        assert scores["accuracy"] == scores["tfidf_accuracy"] == 1.0
+
+    def test_take_long_texts_but_no_slip_in_the_name_of_a_file(self, folder):
+        long = "a cat " * 200
+        (row,) = table(kdl("predict", "kinds", long).stdout)
+        assert row["class"] == "animal"
+        message = "There is no file or folder mroe.txt."
+        assert refusal("kinds", "mroe.txt") == message
+        assert refusal("images", "a cat") == "There is no file or folder a cat."
+        assert refusal("kinds", " ") == (
+            "  cannot be predicted: A text must have a character that shows. "
+            "Received: ' '"
+        )
 
     def test_read_the_rows_of_a_table(self, folder):
         lines = [f"{n},{'ab'[n % 2]},{n * 2.5}" for n in range(40)]
