@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from contracts import Contract
 
 from kdl.data import Bytes
 
@@ -9,7 +10,12 @@ pytestmark = pytest.mark.one_backend
 TEXTS = ["a small plant", "größer", "漢字", "🌱 👩‍🌾"]
 
 
-class TestBytes:
+class TestBytes(Contract):
+    component = Bytes
+    arguments = {}
+    alternatives = {}
+    refused = []
+
     def test_are_those_of_utf_8_after_the_padding(self):
         tokens = Bytes().encode(TEXTS)
         assert tokens.dtype == "int32" and tokens.max() < Bytes.size
