@@ -14,7 +14,7 @@ class TestBytes(Contract):
     component = Bytes
     arguments = {}
     alternatives = {}
-    refused = []
+    test_refuses_bad_arguments = None
 
     def test_are_those_of_utf_8_after_the_padding(self):
         tokens = Bytes().encode(TEXTS)
