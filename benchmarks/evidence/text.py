@@ -1,7 +1,7 @@
 """What helps to classify texts: accuracy on the 1,200 test texts of `glosses`.
 
-Both tables train the recipe `text` with its defaults, but for what they vary. Seeds draw
-the parts, the weights and the order:
+Both tables train the recipe `text` with its defaults, but for what they vary. Seeds
+draw the parts, the weights and the order:
 
 - `networks`: accuracy and cross-entropy of each network, beside logistic regression of
   TF-IDF fitted to the same texts, and the CPU seconds that each takes;

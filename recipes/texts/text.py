@@ -29,6 +29,8 @@ _AUGMENTATION = {
     "deletion": RandomDeletion,
     "keyboard": KeyboardNoise,
 }
+# Default size of a batch, by the texts from which on it is so.
+_BATCHES = {0: 16, 2000: 32, 5000: 64}
 _TABLES = ".csv", ".tsv", ".parquet"
 _THRESHOLD = 0.5  # From which probability on a text has a label.
 
@@ -210,7 +212,11 @@ class Text(Recipe):
         for name in _AUGMENTATION:
             setattr(p, name, hp.Float(name, 0.0, 0.5, default=0.0))
         p.mixup = hp.Float("mixup", 0.0, 1.0, default=0.0)
-        p.batch_size = hp.Choice("batch_size", [16, 32, 64, 128, 256], default=64)
+        texts = len(self.splits.train[1])
+        batch_size = max(size for least, size in _BATCHES.items() if texts >= least)
+        p.batch_size = hp.Choice(
+            "batch_size", [16, 32, 64, 128, 256], default=batch_size
+        )
         p.learning_rate = hp.Float(
             "learning_rate", 5e-4, 3e-2, sampling="log", default=5e-3
         )

@@ -92,6 +92,11 @@ class TestText(RecipeContract):
         assert [row["class"] for row in found] == ["animal", "vehicle"]
 
     @pytest.mark.one_backend
+    def test_defaults_go_by_the_number_of_texts(self):
+        assert hyperparameters(self.recipe, {}).values["batch_size"] == 16
+        assert hyperparameters(Text(), {}).values["batch_size"] == 64
+
+    @pytest.mark.one_backend
     def test_several_labels(self):
         keras.utils.set_random_seed(0)
         recipe = Text(several_labels())
