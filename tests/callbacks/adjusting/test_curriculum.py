@@ -114,7 +114,7 @@ class TestCurriculum(CallbackContract):
             assert same(rows, order)
 
     def test_leaves_out_a_random_part_rather_than_the_hardest(self):
-        batches = Batches(X, X, 8, drop_remainder=True)
+        batches = Batches(X, X, 8, remainder="drop")
         curriculum = Curriculum(batches, SCORES, order="ascending")
         model = network()
         curriculum.set_model(model)

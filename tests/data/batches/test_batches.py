@@ -13,6 +13,15 @@ def noise(x, y, rng):
     return x + rng.normal(size=x.shape), y
 
 
+# Arguments of which a contract of their own has values.
+WEIGHTED = {"weights", "replacement", "collate"}
+BALANCED = {"balance"}
+
+
+def without(parameters, names):
+    return {name: part for name, part in parameters.items() if name not in names}
+
+
 class TestBatches(Contract):
     component = Batches
     x = np.arange(10.0)[:, np.newaxis]
@@ -23,12 +32,14 @@ class TestBatches(Contract):
         "batch_size": 4,
         "seed": 1,
         "shuffle": False,
-        "drop_remainder": True,
+        "remainder": "drop",
         "augment": (noise,),
         "epoch": 2,
         "sample_weight": np.ones(10),
         "classes_per_batch": 2,
         "examples_per_class": 2,
+        "examples_per_epoch": 9,
+        "shard": (1, 2),
     }
     refused = [
         (
@@ -62,8 +73,9 @@ class TestBatches(Contract):
             "`shuffle` must be one of True, False. Received: shuffle='yes'",
         ),
         (
-            {"drop_remainder": 1},
-            "`drop_remainder` must be one of True, False. Received: drop_remainder=1",
+            {"remainder": True},
+            "`remainder` must be one of 'keep', 'drop', 'pad'. Received: "
+            "remainder=True",
         ),
         (
             {"augment": noise},
@@ -93,20 +105,50 @@ class TestBatches(Contract):
         ),
         (
             {"y": x},
-            "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: ndarray of float64 (10, 1)",
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `classes_per_batch`. Received: "
+            "ndarray of float64 (10, 1)",
         ),
         (
             {"y": {"a": y}},
-            "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: dict",
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `classes_per_batch`. Received: dict",
         ),
         (
             {"y": Stored(y)},
-            "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: Stored of float32 (10,)",
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `classes_per_batch`. Received: "
+            "Stored of float32 (10,)",
+        ),
+        (
+            {"balance": True},
+            "`weights`, `balance` and `classes_per_batch` exclude each other. "
+            "Received: balance=True, classes_per_batch=2",
+        ),
+        (
+            {"replacement": False},
+            "`replacement` must be True without `weights`. Received: replacement=False",
+        ),
+        (
+            {"examples_per_epoch": 0},
+            "`examples_per_epoch` must be an integer in [1, inf). Received: "
+            "examples_per_epoch=0",
+        ),
+        (
+            {"shard": (2, 2)},
+            "`shard` must be (index, count), integers with 0 <= index < count. "
+            "Received: shard=(2, 2)",
+        ),
+        (
+            {"shard": (0, 3)},
+            "`classes_per_batch` must be a multiple of 3, the number of processes in "
+            "`shard`. Received: classes_per_batch=2",
         ),
     ]
+
+    def parameters(self):
+        # The others exclude these. They are below.
+        return without(super().parameters(), WEIGHTED | BALANCED)
 
     def batches(self, **overrides):
         return Batches(self.x, self.y, **{"batch_size": 4, **overrides})
@@ -118,8 +160,8 @@ class TestBatches(Contract):
         np.testing.assert_array_equal(np.concatenate(x)[:, 0], np.concatenate(y))
 
     def test_drops_the_remainder_but_never_all(self):
-        assert [len(x) for x, _ in self.batches(drop_remainder=True)] == [4, 4]
-        (only,) = self.batches(drop_remainder=True, batch_size=11)
+        assert [len(x) for x, _ in self.batches(remainder="drop")] == [4, 4]
+        (only,) = self.batches(remainder="drop", batch_size=11)
         assert len(only[0]) == 10
 
     def test_keeps_the_order_on_request(self):
@@ -165,16 +207,16 @@ class TestBatches(Contract):
         ).reshape(-1, 4)
 
     def test_fit_sees_the_epochs_as_they_are(self):
-        shown = self.shown(self.batches(drop_remainder=True))
+        shown = self.shown(self.batches(remainder="drop"))
         np.testing.assert_array_equal(shown, self.rows(0, 1))
 
     def test_a_fit_that_goes_on_sees_what_it_would_have_seen(self):
-        batches = self.batches(drop_remainder=True, epoch=3)
+        batches = self.batches(remainder="drop", epoch=3)
         shown = self.shown(batches, initial_epoch=3, epochs=5)
         np.testing.assert_array_equal(shown, self.rows(3, 4))
 
     def test_a_further_fit_sees_a_later_epoch(self):
-        shown = self.shown(self.batches(drop_remainder=True), epochs=1, fits=2)
+        shown = self.shown(self.batches(remainder="drop"), epochs=1, fits=2)
         np.testing.assert_array_equal(shown, self.rows(0, 2))
 
     def test_consists_of_given_rows_for_an_epoch(self):
@@ -190,7 +232,7 @@ class TestBatches(Contract):
         with pytest.raises(ValueError) as error:
             batches.use_rows(rows + 1)
         assert str(error.value) == (
-            "`rows` must be 10 integers from 0 to 9, as many as there are examples. "
+            "`rows` must be 10 integers from 0 to 9, as many as an epoch has examples. "
             f"Received: rows={rows + 1!r}"
         )
 
@@ -243,6 +285,143 @@ class Shown(keras.layers.Layer):
             self.shown.assign(self.shown + row * inputs[:, 0][None])
             self.step.assign(self.step + 1)
         return inputs * self.weight
+
+
+class TestWeightedBatches(Contract):
+    """Examples of any kind, drawn by weights."""
+
+    component = Batches
+    x = [[n] * (n + 1) for n in range(10)]
+    arguments = {
+        "x": x,
+        "y": np.arange(10),
+        "batch_size": 4,
+        "seed": 1,
+        "shuffle": False,
+        "remainder": "pad",
+        "augment": (noise,),
+        "epoch": 2,
+        "sample_weight": np.ones(10),
+        "weights": np.arange(10.0),
+        "replacement": False,
+        "examples_per_epoch": 7,
+        "shard": (1, 2),
+        "collate": np.vstack,
+    }
+    refused = [
+        (
+            {"weights": np.arange(9)},
+            "`weights` must be 10 numbers in [0, inf), not all 0. Received: an array "
+            "of shape (9,)",
+        ),
+        *(
+            (
+                {"weights": [1, 2, wrong, *range(7)]},
+                "`weights` must be 10 numbers in [0, inf), not all 0. Received: "
+                f"weights[2]={wrong}",
+            )
+            for wrong in (-1.0, np.nan, np.inf)
+        ),
+        (
+            {"weights": np.zeros(10)},
+            "`weights` must be 10 numbers in [0, inf), not all 0. Received: nothing "
+            "but 0",
+        ),
+        (
+            {"weights": "heavy"},
+            "`weights` must be 10 numbers in [0, inf), not all 0. Received: "
+            "weights='heavy'",
+        ),
+        (
+            {"balance": True, "classes_per_batch": 2},
+            "`weights`, `balance` and `classes_per_batch` exclude each other. "
+            "Received: weights=array([0., 1...., 7., 8., 9.]), balance=True, "
+            "classes_per_batch=2",
+        ),
+        (
+            {"replacement": 1},
+            "`replacement` must be one of True, False. Received: replacement=1",
+        ),
+        (
+            # One of the weights is 0.
+            {"examples_per_epoch": 10},
+            "`examples_per_epoch` must be an integer in [1, 9]. Received: "
+            "examples_per_epoch=10",
+        ),
+        (
+            {"shard": 2},
+            "`shard` must be (index, count), integers with 0 <= index < count. "
+            "Received: shard=2",
+        ),
+        (
+            {"shard": (0, 3)},
+            "`batch_size` must be a multiple of 3, the number of processes in `shard`. "
+            "Received: batch_size=4",
+        ),
+        (
+            {"shard": (0, 4), "remainder": "keep"},
+            "The last batch must have an example for each process of `shard`, or be "
+            "padded by remainder='pad'. Received: 3 examples, shard=(0, 4)",
+        ),
+        (
+            {"collate": 3},
+            "`collate` must be a function of a list of examples, or None. Received: "
+            "collate=3",
+        ),
+        (
+            {"x": {"a": x}},
+            "`x` must be a sequence of examples, such as a list, for `collate`. "
+            "Received: x of type dict",
+        ),
+        (
+            {"collate": None},
+            "`x` must hold examples of one shape, unless `collate` joins them. "
+            "Received: x of type list",
+        ),
+        (
+            {"y": x},
+            "`y` must hold examples of one shape. Received: y of type list",
+        ),
+        (
+            {"x": x[1:]},
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)=9, len(y)=10, len(sample_weight)=10",
+        ),
+        (
+            {"x": [], "y": None, "sample_weight": None},
+            "`x` must hold the same number of examples, at least one. Received: "
+            "len(x)=0",
+        ),
+    ]
+
+    def parameters(self):
+        apart = BALANCED | {"classes_per_batch", "examples_per_class"}
+        return without(super().parameters(), apart)
+
+
+class TestBalancedBatches(Contract):
+    component = Batches
+    arguments = {"x": np.zeros((10, 1)), "y": np.arange(10) % 2, "balance": True}
+    refused = [
+        (
+            {"balance": 1},
+            "`balance` must be one of True, False. Received: balance=1",
+        ),
+        (
+            {"y": np.zeros((10, 2), int)},
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `balance`. Received: ndarray of int64 "
+            "(10, 2)",
+        ),
+        (
+            {"weights": np.ones(10)},
+            "`weights`, `balance` and `classes_per_batch` exclude each other. "
+            "Received: weights=array([1., 1...., 1., 1., 1.]), balance=True",
+        ),
+    ]
+
+    def parameters(self):
+        return {"balance": super().parameters()["balance"]}
 
 
 class TestWeights:
@@ -415,14 +594,14 @@ class TestClassesAndExamples:
         assert same(first[0], [0, 3, 1, 4]) and same(second[0], [2, 5, 6, 9])
 
     def test_the_last_batch_is_full_or_left_out(self):
-        counts = [len(self.batches(drop_remainder=drop)) for drop in (False, True)]
+        counts = [len(self.batches(remainder=drop)) for drop in ("keep", "drop")]
         assert counts == [5, 5]
         counts = [
-            len(self.batches(self.y[1:], drop_remainder=drop)) for drop in (False, True)
+            len(self.batches(self.y[1:], remainder=drop)) for drop in ("keep", "drop")
         ]
         assert counts == [5, 4]
         assert {len(x) for x, _ in self.batches(self.y[1:])} == {8}
-        ((x, _),) = self.batches(self.y[:5], 2, 10, drop_remainder=True)
+        ((x, _),) = self.batches(self.y[:5], 2, 10, remainder="drop")
         assert len(x) == 20
 
     def test_of_inputs_on_disk_are_those_of_the_array(self):
@@ -444,9 +623,8 @@ class TestClassesAndExamples:
         with pytest.raises(ValueError) as error:
             self.batches().use_rows(np.arange(40))
         assert str(error.value) == (
-            "Batches of `classes_per_batch` and `examples_per_class` choose their "
-            "examples themselves and take no others, such as those of a "
-            "kdl.callbacks.Curriculum: use `batch_size` with one."
+            "Batches with `classes_per_batch` choose their examples themselves and "
+            "take no others, such as those of a kdl.callbacks.Curriculum."
         )
 
     def test_all_examples_in_order_are_not_of_classes(self):
