@@ -5,7 +5,7 @@ from keras import tree
 
 from kdl.checks import check_exclusive, check_integer, check_shard
 from kdl.data.batches.batches import Batches, Planned
-from kdl.data.batches.token_batches import TokenBatches, geometric_buckets
+from kdl.data.batches.token_batches import TokenBatches, buckets_of_least_padding
 
 
 class BucketedBatches(Batches):
@@ -30,14 +30,12 @@ class BucketedBatches(Batches):
     batch, are one as they are, cut to the longest of all.
 
     With `max_tokens`, each batch holds as many examples as fit, many short ones or a
-    few long ones. The buckets are finer then: each is at most a quarter longer than the
-    one before. Examples that do not fill a batch of their bucket go on into the next
-    one. So an epoch has one batch of each bucket's shape or several, and one that is
-    not full: at most `2 + log(longest / shortest) / log(1.25)` shapes, the same in all
-    epochs. `shapes` tells them; each is a compilation on JAX. All epochs have as many
-    batches. Where the examples are not all of them, once each, as with `weights` or a
-    curriculum, those drawn begin anew, or the last ones are left out, so that this
-    holds.
+    few long ones, and the buckets are those that leave the least padding. Examples that
+    do not fill a batch of their bucket go on into the next one. So all epochs have as
+    many batches and the same shapes: one for each bucket at most, and one more for a
+    batch that is not full. `shapes` tells them. Each is a compilation on JAX. Where an
+    epoch does not hold each example once, as with `weights` or a curriculum, what it
+    holds begins anew or is cut off, so that the number of batches stays.
 
     Args:
         x: Array of shape `(examples, ...)`, or a dict or tuple of such.
@@ -56,12 +54,13 @@ class BucketedBatches(Batches):
         sample_weight: Optional array of shape `(examples,)`, or `(examples, length)`
             for a weight of each token, which is cut as the tokens are. Defaults to
             `None`.
-        buckets: Optional integer in `[1, inf)`. Number of buckets, each of about as
-            many examples. `4` to `8` is usual. Defaults to `None`, which is `4`, or,
-            with `max_tokens`, as many as the lengths need.
+        buckets: Optional integer in `[1, inf)`. Number of buckets. They hold about as
+            many examples each, and `4` to `8` are usual. With `max_tokens`, they are
+            chosen for the least padding, and it is their number at most. Defaults to
+            `None`, which is `4`, or `12` with `max_tokens`.
         max_tokens: Optional integer in `[1, inf)`. How many tokens a batch has at most,
-            padding included, over all second axes that there are. It takes the place of
-            `batch_size` and `buckets`. Defaults to `None`.
+            padding included, over all second axes that there are, in place of
+            `batch_size`. Defaults to `None`.
         weights: As of `Batches`. Defaults to `None`.
         replacement: As of `Batches`. Defaults to `True`.
         balance: As of `Batches`, but of an epoch alone: a batch holds what is of
@@ -114,7 +113,6 @@ class BucketedBatches(Batches):
         shard=None,
     ):
         check_exclusive(batch_size=batch_size, max_tokens=max_tokens)
-        check_exclusive(buckets=buckets, max_tokens=max_tokens)
         super().__init__(
             x,
             y,
@@ -134,22 +132,20 @@ class BucketedBatches(Batches):
         )
         lengths = _lengths(tree.flatten((self.x, self.y)))
         self.lengths = sum(lengths.values())
+        if buckets is None:
+            buckets = 4 if max_tokens is None else 12
+        self.buckets = check_integer("buckets", buckets, "[1, inf)")
         if max_tokens is None:
-            buckets = check_integer(
-                "buckets", 4 if buckets is None else buckets, "[1, inf)"
-            )
             # A bucket ends with the lengths that end the same share of the examples.
             ends = np.quantile(self.lengths, np.arange(1, buckets) / buckets)
             self._bucket = np.searchsorted(ends, self.lengths)
         else:
-            self._bucket = geometric_buckets(self.lengths)
-            buckets = int(self._bucket.max()) + 1
-        self.buckets = buckets
+            self._bucket = buckets_of_least_padding(self.lengths, self.buckets)
         # By the width of an array: to what each bucket is cut, never less than those
         # before it, of which a batch at the border has examples.
         self._cuts = {}
         for width, length in lengths.items():
-            longest = np.zeros(buckets, int)
+            longest = np.zeros(self._bucket.max() + 1, int)
             np.maximum.at(longest, self._bucket, length)
             self._cuts[width] = np.maximum.accumulate(longest)
         self._tokens = sum(self._cuts.values())
@@ -268,7 +264,7 @@ class BucketedBatches(Batches):
         # One that is not full has the same length in each epoch, the longest. So has
         # one alone: on TensorFlow, Keras holds its length to be fixed.
         if len(rows) < self.batch_size or self.examples_per_epoch < 2 * self.batch_size:
-            return self.buckets - 1
+            return int(self._bucket.max())
         return int(self._bucket[rows].max())
 
     def _take(self, rows, planned):

@@ -1,27 +1,43 @@
 """Batches that hold as many examples as a number of tokens allows."""
 
-import math
-
 import numpy as np
 
-# From one length to which batches are cut to the next. Less leaves less padding, but
-# makes more shapes, of which each is a compilation.
-STEP = 1.25
+# Lengths at which a bucket may end. The search for the best takes the square of it.
+_ENDS = 512
 
 
-def geometric_buckets(lengths):
-    """Returns a bucket for each example, by lengths that grow by a quarter at a time.
+def buckets_of_least_padding(lengths, buckets):
+    """Returns a bucket for each example, such that they share the least padding.
+
+    An example is padded to the longest of its bucket. The ends of the buckets are found
+    by dynamic programming: from those of `n` buckets, which leave the least padding up
+    to each length, those of `n + 1`.
 
     Args:
         lengths: Integer array of shape `(examples,)`, of 1 or more.
+        buckets: Integer in `[1, inf)`. Number of buckets at most.
 
     Returns:
         Integer array of shape `(examples,)`, from 0 for the shortest, without gaps.
     """
-    shortest, longest = int(lengths.min()), int(lengths.max())
-    steps = math.ceil(math.log(longest / shortest, STEP)) + 1
-    edges = shortest * STEP ** np.arange(steps)
-    return np.unique(np.searchsorted(edges, lengths), return_inverse=True)[1]
+    ends = np.unique(lengths)
+    if len(ends) > _ENDS:
+        some = np.geomspace(ends[0], ends[-1], _ENDS)
+        ends = ends[np.unique(np.searchsorted(ends, np.minimum(some, ends[-1])))]
+    counts = np.bincount(np.searchsorted(ends, lengths))
+    before = np.r_[0, np.cumsum(counts)]
+    # Tokens of a bucket from one end to another, padding included.
+    tokens = (ends * (before[1:] - before[:-1, None])).astype(float)
+    tokens[np.tri(len(ends), k=-1, dtype=bool)] = np.inf
+    least, begins = tokens[0], []
+    for _ in range(min(buckets, len(ends)) - 1):
+        sums = np.r_[np.inf, least[:-1]][:, None] + tokens
+        begins.append(sums.argmin(axis=0))
+        least = sums.min(axis=0)
+    chosen = [len(ends) - 1]
+    for begin in reversed(begins):
+        chosen.append(begin[chosen[-1]] - 1)
+    return np.searchsorted(ends[chosen[::-1]], lengths)
 
 
 class TokenBatches:

@@ -68,13 +68,8 @@ class TestBucketedBatches(Contract):
             "`batch_size` must be an integer in [1, inf). Received: batch_size=0",
         ),
         (
-            {"max_tokens": 300, "buckets": None},
+            {"max_tokens": 300},
             "`batch_size` and `max_tokens` exclude each other. Received: batch_size=8, "
-            "max_tokens=300",
-        ),
-        (
-            {"max_tokens": 300, "batch_size": None},
-            "`buckets` and `max_tokens` exclude each other. Received: buckets=3, "
             "max_tokens=300",
         ),
         (
