@@ -235,13 +235,7 @@ class BucketedBatches(Batches):
     def _split(self, rows):
         """The batches of rows, each where most of its rows were to come."""
         if self._token_batches is not None:
-            # Of rows that come several times, each is at its first place.
-            first = np.zeros(self.examples, int)
-            first[rows[::-1]] = np.arange(len(rows))[::-1]
-            parts = self._token_batches.divide(rows)
-            plan = [self._planned(*part) for part in parts]
-            plan = sorted(plan, key=lambda batch: first[batch.rows].mean())
-            return plan[: self.num_batches]
+            return self._split_by_tokens(rows)
         plan = super()._split(rows)
         full = sum(len(batch.rows) == self.batch_size for batch in plan)
         used = rows[: full * self.batch_size]
@@ -253,6 +247,20 @@ class BucketedBatches(Batches):
         parts = [used[batch] for batch in sorted(places, key=np.mean)]
         parts += [batch.rows for batch in plan[full:]]
         return [self._planned(part, self._bucket_of(part)) for part in parts]
+
+    def _split_by_tokens(self, rows):
+        # Of rows that come several times, each is at its first place.
+        first = np.zeros(self.examples, int)
+        first[rows[::-1]] = np.arange(len(rows))[::-1]
+        again = rows
+        if self._sampler.option is None:
+            # Those of a curriculum are to come equally often, the rarest next.
+            again, times = np.unique(rows, return_counts=True)
+            again = again[np.lexsort((first[again], times))]
+        parts = self._token_batches.divide(rows, again)
+        plan = [self._planned(*part) for part in parts]
+        plan = sorted(plan, key=lambda batch: first[batch.rows].mean())
+        return plan[: self.num_batches]
 
     def _planned(self, rows, bucket=None):
         if self._token_batches is None or self.remainder != "pad":

@@ -73,35 +73,36 @@ class TokenBatches:
         self.used = np.unique([part for part, _ in parts])
         self._bucket = self.used[np.searchsorted(self.used, bucket)]
 
-    def divide(self, rows):
+    def divide(self, rows, again):
         """Divides rows, of which there may be too many or too few, among the batches.
 
         Rows of other lengths than all examples have, such as those of a curriculum,
-        fill more or fewer batches than Keras is told that an epoch has. They begin
-        anew, or end early, until they fill as many, or a few more.
+        fill more or fewer batches than Keras is told that an epoch has. They are added
+        to, or end early, so that they fill as many, or a few more.
 
         Args:
             rows: Integer array. Examples, in order.
+            again: Integer array. What comes after them, time and again.
 
         Returns:
             List of tuples: rows of a batch, and its bucket. There are `count` of them
             or more.
         """
 
-        def batches(count):
-            return len(self._parts(np.resize(rows, count)))
+        def first(count):
+            return np.r_[rows, np.resize(again, max(0, count - len(rows)))][:count]
 
         few, enough = 0, len(rows)
-        while batches(enough) < self.count:
+        while len(self._parts(first(enough))) < self.count:
             enough *= 2
-        if batches(enough) > self.count:
+        if len(self._parts(first(enough))) > self.count:
             while enough - few > 1:
                 middle = (few + enough) // 2
-                if batches(middle) < self.count:
+                if len(self._parts(first(middle))) < self.count:
                     few = middle
                 else:
                     enough = middle
-        rows = np.resize(rows, enough)
+        rows = first(enough)
         rows = rows[np.argsort(self._bucket[rows], kind="stable")]
         buckets, sizes = zip(*self._parts(rows), strict=True)
         return list(zip(np.split(rows, np.cumsum(sizes)[:-1]), buckets, strict=True))

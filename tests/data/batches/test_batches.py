@@ -490,6 +490,240 @@ class TestWeights:
         )
 
 
+class TestPadding:
+    """`remainder="pad"`."""
+
+    x, y = np.arange(10.0)[:, np.newaxis], np.arange(10)
+
+    def batches(self, **options):
+        return Batches(self.x, self.y, **{"remainder": "pad", **options})
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("size", [2, 4, 32])
+    def test_batches_have_one_size_and_each_example_counts_once(self, size):
+        batches = list(self.batches(batch_size=size))
+        assert {len(x) for x, *_ in batches} == {size}
+        x, y, weight = map(np.concatenate, zip(*batches, strict=True))
+        assert same(x[:, 0], y.astype(float))
+        assert sorted(y[weight > 0]) == list(range(10))
+        # So that the mean over all rows is that over the examples.
+        np.testing.assert_allclose(weight[weight > 0], len(x) / 10, rtol=1e-6)
+        # Copies of the last batch follow it, so that sequences are no longer.
+        assert set(y[weight == 0]) <= set(batches[-1][1][batches[-1][2] > 0])
+
+    @pytest.mark.one_backend
+    def test_pads_other_examples_in_each_epoch(self):
+        last = [set(self.batches(batch_size=4, epoch=n)[2][1]) for n in range(5)]
+        assert all(len(rows) == 2 for rows in last) and len(set.union(*last)) > 4
+
+    @pytest.mark.one_backend
+    def test_weights_of_examples_and_of_outputs_stay(self):
+        weight = {"a": self.y / 10, "b": np.tile(self.y[:, None], 3)}
+        y = {"a": self.y, "b": self.y}
+        batches = Batches(self.x, y, 4, remainder="pad", sample_weight=weight)
+        for index, (_, y, weights) in enumerate(batches):
+            real = np.arange(4) < (2 if index == 2 else 4)
+            expected = real * y["a"] * 12 / 10
+            np.testing.assert_allclose(weights["a"], expected / 10, rtol=1e-6)
+            repeated = np.tile(expected[:, None], 3)
+            np.testing.assert_allclose(weights["b"], repeated, rtol=1e-6)
+
+    @pytest.mark.one_backend
+    def test_augmentation_sees_padding_with_its_weight(self):
+        def record(x, y, rng, sample_weight=None):
+            seen.append((y, sample_weight))
+            return x, y, sample_weight
+
+        seen = []
+        batches = list(self.batches(batch_size=4, augment=[record]))
+        assert same([(y, weight) for _, y, weight in batches], seen)
+
+    @pytest.mark.one_backend
+    def test_nothing_is_added_to_full_batches_of_classes(self):
+        y = self.y % 2
+        for options in (
+            {"balance": True},
+            {"classes_per_batch": 2, "examples_per_class": 2},
+        ):
+            batches = Batches(self.x, y, 4, remainder="pad", **options)
+            for x, _, weight in batches:
+                assert len(x) == 4 and same(weight, np.ones(4, "float32"))
+
+    def test_has_the_loss_of_an_epoch_without_it(self):
+        """In `evaluate` and, while the weights stay as they are, in `fit`."""
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse", weighted_metrics=["mae"])
+        predicted = model.predict(self.x, verbose=0)[:, 0]
+        weight = np.arange(10) / 5
+        for size in (4, 16):
+            for given in (None, weight):
+                loss = np.square(predicted - self.y)
+                error = np.abs(predicted - self.y)
+                expected = [
+                    np.average(loss) if given is None else (loss * given).mean(),
+                    np.average(error, weights=given),
+                ]
+                options = {"batch_size": size, "sample_weight": given}
+                actual = model.evaluate(self.batches(**options), verbose=0)
+                np.testing.assert_allclose(actual, expected, rtol=1e-5)
+        batches = self.batches(batch_size=4)
+        history = model.fit(batches, shuffle=False, verbose=0).history
+        np.testing.assert_allclose(
+            [history["loss"][0], history["mae"][0]],
+            [np.square(predicted - self.y).mean(), np.abs(predicted - self.y).mean()],
+            rtol=1e-5,
+        )
+
+
+@pytest.mark.one_backend
+class TestShards:
+    """Each process has its part of each batch."""
+
+    x = np.arange(26)
+
+    def shards(self, count, x=None, y=None, **options):
+        x = self.x if x is None else x
+        y = self.x % 3 if y is None else y
+        return [
+            list(Batches(x, y, shard=(index, count), **options))
+            for index in range(count)
+        ]
+
+    @pytest.mark.parametrize("count", [1, 2, 4])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            # The last batches have 6 examples.
+            {"batch_size": 20},
+            {"remainder": "drop", "sample_weight": np.arange(26.0)},
+            {"remainder": "pad", "epoch": 3, "examples_per_epoch": 17},
+            {"weights": np.arange(26), "remainder": "pad"},
+            {"weights": np.arange(26), "replacement": False, "remainder": "drop"},
+            {"balance": True, "seed": 1},
+            {"shuffle": False, "remainder": "pad", "batch_size": 40},
+        ],
+    )
+    def test_make_up_the_batches(self, count, options):
+        options = {"batch_size": 8, **options}
+        whole = list(Batches(self.x, self.x % 3, **options))
+        shards = self.shards(count, **options)
+        assert {len(shard) for shard in shards} == {len(whole)}
+        for batch, *parts in zip(whole, *shards, strict=True):
+            for part, *pieces in zip(batch, *parts, strict=True):
+                assert same(np.concatenate(pieces), part)
+                sizes = [len(piece) for piece in pieces]
+                assert np.ptp(sizes) <= (options.get("remainder", "keep") == "keep")
+
+    def test_of_classes_hold_whole_ones(self):
+        options = {"classes_per_batch": 2, "examples_per_class": 4}
+        for first, second in zip(*self.shards(2, **options), strict=True):
+            labels = [set(part[1]) for part in (first, second)]
+            assert all(len(part) == 1 for part in labels) and labels[0] != labels[1]
+
+    def test_have_noise_of_their_own(self):
+        zeros = np.zeros((26, 1))
+        options = {"batch_size": 8, "remainder": "drop", "augment": [noise]}
+        first, second = self.shards(2, zeros, **options)
+        for (a, _), (b, _) in zip(first, second, strict=True):
+            assert not np.isin(a, b).any()
+        # Another one than alone.
+        assert not same(Batches(zeros, self.x, **options)[0][0][:4], first[0][0])
+
+    def test_read_their_part_alone_from_disk(self):
+        x = numbers(24)
+        for index in (0, 1):
+            batches = Batches(x, np.arange(24), 8, shard=(index, 2))
+            # Else the next epoch is read ahead.
+            batches._prefetch.ahead = 0
+            assert all(same(part[:, 0].astype(int), y) for part, y in batches)
+        assert sorted(x.rows) == list(range(24))
+
+
+class TestCollate:
+    x = [np.arange(1, 2 + n % 4) for n in range(10)]
+    y = np.arange(10)
+
+    @staticmethod
+    def pad(examples):
+        length = max(map(len, examples))
+        return np.stack([np.pad(row, (0, length - len(row))) for row in examples])
+
+    @pytest.mark.one_backend
+    def test_makes_the_inputs_of_a_batch(self):
+        batches = Batches(self.x, self.y, 4, collate=self.pad, sample_weight=self.y)
+        seen = []
+        for x, y, weight in batches:
+            assert same((x > 0).sum(axis=1), 1 + y % 4) and same(y, weight)
+            assert x.shape[1] == max(1 + y % 4)
+            seen.extend(y)
+        assert sorted(seen) == list(range(10))
+
+    @pytest.mark.one_backend
+    def test_takes_examples_of_any_kind(self):
+        texts = [f"{n} dogs" for n in range(10)]
+        for x in (texts, tuple(texts), [{"text": text} for text in texts]):
+            batches = Batches(
+                x, self.y, 4, shuffle=False, collate=lambda part: {"texts": part}
+            )
+            assert batches[1][0] == {"texts": list(x[4:8])}
+
+    @pytest.mark.one_backend
+    def test_makes_targets_as_well_where_there_are_none(self):
+        def collate(examples):
+            return self.pad([x for x, _ in examples]), np.array(
+                [y for _, y in examples]
+            )
+
+        pairs = list(zip(self.x, self.y, strict=True))
+        batches = Batches(pairs, None, 4, collate=collate)
+        others = Batches(self.x, self.y, 4, collate=self.pad)
+        assert same(list(batches), list(others))
+        with pytest.raises(ValueError) as error:
+            Batches(pairs, None, 4, collate=lambda examples: [1, 2])[0]
+        assert str(error.value) == (
+            "`collate` must return a tuple (x, y) where `y` is None. Received: list"
+        )
+
+    @pytest.mark.one_backend
+    def test_comes_before_augmentation_and_after_padding_and_sharing(self):
+        batches = Batches(
+            self.x,
+            self.y,
+            4,
+            collate=lambda part: np.array([len(row) for row in part], float),
+            augment=[lambda x, y, rng: (10 * x, y)],
+            remainder="pad",
+            shuffle=False,
+            shard=(1, 2),
+        )
+        x, y, weight = batches[2]
+        assert same(x, np.array([10.0, 20.0])) and same(y, np.array([8, 9]))
+        assert same(weight, np.zeros(2, "float32"))
+
+    @pytest.mark.one_backend
+    def test_examples_may_be_on_disk(self):
+        batches = Batches(numbers(26), np.arange(26), 4, collate=np.stack)
+        for x, y in batches:
+            assert same(x[:, 0], y.astype("float32"))
+        assert batches.digest == Batches(numbers(26), np.arange(26)).digest
+        join_threads()
+
+    @pytest.mark.one_backend
+    def test_pairs_in_order_are_collated(self):
+        pairs = Batches(self.x, self.y, 4, collate=self.pad).pairs_in_order()
+        assert same(np.concatenate([y for (_, y), _ in pairs]), self.y)
+        assert pairs[0][0][0].shape == (4, 4)
+
+    def test_fit_takes_them(self):
+        model = keras.Sequential([keras.layers.Embedding(5, 2)])
+        model.add(keras.layers.GlobalAveragePooling1D())
+        model.add(keras.layers.Dense(1))
+        model.compile("sgd", "mse")
+        batches = Batches(self.x, self.y, 5, collate=self.pad)
+        history = model.fit(batches, shuffle=False, epochs=2, verbose=0)
+        assert np.isfinite(history.history["loss"]).all()
+
+
 class TestStreams:
     def test_the_order_and_the_augmentation_share_none(self):
         drawn = []
