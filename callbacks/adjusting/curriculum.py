@@ -16,8 +16,8 @@ class Curriculum(keras.callbacks.Callback):
 
         max(1, round(share(epoch) * examples))
 
-    of them make up the epoch. It stays as long as it was: those few come several times,
-    each equally often but for one. Their order is random, or from the easiest to the
+    of them make up the epoch. It has as many batches as before: those few come several
+    times, each equally often but for one. Their order is random, or from the easiest to the
     hardest.
 
     Keras has no way to choose examples while a fit runs, but takes what a data set
@@ -44,7 +44,8 @@ class Curriculum(keras.callbacks.Callback):
             `1`.
 
     Attributes:
-        rows: Integer array of shape `(examples,)`. Those of the current epoch.
+        rows: Integer array of shape `(examples_per_epoch,)`, as of the batches. Those of
+            the current epoch.
 
     Raises:
         ValueError: If an argument is not as described, if there is no difficulty for
