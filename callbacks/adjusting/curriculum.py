@@ -17,8 +17,8 @@ class Curriculum(keras.callbacks.Callback):
         max(1, round(share(epoch) * examples))
 
     of them make up the epoch. It has as many batches as before: those few come several
-    times, each equally often but for one. Their order is random, or from the easiest to the
-    hardest.
+    times, each equally often but for one. Their order is random, or from the easiest
+    to the hardest.
 
     Keras has no way to choose examples while a fit runs, but takes what a data set
     gives: here the batches are a `kdl.data.Batches`, whose rows are set epoch by epoch.
@@ -44,8 +44,8 @@ class Curriculum(keras.callbacks.Callback):
             `1`.
 
     Attributes:
-        rows: Integer array of shape `(examples_per_epoch,)`, as of the batches. Those of
-            the current epoch.
+        rows: Integer array of shape `(examples_per_epoch,)`. Those of the current
+            epoch.
 
     Raises:
         ValueError: If an argument is not as described, if there is no difficulty for
