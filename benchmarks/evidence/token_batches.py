@@ -24,7 +24,7 @@ EPOCHS = 3
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", action="store_true", help="train a Transformer")
+    parser.add_argument("--seconds", action="store_true", help="train a GRU")
     options = parser.parse_args()
     for name, tokens in {"dates": characters(), "paragraphs": words()}.items():
         lengths = (tokens > 0).sum(axis=1)
