@@ -443,7 +443,7 @@ class Batches(keras.utils.PyDataset):
             return plan
         examples = sum(len(planned.rows) for planned in plan)
         weight = sum(planned.size for planned in plan) / examples
-        return [planned._replace(weight=weight) for planned in plan]
+        return [Planned(rows, size, weight, bucket) for rows, size, _, bucket in plan]
 
     def _take(self, rows, planned):
         """The batch of some examples: inputs, targets, and weights if there are any."""
