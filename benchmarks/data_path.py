@@ -12,7 +12,7 @@ import time
 
 import keras
 import numpy as np
-from paired import report
+from paired import report, report_added
 
 from kdl.data import Batches, RandomAffine
 from kdl.recipes import Images, hyperparameters
@@ -61,6 +61,18 @@ def main():
         {name: epoch(cpu, **given) for name, given in options.items()},
         target=1.05,
     )
+    # What an option costs is far less than a fit varies by.
+    step = np.median([epoch(cpu)() for _ in range(5)]) / (count // p.batch_size)
+    report_added(
+        f"Making a batch, of a step of {step * 1e6:.0f} µs of CPU",
+        making(Batches(x, y, p.batch_size)),
+        {
+            name: making(Batches(x, y, p.batch_size, **given))
+            for name, given in options.items()
+        },
+        dict.fromkeys(options, round(0.05 * step * 1e6)),
+        pairs=41,
+    )
 
 
 def compare(title, base, others, target):
@@ -68,6 +80,19 @@ def compare(title, base, others, target):
     for run in (base, *others.values()):
         run()
     report(title, base, others, target)
+
+
+def making(batches):
+    """Function that makes an epoch, and returns the seconds of CPU of a batch."""
+
+    def make():
+        batches.on_epoch_end()
+        start = time.process_time()
+        for index in range(len(batches)):
+            batches[index]
+        return (time.process_time() - start) / len(batches)
+
+    return make
 
 
 def timed(model, *data, clock=time.perf_counter, **options):
