@@ -190,36 +190,12 @@ class Batches(keras.utils.PyDataset):
         if sample_weight is not None:
             self.sample_weight = _arrays("sample_weight", sample_weight)
         self.examples = self._count_examples()
-        check_exclusive(
-            weights=weights,
-            balance=check_boolean("balance", balance),
-            classes_per_batch=classes_per_batch,
-        )
-        self.balance = bool(balance)
+        self.balance = check_boolean("balance", balance)
         self.replacement = check_boolean("replacement", replacement)
-        if weights is None and not replacement:
-            raise ValueError(
-                "`replacement` must be True without `weights`. Received: "
-                f"replacement={replacement}"
-            )
         self.classes_per_batch = self.examples_per_class = self.weights = None
-        if classes_per_batch is not None or examples_per_class is not None:
-            sampler = ClassesAndExamples(self.y, classes_per_batch, examples_per_class)
-            self.classes_per_batch = sampler.classes
-            self.examples_per_class = sampler.examples
-            self.batch_size = _check_size_of_classes(batch_size, sampler.size)
-        else:
-            self.batch_size = check_integer(
-                "batch_size", 32 if batch_size is None else batch_size, "[1, inf)"
-            )
-            if self.balance:
-                sampler = Balanced(self.y, self.batch_size)
-            elif weights is not None:
-                sampler = Weighted(weights, self.examples, self.replacement)
-                self.weights = sampler.weights
-            else:
-                sampler = Shuffled(self.examples)
-        self._sampler = sampler
+        self._sampler = sampler = self._chosen_sampler(
+            batch_size, classes_per_batch, examples_per_class, weights
+        )
         self.examples_per_epoch = check_integer(
             "examples_per_epoch",
             sampler.count if examples_per_epoch is None else examples_per_epoch,
@@ -312,6 +288,35 @@ class Batches(keras.utils.PyDataset):
                 else:
                     x, y = function(x, y, rng)
         return (x, y, *weight)
+
+    def _chosen_sampler(
+        self, batch_size, classes_per_batch, examples_per_class, weights
+    ):
+        """Returns what draws the examples, and notes its arguments and batch size."""
+        check_exclusive(
+            weights=weights, balance=self.balance, classes_per_batch=classes_per_batch
+        )
+        if weights is None and not self.replacement:
+            raise ValueError(
+                "`replacement` must be True without `weights`. "
+                f"Received: replacement={self.replacement}"
+            )
+        if classes_per_batch is not None or examples_per_class is not None:
+            sampler = ClassesAndExamples(self.y, classes_per_batch, examples_per_class)
+            self.classes_per_batch = sampler.classes
+            self.examples_per_class = sampler.examples
+            self.batch_size = _check_size_of_classes(batch_size, sampler.size)
+            return sampler
+        self.batch_size = check_integer(
+            "batch_size", 32 if batch_size is None else batch_size, "[1, inf)"
+        )
+        if self.balance:
+            return Balanced(self.y, self.batch_size)
+        if weights is None:
+            return Shuffled(self.examples)
+        sampler = Weighted(weights, self.examples, self.replacement)
+        self.weights = sampler.weights
+        return sampler
 
     def _share(self, size):
         """Slice of what this process has of a batch."""

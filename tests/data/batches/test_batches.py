@@ -880,10 +880,14 @@ class TestOnDisk:
             assert same(list(mine), list(other))
             mine.on_epoch_end()
             other.on_epoch_end()
-        weights = {"sample_weight": np.arange(26)}
-        assert same(
-            list(self.batches(x, **weights)), list(self.batches(whole, **weights))
-        )
+        for options in (
+            {"sample_weight": np.arange(26)},
+            {"weights": np.arange(26), "remainder": "pad", "shard": (1, 2)},
+            {"balance": True, "examples_per_epoch": 9, "remainder": "drop"},
+        ):
+            assert same(
+                list(self.batches(x, **options)), list(self.batches(whole, **options))
+            )
 
     def test_hold_in_structures(self):
         x = numbers(26)
