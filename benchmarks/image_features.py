@@ -47,7 +47,7 @@ def main():
     )
     shift = kdl.data.RandomCrop(SIZE, SIZE, padding=2)
     augment = [shift, flip_clothes]
-    batches = kdl.data.Batches(x, y, BATCH, drop_remainder=True, augment=augment)
+    batches = kdl.data.Batches(x, y, BATCH, remainder="drop", augment=augment)
     model.fit(batches, epochs=EPOCHS, shuffle=False, verbose=2)
     halves = [weight.astype("float16") for weight in network.get_weights()]
     network.set_weights([half.astype("float32") for half in halves])

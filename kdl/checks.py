@@ -1,6 +1,7 @@
 """Argument checks, kept in one place so that every error reads alike."""
 
 import numbers
+import reprlib
 
 import keras
 import numpy as np
@@ -311,6 +312,78 @@ def check_choice(name, value, choices):
             return plain
     allowed = ", ".join(map(repr, choices))
     raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+
+
+def check_exclusive(**options):
+    """Refuses more than one of some options.
+
+    Args:
+        **options: Values of arguments by name. `None` and `False` are not given.
+
+    Raises:
+        ValueError: If two or more are given.
+    """
+    given = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False
+    }
+    if len(given) > 1:
+        *first, last = (f"`{name}`" for name in options)
+        received = ", ".join(f"{n}={reprlib.repr(v)}" for n, v in given.items())
+        raise ValueError(
+            f"{', '.join(first)} and {last} exclude each other. Received: {received}"
+        )
+
+
+def check_weights(name, value, count):
+    """Returns `value` as a float array, provided it holds a weight for each example.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+        count: Integer. Number of examples.
+
+    Raises:
+        ValueError: If `value` is not that many finite numbers in `[0, inf)`, or if all
+            are 0.
+    """
+    allowed = f"`{name}` must be {count} numbers in [0, inf), not all 0. Received: "
+    try:
+        weights = np.asarray(value, "float64")
+    except (TypeError, ValueError):
+        raise ValueError(f"{allowed}{name}={reprlib.repr(value)}") from None
+    if weights.ndim == 0:
+        raise ValueError(f"{allowed}{name}={value!r}")
+    if weights.shape != (count,):
+        raise ValueError(f"{allowed}an array of shape {weights.shape}")
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise ValueError(f"{allowed}{name}[{first}]={float(weights[first])}")
+    if not weights.any():
+        raise ValueError(f"{allowed}nothing but 0")
+    return weights
+
+
+def check_shard(name, value):
+    """Returns `value` as a tuple, provided it tells a process and how many there are.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument: a tuple or list `(index, count)`.
+
+    Raises:
+        ValueError: If `value` is anything else, or `index` is not in `[0, count)`.
+    """
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        index, count = map(_plain, value)
+        if all(type(part) is int for part in (index, count)) and 0 <= index < count:
+            return index, count
+    raise ValueError(
+        f"`{name}` must be (index, count), integers with 0 <= index < count. "
+        f"Received: {name}={value!r}"
+    )
 
 
 def _plain(value):

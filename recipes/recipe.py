@@ -388,7 +388,7 @@ class Recipe(keras_tuner.HyperModel):
             x,
             y,
             seed=seed,
-            drop_remainder=True,
+            remainder="drop",
             epoch=initial_epoch,
             sample_weight=sample_weight,
         )

@@ -8,6 +8,7 @@ from kdl.checks import (
     check_axis,
     check_boolean,
     check_choice,
+    check_exclusive,
     check_integer,
     check_integers,
     check_number,
@@ -15,7 +16,9 @@ from kdl.checks import (
     check_optional,
     check_part,
     check_seed,
+    check_shard,
     check_targets,
+    check_weights,
 )
 
 pytestmark = pytest.mark.one_backend
@@ -242,3 +245,61 @@ class TestPlainValues:
         assert check_seed("a", 2**32 - 1) == 2**32 - 1 and check_seed("a", None) is None
         with pytest.raises(ValueError, match=r"`a` must be an integer in \[0, 4294967"):
             check_seed("a", value)
+
+
+class TestCheckExclusive:
+    def test_takes_one_or_none(self):
+        check_exclusive(a=None, b=False, c=np.ones(3))
+        check_exclusive(a=None, b=False)
+
+    def test_refuses_two(self):
+        with pytest.raises(ValueError) as error:
+            check_exclusive(a=0, b=None, c=True)
+        assert str(error.value) == (
+            "`a`, `b` and `c` exclude each other. Received: a=0, c=True"
+        )
+
+
+class TestCheckWeights:
+    def test_returns_an_array(self):
+        for weights in ([1, 0], (1.0, 0.0), np.array([1, 0], "float32")):
+            result = check_weights("w", weights, 2)
+            assert result.dtype == "float64" and result.tolist() == [1.0, 0.0]
+
+    @pytest.mark.parametrize(
+        ("value", "received"),
+        [
+            (1.0, "w=1.0"),
+            ("ab", "w='ab'"),
+            (None, "w=None"),
+            ([1], "an array of shape (1,)"),
+            ([[1, 2]], "an array of shape (1, 2)"),
+            ([1, -2], "w[1]=-2.0"),
+            ([np.nan, 1], "w[0]=nan"),
+            ([0, 0], "nothing but 0"),
+        ],
+    )
+    def test_refuses(self, value, received):
+        with pytest.raises(ValueError) as error:
+            check_weights("w", value, 2)
+        assert str(error.value) == (
+            f"`w` must be 2 numbers in [0, inf), not all 0. Received: {received}"
+        )
+
+
+class TestCheckShard:
+    def test_returns_a_tuple(self):
+        for value in ((1, 2), [1, 2], (np.int64(1), np.array(2))):
+            result = check_shard("s", value)
+            assert result == (1, 2) and all(type(part) is int for part in result)
+
+    @pytest.mark.parametrize(
+        "value", [1, None, (1,), (2, 2), (-1, 2), (0.0, 2), (True, 2), "ab", (0, 0)]
+    )
+    def test_refuses(self, value):
+        with pytest.raises(ValueError) as error:
+            check_shard("s", value)
+        assert str(error.value) == (
+            "`s` must be (index, count), integers with 0 <= index < count. "
+            f"Received: s={value!r}"
+        )

@@ -16,9 +16,9 @@ class Curriculum(keras.callbacks.Callback):
 
         max(1, round(share(epoch) * examples))
 
-    of them make up the epoch. It stays as long as it was: those few come several times,
-    each equally often but for one. Their order is random, or from the easiest to the
-    hardest.
+    of them make up the epoch. It has as many batches as before: those few come several
+    times, each equally often but for one. Their order is random, or from the easiest
+    to the hardest.
 
     Keras has no way to choose examples while a fit runs, but takes what a data set
     gives: here the batches are a `kdl.data.Batches`, whose rows are set epoch by epoch.
@@ -44,7 +44,8 @@ class Curriculum(keras.callbacks.Callback):
             `1`.
 
     Attributes:
-        rows: Integer array of shape `(examples,)`. Those of the current epoch.
+        rows: Integer array of shape `(examples_per_epoch,)`. Those of the current
+            epoch.
 
     Raises:
         ValueError: If an argument is not as described, if there is no difficulty for
@@ -148,21 +149,19 @@ class Curriculum(keras.callbacks.Callback):
         self._scores, self._asked = -scores if self.reverse else scores, 1
 
     def _draw(self, epoch):
-        examples = self.batches.examples
         share = self.share
         if callable(share):
             share = check_number("share", float(share(epoch)), "(0, 1]")
         # Of equal scores, those that come first are the easier.
         chosen = np.argsort(self._scores, kind="stable")
-        chosen = chosen[: max(1, round(share * examples))]
+        chosen = chosen[: max(1, round(share * self.batches.examples))]
         rng = generator(self.batches.seed, CURRICULUM, epoch)
-        rounds = -(-examples // len(chosen))
-        rows = np.concatenate([rng.permutation(chosen) for _ in range(rounds)])[
-            :examples
-        ]
+        count = self.batches.examples_per_epoch
+        rounds = -(-count // len(chosen))
+        rows = np.concatenate([rng.permutation(chosen) for _ in range(rounds)])[:count]
         if self.order == "ascending":
             # What the batches leave out is not the hardest but a random part.
-            kept = self.batches.num_batches * self.batches.batch_size
+            kept = self.batches.kept
             trained = rows[:kept]
             order = np.argsort(self._scores[trained], kind="stable")
             rows[:kept] = trained[order]

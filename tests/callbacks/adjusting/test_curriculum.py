@@ -106,6 +106,15 @@ class TestCurriculum(CallbackContract):
             # In turns, so that none comes twice as often.
             assert times.max() - times.min() <= 1
 
+    @pytest.mark.one_backend
+    def test_epochs_may_have_fewer_or_other_examples(self):
+        batches = Batches(X, X[:, :1], 4, examples_per_epoch=6)
+        curriculum = Curriculum(batches, SCORES, 0.2, "ascending")
+        self.train(network(), [curriculum], epochs=1)
+        easiest, times = np.unique(curriculum.rows, return_counts=True)
+        assert set(easiest) == set(np.argsort(SCORES)[:4])
+        assert sorted(times) == [1, 1, 2, 2]
+
     @pytest.mark.parametrize("reverse", [False, True])
     def test_orders_an_epoch(self, reverse):
         options = {"difficulty": SCORES, "order": "ascending", "reverse": reverse}
@@ -114,7 +123,7 @@ class TestCurriculum(CallbackContract):
             assert same(rows, order)
 
     def test_leaves_out_a_random_part_rather_than_the_hardest(self):
-        batches = Batches(X, X, 8, drop_remainder=True)
+        batches = Batches(X, X, 8, remainder="drop")
         curriculum = Curriculum(batches, SCORES, order="ascending")
         model = network()
         curriculum.set_model(model)

@@ -13,6 +13,15 @@ def noise(x, y, rng):
     return x + rng.normal(size=x.shape), y
 
 
+# Arguments of which a contract of their own has values.
+WEIGHTED = {"weights", "replacement", "collate"}
+BALANCED = {"balance"}
+
+
+def without(parameters, names):
+    return {name: part for name, part in parameters.items() if name not in names}
+
+
 class TestBatches(Contract):
     component = Batches
     x = np.arange(10.0)[:, np.newaxis]
@@ -23,12 +32,14 @@ class TestBatches(Contract):
         "batch_size": 4,
         "seed": 1,
         "shuffle": False,
-        "drop_remainder": True,
+        "remainder": "drop",
         "augment": (noise,),
         "epoch": 2,
         "sample_weight": np.ones(10),
         "classes_per_batch": 2,
         "examples_per_class": 2,
+        "examples_per_epoch": 9,
+        "shard": (1, 2),
     }
     refused = [
         (
@@ -62,8 +73,9 @@ class TestBatches(Contract):
             "`shuffle` must be one of True, False. Received: shuffle='yes'",
         ),
         (
-            {"drop_remainder": 1},
-            "`drop_remainder` must be one of True, False. Received: drop_remainder=1",
+            {"remainder": True},
+            "`remainder` must be one of 'keep', 'drop', 'pad'. Received: "
+            "remainder=True",
         ),
         (
             {"augment": noise},
@@ -93,20 +105,50 @@ class TestBatches(Contract):
         ),
         (
             {"y": x},
-            "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: ndarray of float64 (10, 1)",
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `classes_per_batch`. Received: "
+            "ndarray of float64 (10, 1)",
         ),
         (
             {"y": {"a": y}},
-            "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: dict",
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `classes_per_batch`. Received: dict",
         ),
         (
             {"y": Stored(y)},
-            "`y` must be an array of integers of shape (examples,), the class of each "
-            "example, for `classes_per_batch`. Received: Stored of float32 (10,)",
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `classes_per_batch`. Received: "
+            "Stored of float32 (10,)",
+        ),
+        (
+            {"balance": True},
+            "`weights`, `balance` and `classes_per_batch` exclude each other. "
+            "Received: balance=True, classes_per_batch=2",
+        ),
+        (
+            {"replacement": False},
+            "`replacement` must be True without `weights`. Received: replacement=False",
+        ),
+        (
+            {"examples_per_epoch": 0},
+            "`examples_per_epoch` must be an integer in [1, inf). Received: "
+            "examples_per_epoch=0",
+        ),
+        (
+            {"shard": (2, 2)},
+            "`shard` must be (index, count), integers with 0 <= index < count. "
+            "Received: shard=(2, 2)",
+        ),
+        (
+            {"shard": (0, 3)},
+            "`classes_per_batch` must be a multiple of 3, the number of processes in "
+            "`shard`. Received: classes_per_batch=2",
         ),
     ]
+
+    def parameters(self):
+        # The others exclude these. They are below.
+        return without(super().parameters(), WEIGHTED | BALANCED)
 
     def batches(self, **overrides):
         return Batches(self.x, self.y, **{"batch_size": 4, **overrides})
@@ -118,8 +160,8 @@ class TestBatches(Contract):
         np.testing.assert_array_equal(np.concatenate(x)[:, 0], np.concatenate(y))
 
     def test_drops_the_remainder_but_never_all(self):
-        assert [len(x) for x, _ in self.batches(drop_remainder=True)] == [4, 4]
-        (only,) = self.batches(drop_remainder=True, batch_size=11)
+        assert [len(x) for x, _ in self.batches(remainder="drop")] == [4, 4]
+        (only,) = self.batches(remainder="drop", batch_size=11)
         assert len(only[0]) == 10
 
     def test_keeps_the_order_on_request(self):
@@ -165,16 +207,16 @@ class TestBatches(Contract):
         ).reshape(-1, 4)
 
     def test_fit_sees_the_epochs_as_they_are(self):
-        shown = self.shown(self.batches(drop_remainder=True))
+        shown = self.shown(self.batches(remainder="drop"))
         np.testing.assert_array_equal(shown, self.rows(0, 1))
 
     def test_a_fit_that_goes_on_sees_what_it_would_have_seen(self):
-        batches = self.batches(drop_remainder=True, epoch=3)
+        batches = self.batches(remainder="drop", epoch=3)
         shown = self.shown(batches, initial_epoch=3, epochs=5)
         np.testing.assert_array_equal(shown, self.rows(3, 4))
 
     def test_a_further_fit_sees_a_later_epoch(self):
-        shown = self.shown(self.batches(drop_remainder=True), epochs=1, fits=2)
+        shown = self.shown(self.batches(remainder="drop"), epochs=1, fits=2)
         np.testing.assert_array_equal(shown, self.rows(0, 2))
 
     def test_consists_of_given_rows_for_an_epoch(self):
@@ -190,7 +232,7 @@ class TestBatches(Contract):
         with pytest.raises(ValueError) as error:
             batches.use_rows(rows + 1)
         assert str(error.value) == (
-            "`rows` must be 10 integers from 0 to 9, as many as there are examples. "
+            "`rows` must be 10 integers from 0 to 9, as many as an epoch has examples. "
             f"Received: rows={rows + 1!r}"
         )
 
@@ -243,6 +285,143 @@ class Shown(keras.layers.Layer):
             self.shown.assign(self.shown + row * inputs[:, 0][None])
             self.step.assign(self.step + 1)
         return inputs * self.weight
+
+
+class TestWeightedBatches(Contract):
+    """Examples of any kind, drawn by weights."""
+
+    component = Batches
+    x = [[n] * (n + 1) for n in range(10)]
+    arguments = {
+        "x": x,
+        "y": np.arange(10),
+        "batch_size": 4,
+        "seed": 1,
+        "shuffle": False,
+        "remainder": "pad",
+        "augment": (noise,),
+        "epoch": 2,
+        "sample_weight": np.ones(10),
+        "weights": np.arange(10.0),
+        "replacement": False,
+        "examples_per_epoch": 7,
+        "shard": (1, 2),
+        "collate": np.vstack,
+    }
+    refused = [
+        (
+            {"weights": np.arange(9)},
+            "`weights` must be 10 numbers in [0, inf), not all 0. Received: an array "
+            "of shape (9,)",
+        ),
+        *(
+            (
+                {"weights": [1, 2, wrong, *range(7)]},
+                "`weights` must be 10 numbers in [0, inf), not all 0. Received: "
+                f"weights[2]={wrong}",
+            )
+            for wrong in (-1.0, np.nan, np.inf)
+        ),
+        (
+            {"weights": np.zeros(10)},
+            "`weights` must be 10 numbers in [0, inf), not all 0. Received: nothing "
+            "but 0",
+        ),
+        (
+            {"weights": "heavy"},
+            "`weights` must be 10 numbers in [0, inf), not all 0. Received: "
+            "weights='heavy'",
+        ),
+        (
+            {"balance": True, "classes_per_batch": 2},
+            "`weights`, `balance` and `classes_per_batch` exclude each other. "
+            "Received: weights=array([0., 1...., 7., 8., 9.]), balance=True, "
+            "classes_per_batch=2",
+        ),
+        (
+            {"replacement": 1},
+            "`replacement` must be one of True, False. Received: replacement=1",
+        ),
+        (
+            # One of the weights is 0.
+            {"examples_per_epoch": 10},
+            "`examples_per_epoch` must be an integer in [1, 9]. Received: "
+            "examples_per_epoch=10",
+        ),
+        (
+            {"shard": 2},
+            "`shard` must be (index, count), integers with 0 <= index < count. "
+            "Received: shard=2",
+        ),
+        (
+            {"shard": (0, 3)},
+            "`batch_size` must be a multiple of 3, the number of processes in `shard`. "
+            "Received: batch_size=4",
+        ),
+        (
+            {"shard": (0, 4), "remainder": "keep"},
+            "The last batch must have an example for each process of `shard`, or be "
+            "padded by remainder='pad'. Received: 3 examples, shard=(0, 4)",
+        ),
+        (
+            {"collate": 3},
+            "`collate` must be a function of a list of examples, or None. Received: "
+            "collate=3",
+        ),
+        (
+            {"x": {"a": x}},
+            "`x` must be a sequence of examples, such as a list, for `collate`. "
+            "Received: x of type dict",
+        ),
+        (
+            {"collate": None},
+            "`x` must hold examples of one shape, unless `collate` joins them. "
+            "Received: x of type list",
+        ),
+        (
+            {"y": x},
+            "`y` must hold examples of one shape. Received: y of type list",
+        ),
+        (
+            {"x": x[1:]},
+            "`x`, `y` and `sample_weight` must hold the same number of examples, at "
+            "least one. Received: len(x)=9, len(y)=10, len(sample_weight)=10",
+        ),
+        (
+            {"x": [], "y": None, "sample_weight": None},
+            "`x` must hold the same number of examples, at least one. Received: "
+            "len(x)=0",
+        ),
+    ]
+
+    def parameters(self):
+        apart = BALANCED | {"classes_per_batch", "examples_per_class"}
+        return without(super().parameters(), apart)
+
+
+class TestBalancedBatches(Contract):
+    component = Batches
+    arguments = {"x": np.zeros((10, 1)), "y": np.arange(10) % 2, "balance": True}
+    refused = [
+        (
+            {"balance": 1},
+            "`balance` must be one of True, False. Received: balance=1",
+        ),
+        (
+            {"y": np.zeros((10, 2), int)},
+            "`y` must be an array of integers of shape (examples,) or (examples, 1), "
+            "the class of each example, for `balance`. Received: ndarray of int64 "
+            "(10, 2)",
+        ),
+        (
+            {"weights": np.ones(10)},
+            "`weights`, `balance` and `classes_per_batch` exclude each other. "
+            "Received: weights=array([1., 1...., 1., 1., 1.]), balance=True",
+        ),
+    ]
+
+    def parameters(self):
+        return {"balance": super().parameters()["balance"]}
 
 
 class TestWeights:
@@ -309,6 +488,240 @@ class TestWeights:
             "`x`, `y` and `sample_weight` must hold the same number of examples, at "
             "least one. Received: len(x)=10, len(y)=10, len(sample_weight)=9"
         )
+
+
+class TestPadding:
+    """`remainder="pad"`."""
+
+    x, y = np.arange(10.0)[:, np.newaxis], np.arange(10)
+
+    def batches(self, **options):
+        return Batches(self.x, self.y, **{"remainder": "pad", **options})
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("size", [2, 4, 32])
+    def test_batches_have_one_size_and_each_example_counts_once(self, size):
+        batches = list(self.batches(batch_size=size))
+        assert {len(x) for x, *_ in batches} == {size}
+        x, y, weight = map(np.concatenate, zip(*batches, strict=True))
+        assert same(x[:, 0], y.astype(float))
+        assert sorted(y[weight > 0]) == list(range(10))
+        # So that the mean over all rows is that over the examples.
+        np.testing.assert_allclose(weight[weight > 0], len(x) / 10, rtol=1e-6)
+        # Copies of the last batch follow it, so that sequences are no longer.
+        assert set(y[weight == 0]) <= set(batches[-1][1][batches[-1][2] > 0])
+
+    @pytest.mark.one_backend
+    def test_pads_other_examples_in_each_epoch(self):
+        last = [set(self.batches(batch_size=4, epoch=n)[2][1]) for n in range(5)]
+        assert all(len(rows) == 2 for rows in last) and len(set.union(*last)) > 4
+
+    @pytest.mark.one_backend
+    def test_weights_of_examples_and_of_outputs_stay(self):
+        weight = {"a": self.y / 10, "b": np.tile(self.y[:, None], 3)}
+        y = {"a": self.y, "b": self.y}
+        batches = Batches(self.x, y, 4, remainder="pad", sample_weight=weight)
+        for index, (_, y, weights) in enumerate(batches):
+            real = np.arange(4) < (2 if index == 2 else 4)
+            expected = real * y["a"] * 12 / 10
+            np.testing.assert_allclose(weights["a"], expected / 10, rtol=1e-6)
+            repeated = np.tile(expected[:, None], 3)
+            np.testing.assert_allclose(weights["b"], repeated, rtol=1e-6)
+
+    @pytest.mark.one_backend
+    def test_augmentation_sees_padding_with_its_weight(self):
+        def record(x, y, rng, sample_weight=None):
+            seen.append((y, sample_weight))
+            return x, y, sample_weight
+
+        seen = []
+        batches = list(self.batches(batch_size=4, augment=[record]))
+        assert same([(y, weight) for _, y, weight in batches], seen)
+
+    @pytest.mark.one_backend
+    def test_nothing_is_added_to_full_batches_of_classes(self):
+        y = self.y % 2
+        for options in (
+            {"balance": True},
+            {"classes_per_batch": 2, "examples_per_class": 2},
+        ):
+            batches = Batches(self.x, y, 4, remainder="pad", **options)
+            for x, _, weight in batches:
+                assert len(x) == 4 and same(weight, np.ones(4, "float32"))
+
+    def test_has_the_loss_of_an_epoch_without_it(self):
+        """In `evaluate` and, while the weights stay as they are, in `fit`."""
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse", weighted_metrics=["mae"])
+        predicted = model.predict(self.x, verbose=0)[:, 0]
+        weight = np.arange(10) / 5
+        for size in (4, 16):
+            for given in (None, weight):
+                loss = np.square(predicted - self.y)
+                error = np.abs(predicted - self.y)
+                expected = [
+                    np.average(loss) if given is None else (loss * given).mean(),
+                    np.average(error, weights=given),
+                ]
+                options = {"batch_size": size, "sample_weight": given}
+                actual = model.evaluate(self.batches(**options), verbose=0)
+                np.testing.assert_allclose(actual, expected, rtol=1e-5)
+        batches = self.batches(batch_size=4)
+        history = model.fit(batches, shuffle=False, verbose=0).history
+        np.testing.assert_allclose(
+            [history["loss"][0], history["mae"][0]],
+            [np.square(predicted - self.y).mean(), np.abs(predicted - self.y).mean()],
+            rtol=1e-5,
+        )
+
+
+@pytest.mark.one_backend
+class TestShards:
+    """Each process has its part of each batch."""
+
+    x = np.arange(26)
+
+    def shards(self, count, x=None, y=None, **options):
+        x = self.x if x is None else x
+        y = self.x % 3 if y is None else y
+        return [
+            list(Batches(x, y, shard=(index, count), **options))
+            for index in range(count)
+        ]
+
+    @pytest.mark.parametrize("count", [1, 2, 4])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            # The last batches have 6 examples.
+            {"batch_size": 20},
+            {"remainder": "drop", "sample_weight": np.arange(26.0)},
+            {"remainder": "pad", "epoch": 3, "examples_per_epoch": 17},
+            {"weights": np.arange(26), "remainder": "pad"},
+            {"weights": np.arange(26), "replacement": False, "remainder": "drop"},
+            {"balance": True, "seed": 1},
+            {"shuffle": False, "remainder": "pad", "batch_size": 40},
+        ],
+    )
+    def test_make_up_the_batches(self, count, options):
+        options = {"batch_size": 8, **options}
+        whole = list(Batches(self.x, self.x % 3, **options))
+        shards = self.shards(count, **options)
+        assert {len(shard) for shard in shards} == {len(whole)}
+        for batch, *parts in zip(whole, *shards, strict=True):
+            for part, *pieces in zip(batch, *parts, strict=True):
+                assert same(np.concatenate(pieces), part)
+                sizes = [len(piece) for piece in pieces]
+                assert np.ptp(sizes) <= (options.get("remainder", "keep") == "keep")
+
+    def test_of_classes_hold_whole_ones(self):
+        options = {"classes_per_batch": 2, "examples_per_class": 4}
+        for first, second in zip(*self.shards(2, **options), strict=True):
+            labels = [set(part[1]) for part in (first, second)]
+            assert all(len(part) == 1 for part in labels) and labels[0] != labels[1]
+
+    def test_have_noise_of_their_own(self):
+        zeros = np.zeros((26, 1))
+        options = {"batch_size": 8, "remainder": "drop", "augment": [noise]}
+        first, second = self.shards(2, zeros, **options)
+        for (a, _), (b, _) in zip(first, second, strict=True):
+            assert not np.isin(a, b).any()
+        # Another one than alone.
+        assert not same(Batches(zeros, self.x, **options)[0][0][:4], first[0][0])
+
+    def test_read_their_part_alone_from_disk(self):
+        x = numbers(24)
+        for index in (0, 1):
+            batches = Batches(x, np.arange(24), 8, shard=(index, 2))
+            # Else the next epoch is read ahead.
+            batches._prefetch.ahead = 0
+            assert all(same(part[:, 0].astype(int), y) for part, y in batches)
+        assert sorted(x.rows) == list(range(24))
+
+
+class TestCollate:
+    x = [np.arange(1, 2 + n % 4) for n in range(10)]
+    y = np.arange(10)
+
+    @staticmethod
+    def pad(examples):
+        length = max(map(len, examples))
+        return np.stack([np.pad(row, (0, length - len(row))) for row in examples])
+
+    @pytest.mark.one_backend
+    def test_makes_the_inputs_of_a_batch(self):
+        batches = Batches(self.x, self.y, 4, collate=self.pad, sample_weight=self.y)
+        seen = []
+        for x, y, weight in batches:
+            assert same((x > 0).sum(axis=1), 1 + y % 4) and same(y, weight)
+            assert x.shape[1] == max(1 + y % 4)
+            seen.extend(y)
+        assert sorted(seen) == list(range(10))
+
+    @pytest.mark.one_backend
+    def test_takes_examples_of_any_kind(self):
+        texts = [f"{n} dogs" for n in range(10)]
+        for x in (texts, tuple(texts), [{"text": text} for text in texts]):
+            batches = Batches(
+                x, self.y, 4, shuffle=False, collate=lambda part: {"texts": part}
+            )
+            assert batches[1][0] == {"texts": list(x[4:8])}
+
+    @pytest.mark.one_backend
+    def test_makes_targets_as_well_where_there_are_none(self):
+        def collate(examples):
+            return self.pad([x for x, _ in examples]), np.array(
+                [y for _, y in examples]
+            )
+
+        pairs = list(zip(self.x, self.y, strict=True))
+        batches = Batches(pairs, None, 4, collate=collate)
+        others = Batches(self.x, self.y, 4, collate=self.pad)
+        assert same(list(batches), list(others))
+        with pytest.raises(ValueError) as error:
+            Batches(pairs, None, 4, collate=lambda examples: [1, 2])[0]
+        assert str(error.value) == (
+            "`collate` must return a tuple (x, y) where `y` is None. Received: list"
+        )
+
+    @pytest.mark.one_backend
+    def test_comes_before_augmentation_and_after_padding_and_sharing(self):
+        batches = Batches(
+            self.x,
+            self.y,
+            4,
+            collate=lambda part: np.array([len(row) for row in part], float),
+            augment=[lambda x, y, rng: (10 * x, y)],
+            remainder="pad",
+            shuffle=False,
+            shard=(1, 2),
+        )
+        x, y, weight = batches[2]
+        assert same(x, np.array([10.0, 20.0])) and same(y, np.array([8, 9]))
+        assert same(weight, np.zeros(2, "float32"))
+
+    @pytest.mark.one_backend
+    def test_examples_may_be_on_disk(self):
+        batches = Batches(numbers(26), np.arange(26), 4, collate=np.stack)
+        for x, y in batches:
+            assert same(x[:, 0], y.astype("float32"))
+        assert batches.digest == Batches(numbers(26), np.arange(26)).digest
+        join_threads()
+
+    @pytest.mark.one_backend
+    def test_pairs_in_order_are_collated(self):
+        pairs = Batches(self.x, self.y, 4, collate=self.pad).pairs_in_order()
+        assert same(np.concatenate([y for (_, y), _ in pairs]), self.y)
+        assert pairs[0][0][0].shape == (4, 4)
+
+    def test_fit_takes_them(self):
+        model = keras.Sequential([keras.layers.Embedding(5, 2)])
+        model.add(keras.layers.GlobalAveragePooling1D())
+        model.add(keras.layers.Dense(1))
+        model.compile("sgd", "mse")
+        batches = Batches(self.x, self.y, 5, collate=self.pad)
+        history = model.fit(batches, shuffle=False, epochs=2, verbose=0)
+        assert np.isfinite(history.history["loss"]).all()
 
 
 class TestStreams:
@@ -415,14 +828,14 @@ class TestClassesAndExamples:
         assert same(first[0], [0, 3, 1, 4]) and same(second[0], [2, 5, 6, 9])
 
     def test_the_last_batch_is_full_or_left_out(self):
-        counts = [len(self.batches(drop_remainder=drop)) for drop in (False, True)]
+        counts = [len(self.batches(remainder=drop)) for drop in ("keep", "drop")]
         assert counts == [5, 5]
         counts = [
-            len(self.batches(self.y[1:], drop_remainder=drop)) for drop in (False, True)
+            len(self.batches(self.y[1:], remainder=drop)) for drop in ("keep", "drop")
         ]
         assert counts == [5, 4]
         assert {len(x) for x, _ in self.batches(self.y[1:])} == {8}
-        ((x, _),) = self.batches(self.y[:5], 2, 10, drop_remainder=True)
+        ((x, _),) = self.batches(self.y[:5], 2, 10, remainder="drop")
         assert len(x) == 20
 
     def test_of_inputs_on_disk_are_those_of_the_array(self):
@@ -444,9 +857,8 @@ class TestClassesAndExamples:
         with pytest.raises(ValueError) as error:
             self.batches().use_rows(np.arange(40))
         assert str(error.value) == (
-            "Batches of `classes_per_batch` and `examples_per_class` choose their "
-            "examples themselves and take no others, such as those of a "
-            "kdl.callbacks.Curriculum: use `batch_size` with one."
+            "Batches with `classes_per_batch` choose their examples themselves and "
+            "take no others, such as those of a kdl.callbacks.Curriculum."
         )
 
     def test_all_examples_in_order_are_not_of_classes(self):
@@ -468,10 +880,14 @@ class TestOnDisk:
             assert same(list(mine), list(other))
             mine.on_epoch_end()
             other.on_epoch_end()
-        weights = {"sample_weight": np.arange(26)}
-        assert same(
-            list(self.batches(x, **weights)), list(self.batches(whole, **weights))
-        )
+        for options in (
+            {"sample_weight": np.arange(26)},
+            {"weights": np.arange(26), "remainder": "pad", "shard": (1, 2)},
+            {"balance": True, "examples_per_epoch": 9, "remainder": "drop"},
+        ):
+            assert same(
+                list(self.batches(x, **options)), list(self.batches(whole, **options))
+            )
 
     def test_hold_in_structures(self):
         x = numbers(26)

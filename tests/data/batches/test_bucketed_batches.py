@@ -32,11 +32,15 @@ class TestBucketedBatches(Contract):
         "batch_size": 8,
         "seed": 1,
         "shuffle": False,
-        "drop_remainder": True,
+        "remainder": "drop",
         "augment": (lambda x, y, rng: (x, y),),
         "epoch": 2,
         "sample_weight": np.ones(90),
         "buckets": 3,
+        "weights": np.arange(90.0),
+        "replacement": False,
+        "examples_per_epoch": 80,
+        "shard": (1, 2),
     }
     refused = [
         (
@@ -63,8 +67,23 @@ class TestBucketedBatches(Contract):
             {"batch_size": 0},
             "`batch_size` must be an integer in [1, inf). Received: batch_size=0",
         ),
+        (
+            {"max_tokens": 300},
+            "`batch_size` and `max_tokens` exclude each other. Received: batch_size=8, "
+            "max_tokens=300",
+        ),
+        (
+            {"shard": (1, 3)},
+            "`batch_size` must be a multiple of 3, the number of processes in `shard`. "
+            "Received: batch_size=8",
+        ),
     ]
     lengths = (x["source"] > 0).sum(1) + (x["target"] > 0).sum(1)
+
+    def parameters(self):
+        # These exclude others, and are tested below.
+        apart = {"max_tokens", "balance"}
+        return {n: p for n, p in super().parameters().items() if n not in apart}
 
     def batches(self, **overrides):
         options = {"batch_size": 8, "seed": 1, **overrides}
@@ -102,9 +121,9 @@ class TestBucketedBatches(Contract):
                 assert same(padded, self.x[name][rows].astype(int))
             assert same(x["target"], y)
 
-    @pytest.mark.parametrize("drop_remainder", [True, False])
-    def test_pads_much_less_than_batches_do(self, drop_remainder):
-        batches = self.batches(drop_remainder=drop_remainder)
+    @pytest.mark.parametrize("remainder", ["drop", "keep"])
+    def test_pads_much_less_than_batches_do(self, remainder):
+        batches = self.batches(remainder=remainder)
         parts = [x[name] for x, _ in batches for name in WIDTHS]
         tokens, padding = (
             sum((part > 0).sum() for part in parts),
@@ -117,12 +136,12 @@ class TestBucketedBatches(Contract):
         assert batches.padding() < 0.8 * before
         # Of one, a quarter of the lengths remains in a bucket.
         source = self.x["source"]
-        alone = BucketedBatches(source, source, 8, drop_remainder=True)
+        alone = BucketedBatches(source, source, 8, remainder="drop")
         assert alone.padding() < 0.4 * (source == 0).mean()
 
     @pytest.mark.parametrize("buckets", [1, 3, 5])
     def test_has_no_more_shapes_than_buckets(self, buckets):
-        options = {"buckets": buckets, "drop_remainder": True}
+        options = {"buckets": buckets, "remainder": "drop"}
         epochs = range(5)
         full, all_of_them = (
             {
@@ -130,7 +149,7 @@ class TestBucketedBatches(Contract):
                 for epoch in epochs
                 for x, _ in self.batches(**{**options, **more, "epoch": epoch})
             }
-            for more in ({}, {"drop_remainder": False})
+            for more in ({}, {"remainder": "keep"})
         )
         assert len(full) <= buckets
         assert len(all_of_them) <= buckets + 1
@@ -157,7 +176,7 @@ class TestBucketedBatches(Contract):
     def test_drops_other_examples_in_each_epoch(self):
         dropped = [
             set(range(90)).difference(
-                *self.numbers(self.batches(epoch=epoch, drop_remainder=True))
+                *self.numbers(self.batches(epoch=epoch, remainder="drop"))
             )
             for epoch in range(20)
         ]
@@ -165,7 +184,7 @@ class TestBucketedBatches(Contract):
         assert len(set.union(*dropped)) > 20
 
     def test_buckets_are_mixed_over_an_epoch(self):
-        lengths = self.cut(self.batches(drop_remainder=True, seed=2))[2:]
+        lengths = self.cut(self.batches(remainder="drop", seed=2))[2:]
         thirds = [set(lengths[start : start + 3]) for start in (0, 3, 6)]
         assert all(len(third) > 1 for third in thirds)
 
@@ -227,29 +246,29 @@ class TestBucketedBatches(Contract):
         assert batches[0][0].shape == (8, 8)
 
     def test_less_than_a_batch_is_one(self):
-        for drop_remainder in (True, False):
-            ((x, _),) = self.batches(batch_size=100, drop_remainder=drop_remainder)
+        for remainder in ("drop", "keep"):
+            ((x, _),) = self.batches(batch_size=100, remainder=remainder)
             assert len(x["number"]) == 90
             assert self.batches(batch_size=100).padding() > 0
 
     @pytest.mark.parametrize(
-        ("order", "drop_remainder"), [("random", True), ("ascending", False)]
+        ("order", "remainder"), [("random", "drop"), ("ascending", "keep")]
     )
-    def test_fit_takes_it_with_a_curriculum(self, order, drop_remainder):
-        batches = self.batches(buckets=2, drop_remainder=drop_remainder)
+    def test_fit_takes_it_with_a_curriculum(self, order, remainder):
+        batches = self.batches(buckets=2, remainder=remainder)
         stages = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.3, 1.0])
         curriculum = Curriculum(batches, batches.lengths, stages, order)
         seen = self.fit(network(), batches, 2, [curriculum])
         easiest = np.argsort(self.lengths, kind="stable")[:27]
         assert set(np.concatenate(seen[0])) == set(easiest)
         # None comes twice, but for those that are left out.
-        assert len(set(np.concatenate(seen[1]))) == (88 if drop_remainder else 90)
+        assert len(set(np.concatenate(seen[1]))) == (88 if remainder == "drop" else 90)
         longest = [self.lengths[rows].max() for rows in seen[1]]
         assert (longest == sorted(longest)) == (order == "ascending")
 
     def test_resumes(self, tmp_path):
         model = network()
-        options = {"buckets": 2, "drop_remainder": True}
+        options = {"buckets": 2, "remainder": "drop"}
         for epochs in (1, 3):
             batches = self.batches(**options)
             resume = Resume(tmp_path, batches, delete_checkpoint=False)
