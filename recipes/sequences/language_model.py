@@ -16,13 +16,13 @@ from kdl.layers import Clock
 from kdl.metrics import BitsPerCharacter
 from kdl.models import RecurrentDecoder, Sampling, TransformerDecoder
 from kdl.recipes.sequences import sequence_recipe
-from kdl.recipes.texts.tokens import Tokens
+from kdl.recipes.tokens import Tokens, TokensOfModel
 
 # Share of the test texts that go as far as a position that is drawn.
 _SHOWN = 0.1
 
 
-class LanguageModel(sequence_recipe.SequenceRecipe):
+class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
     """Recurrent network or Transformer that predicts text, token by token.
 
     Tokens are characters, bytes, or subwords that are learned from the training texts,
@@ -88,18 +88,15 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
         return x, x
 
     def inputs_for(self, model, x):
-        return self._tokens_of(model).encode(x)
+        return self.tokens_of(model).encode(x)
 
     targets_for = inputs_for
-
-    def _tokens_of(self, model):
-        return getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
 
     def _learned(self, p):
         """The `Tokens` of some hyperparameters, which are learned once."""
         kind, size = getattr(p, "tokens", "characters"), getattr(p, "subwords", None)
-        known = vars(self).setdefault("_known", {})
-        if (kind, size) not in known:
+
+        def learn():
             match kind:
                 case "characters":
                     encoder = self.characters
@@ -109,8 +106,9 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
                     encoder = Subwords.from_texts(self.splits.train[0], size)
             # Nothing is left out, which would make bits seem fewer.
             longest = max(encoder.lengths(x).max() for x, _ in self.splits)
-            known[kind, size] = Tokens(encoder, int(longest), False)
-        return known[kind, size]
+            return Tokens(encoder, int(longest), False)
+
+        return self.learned_once((kind, size), learn)
 
     def space(self, hp):
         p = self.strategies(hp)
@@ -164,11 +162,6 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
         tokens = self._learned(p)
         return super().batches(p, tokens.encode(x), tokens.encode(y), **options)
 
-    def get_state(self, model=None):
-        state = super().get_state(model)
-        tokens = getattr(model, "tokens", None)
-        return state if tokens is None else {**state, "tokens": tokens.get_config()}
-
     def predict(self, model, raw, temperature=0.7, seed=0, top_p=None, length=None):
         """Goes on with texts.
 
@@ -193,10 +186,10 @@ class LanguageModel(sequence_recipe.SequenceRecipe):
         """
         if not all(raw):
             raise ValueError("A text must have a character. Received: ''")
-        encoder = self._tokens_of(model).encoder
+        encoder = self.tokens_of(model).encoder
         prompt = encoder.encode(raw)
         if length is None:
-            whole = max(self._tokens_of(model).length, prompt.shape[1])
+            whole = max(self.tokens_of(model).length, prompt.shape[1])
         else:
             whole = prompt.shape[1] + check_integer("length", length, "[1, inf)")
         by = Sampling(temperature, top_p=top_p) if temperature else None

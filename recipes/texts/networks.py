@@ -8,7 +8,7 @@ from kdl.layers import (
     LearnedPositionalEmbedding,
     TransformerEncoderBlock,
 )
-from kdl.recipes.texts.tokens import BAG
+from kdl.recipes.texts.vocabulary import BAG
 
 NETWORKS = BAG, "cnn", "gru", "transformer"
 _WIDTHS = 3, 4, 5  # Tokens that a convolution sees.

@@ -20,7 +20,8 @@ from kdl.recipes.reading import files
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.texts import tfidf
 from kdl.recipes.texts.networks import NETWORKS, network
-from kdl.recipes.texts.tokens import BAG, Tokens
+from kdl.recipes.texts.vocabulary import BAG, learned_tokens
+from kdl.recipes.tokens import TokensOfModel
 
 # Augmentation by the name of its rate, in the order in which it is applied.
 _AUGMENTATION = {
@@ -35,7 +36,7 @@ _TABLES = ".csv", ".tsv", ".parquet"
 _THRESHOLD = 0.5  # From which probability on a text has a label.
 
 
-class Text(Recipe):
+class Text(TokensOfModel, Recipe):
     """Classifies texts, each of one class or of several.
 
     The network is a hyperparameter. By default it is close to that of fastText: the
@@ -169,7 +170,7 @@ class Text(Recipe):
         return np.array(list(raw), str)
 
     def inputs_for(self, model, x):
-        tokens = getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
+        tokens = self.tokens_of(model)
         embeddings = model.get_layer("embedding").input_dim
         if tokens.encoder.size != embeddings:
             raise ValueError(
@@ -259,10 +260,7 @@ class Text(Recipe):
         names = "lowercase", "words", "buckets", "shortest", "longest", "word_ngrams"
         names = names if p.network == BAG else ("lowercase", "subwords")
         key = p.network == BAG, *(getattr(p, name) for name in names)
-        known = vars(self).setdefault("_known", {})
-        if key not in known:
-            known[key] = Tokens.from_texts(p, self.splits.train[0])
-        return known[key]
+        return self.learned_once(key, lambda: learned_tokens(p, self.splits.train[0]))
 
     def test_on(self, source):
         super().test_on(source)
@@ -284,11 +282,6 @@ class Text(Recipe):
         if self.has_several:
             return label_rows(self.classes, outputs)
         return class_rows(self.classes, outputs)
-
-    def get_state(self, model=None):
-        state = super().get_state(model)
-        tokens = getattr(model, "tokens", None)
-        return state if tokens is None else {**state, "tokens": tokens.get_config()}
 
     def examine(self, model):
         texts, y = self.splits.test

@@ -2,14 +2,8 @@
 
 import dataclasses
 
-import numpy as np
-
 from kdl.data import Bytes, Characters, HashedNgrams, Subwords
 
-BAG = "embedding_bag"
-# The share of the training texts that fit into the length, and the most tokens of a
-# text, of a bag and of a sequence.
-_SHARE, _MOST = 0.99, {True: 4096, False: 512}
 _KINDS = {
     "ngrams": HashedNgrams,
     "subwords": Subwords,
@@ -23,38 +17,14 @@ class Tokens:
     """Turns texts into the integers that a network takes.
 
     Attributes:
-        encoder: `kdl.data.HashedNgrams` or `kdl.data.Subwords`.
+        encoder: `kdl.data.HashedNgrams`, `Subwords`, `Bytes` or `Characters`.
         length: Integer. Tokens of a text, of which the rest is left out.
         lowercase: Boolean. Whether capital letters count as small ones.
     """
 
-    encoder: HashedNgrams | Subwords
+    encoder: HashedNgrams | Subwords | Bytes | Characters
     length: int
     lowercase: bool
-
-    @classmethod
-    def from_texts(cls, p, texts):
-        """Returns tokens whose vocabulary and length are learned from texts.
-
-        Args:
-            p: Namespace of hyperparameters.
-            texts: Array of strings.
-        """
-        texts = _lowered(texts, p.lowercase)
-        is_bag = p.network == BAG
-        if is_bag:
-            encoder = HashedNgrams.from_texts(
-                texts,
-                p.words,
-                buckets=p.buckets,
-                shortest=p.shortest,
-                longest=p.longest,
-                word_ngrams=p.word_ngrams,
-            )
-        else:
-            encoder = Subwords.from_texts(texts, p.subwords)
-        length = int(np.ceil(np.quantile(encoder.lengths(texts), _SHARE)))
-        return cls(encoder, min(max(1, length), _MOST[is_bag]), p.lowercase)
 
     @classmethod
     def from_config(cls, config):
@@ -74,8 +44,34 @@ class Tokens:
 
     def encode(self, texts):
         """Returns texts as an array of shape `(texts, length)`, int32."""
-        return self.encoder.encode(_lowered(texts, self.lowercase), self.length)
+        return self.encoder.encode(lowered(texts, self.lowercase), self.length)
 
 
-def _lowered(texts, lowercase):
+def lowered(texts, lowercase):
+    """Returns texts as a list, in small letters if that is wanted."""
     return [text.lower() for text in texts] if lowercase else list(texts)
+
+
+class TokensOfModel:
+    """What recipes do alike where hyperparameters decide which tokens a model takes.
+
+    `build` sets the attribute `tokens` of the model. A model that was loaded has none:
+    its tokens are those of the recipe, whose attribute `tokens` is what
+    `Tokens.get_config` returns.
+    """
+
+    def tokens_of(self, model):
+        """Returns the `Tokens` that a model takes."""
+        return getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
+
+    def learned_once(self, key, learn):
+        """Returns what `learn` returns, which is called once for each key."""
+        known = vars(self).setdefault("_known", {})
+        if key not in known:
+            known[key] = learn()
+        return known[key]
+
+    def get_state(self, model=None):
+        state = super().get_state(model)
+        tokens = getattr(model, "tokens", None)
+        return state if tokens is None else {**state, "tokens": tokens.get_config()}
