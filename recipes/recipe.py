@@ -2,6 +2,7 @@
 
 import functools
 import re
+import time
 from types import SimpleNamespace
 
 import keras
@@ -75,6 +76,8 @@ class Recipe(keras_tuner.HyperModel):
             the command line, too.
         at_once: Integer. How many inputs `kdl predict` reads and predicts at once,
             unless it is told another number.
+        waited: Float in `[0, 1]`. Share of the time of the last fit that its batches
+            took, as `kdl.data.Batches.seconds` counts it; `None` before.
 
     Example:
 
@@ -116,6 +119,7 @@ class Recipe(keras_tuner.HyperModel):
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
     reads_texts = False
     at_once = 256
+    waited = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -430,8 +434,9 @@ class Recipe(keras_tuner.HyperModel):
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
         kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
+        begun, before = time.perf_counter(), batches.seconds
         with reading(batches, validation_data):
-            return model.fit(
+            history = model.fit(
                 batches,
                 shuffle=False,
                 validation_data=validation_data,
@@ -441,6 +446,9 @@ class Recipe(keras_tuner.HyperModel):
                 callbacks=[*ours, *callbacks],
                 **kwargs,
             )
+        took = time.perf_counter() - begun
+        self.waited = (batches.seconds - before) / took
+        return history
 
     def check_options(self, kwargs):
         """Refuses arguments of `model.fit` that the recipe decides."""

@@ -96,6 +96,9 @@ class Training(Single):
             figure = figures.curves(history.history, recipe.objective)
             self.folder.write_figure("curves.png", figure)
             test(recipe, model, self.folder, console)
+            if getattr(recipe, "waited", None) is not None:
+                share = f"{recipe.waited:.0%}"
+                console.print(f"The batches took {share} of the fit's time.")
             console.print(self.folder.listing())
             for line in tracking.lines(plan.wandb, path):
                 console.print(line)

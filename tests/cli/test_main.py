@@ -1,6 +1,7 @@
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -144,6 +145,7 @@ class TestRun:
         for name, score in scores.items():
             np.testing.assert_allclose(results[name], score, rtol=1e-5)
         assert f"accuracy {scores['accuracy']:.4f}" in output
+        assert re.search(r"The batches took \d+% of the fit's time\.", output)
         shown = kdl("report", run).output
         assert "finished" in shown and f"{scores['accuracy']:.4g}" in shown
 

@@ -75,6 +75,12 @@ class TestRecipe(RecipeContract):
         # 256 examples in batches of 32.
         assert (rate.max_value, rate.total_steps) == (1e-3, 8)
 
+    def test_knows_what_share_of_a_fit_its_batches_took(self):
+        recipe = Linear()
+        assert recipe.waited is None
+        run(recipe, **recipe.data(), epochs=1, verbose=0)
+        assert 0 < recipe.waited <= 1
+
     def test_predicts_outputs_and_has_no_state(self):
         model = self.recipe.build(hyperparameters(self.recipe, {}))
         images = self.recipe.splits.test[0][:3]

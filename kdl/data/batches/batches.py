@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import inspect
+import time
 from typing import NamedTuple
 
 import keras
@@ -136,6 +137,9 @@ class Batches(keras.utils.PyDataset):
     Attributes:
         error: The last error that reading inputs on disk raised, or `None`. TensorFlow
             raises another one of many lines in its place.
+        seconds: Float. How long the batches so far took, in seconds: to make them, or
+            to wait for threads that do. The model may train meanwhile, as on
+            TensorFlow, where Keras asks for batches ahead.
 
     Raises:
         ValueError: If `x`, `y` and the weights differ in length or are empty, if an
@@ -215,6 +219,7 @@ class Batches(keras.utils.PyDataset):
         self._prefetch = Prefetch() if self._on_disk() else None
         self._passed_over, self._stand_in = (None, 0), None
         self.error = None
+        self.seconds = 0.0
 
     @property
     def num_batches(self):
@@ -237,7 +242,14 @@ class Batches(keras.utils.PyDataset):
                 f"`index` must be below {self.num_batches}. Received: index={index}"
             )
         self._asked.append(index)
-        epoch = self._epoch
+        begun = time.perf_counter()
+        try:
+            return self._get(self._epoch, index)
+        finally:
+            self.seconds += time.perf_counter() - begun
+
+    def _get(self, epoch, index):
+        """A batch, which threads may have made before."""
         if self._prefetch is None:
             return self._made(epoch, index, self._plan(epoch)[index])
         is_passed_over = self._is_passed_over(epoch, index)

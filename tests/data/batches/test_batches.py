@@ -1,4 +1,6 @@
+import sys
 import threading
+import types
 
 import keras
 import numpy as np
@@ -242,6 +244,13 @@ class TestBatches(Contract):
             batches.begin_at(5)
             assert same(batches[1], other[1]), ends
             batches.on_epoch_end()
+
+    def test_counts_the_seconds_that_batches_take(self, monkeypatch):
+        clock = types.SimpleNamespace(perf_counter=iter(np.arange(9.0)).__next__)
+        monkeypatch.setattr(sys.modules["kdl.data.batches.batches"], "time", clock)
+        batches = self.batches()
+        assert batches.seconds == 0
+        assert len([*batches]) == batches.seconds == 3
 
     def test_takes_dicts_and_tuples_of_arrays(self):
         x = {"b": self.x, "a": (self.y.tolist(), 2 * self.x)}
