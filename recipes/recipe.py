@@ -191,6 +191,13 @@ class Recipe(keras_tuner.HyperModel):
         """
         return splits
 
+    def check_training(self, splits):
+        """Refuses `splits` that can be tested on, as `check` says, but not learned.
+
+        Raises:
+            ValueError: If they are such.
+        """
+
     def inputs(self, raw):
         """Returns raw inputs, as the source has them, as the model takes them."""
         return raw
@@ -336,6 +343,7 @@ class Recipe(keras_tuner.HyperModel):
 
     def data(self):
         """Keyword arguments of `model.fit`: the training and the validation set."""
+        self.check_training(self.splits)
         x, y = self.encode(self.splits.train)
         return {
             "x": x,

@@ -49,14 +49,13 @@ class ImageClassifier(ImageRecipe):
         """Names of the classes, by label."""
         return class_names(self.splits)
 
-    def data(self):
-        count = len(np.unique(self.splits.train[1]))
+    def check_training(self, splits):
+        count = len(np.unique(splits.train[1]))
         if count < 2:
             raise ValueError(
                 "`source` must have two classes or more in its training set, such as "
                 f"`images:DIR` with a folder for each. Received: {count}"
             )
-        return super().data()
 
     @property
     def is_small(self):

@@ -34,7 +34,7 @@ def test_models_reload_where_no_recipe_is_imported(tmp_path):
     for kind in (Arithmetic, Forecast, Images, LanguageModel, Seq2Seq):
         recipe = kind()
         model = recipe.build(hyperparameters(recipe, {}))
-        x = leading(recipe.test_data()["x"], 8)
+        x = recipe.inputs_for(model, leading(recipe.test_data()["x"], 8))
         expected[recipe.name] = array(model(x))
         inputs = x if isinstance(x, dict) else {"": x}
         np.savez(tmp_path / f"{recipe.name}.npz", **inputs)

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from contracts import Contract, array, assert_close, same
 from keras import ops
+from scipy import stats
 
 from kdl.models import Diffusion
-from kdl.models.generative.diffusion import SCHEDULES, blend
+from kdl.models.generative.diffusion import SCHEDULES, blend, spread_times
 
 MEAN, DEVIATION = np.array([1.0, -0.5]), np.array([0.3, 0.8])
 X = np.random.default_rng(0).normal(MEAN, DEVIATION, (64, 2)).astype("float32")
@@ -101,6 +102,14 @@ class TestDiffusion(Contract):
             "decay=1.0",
         ),
     ]
+
+    def test_times_of_a_batch_are_spread_and_each_is_uniform(self):
+        drawn = np.array([array(spread_times(8, seed))[:, 0] for seed in range(200)])
+        assert drawn.min() >= 0 and drawn.max() < 1
+        gaps = np.diff(np.sort(drawn), axis=1)
+        np.testing.assert_allclose(gaps, 1 / 8, atol=1e-5)
+        for column in drawn.T:
+            assert stats.kstest(column, "uniform").pvalue > 1e-4
 
     @pytest.mark.one_backend
     @pytest.mark.parametrize("schedule", SCHEDULES)
