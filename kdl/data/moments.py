@@ -61,9 +61,12 @@ def moments(x, axis=-1):
     rows = max(1, _NUMBERS // max(1, int(np.prod(x.shape[1:]))))
     for start in range(0, len(x), rows):
         part = x[np.arange(start, min(start + rows, len(x)))].astype("float64")
-        if axis is not None:
+        if axis is None:
+            part = part.ravel()[:, np.newaxis]
+        else:
+            # There may be no place at all, of which NumPy knows no -1.
             part = np.moveaxis(part, axis, -1)
-        part = part.reshape(-1, places)
+            part = part.reshape(int(np.prod(part.shape[:-1])), places)
         if np.isinf(part).any():
             raise ValueError("`x` must hold finite numbers, or NaN. Received: inf")
         known = ~np.isnan(part)

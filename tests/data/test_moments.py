@@ -29,6 +29,10 @@ class TestMoments:
         assert mean.tolist() == [2.5, 7, 0]
         assert variance.tolist() == [2.25, 1, 1]
 
+    def test_of_no_places_are_none(self):
+        mean, variance = moments(np.zeros((4, 0)))
+        assert mean.shape == variance.shape == (0,)
+
     def test_normalize_as_a_layer_of_keras(self):
         x = X.astype("float32")
         mean, variance = moments(x)
