@@ -34,7 +34,7 @@ from kdl.recipes.generative.image_networks import denoiser, discriminator, gener
 
 BACKEND = keras.backend.backend()
 SHAPE, BATCH, SIZE, STEPS = (28, 28, 1), 64, 64, 25
-REPEATED = 10  # Training steps of a measurement.
+REPEATED = 60  # Training steps of a measurement, of which TensorFlow prepares the data.
 
 
 def main():
@@ -90,17 +90,19 @@ def fitted(model, x):
 def diffusion_losses(networks, x, noise, time):
     """The loss of flow matching, as the list of those of each network."""
     (network,) = networks
-    found = network([(1 - time) * x + time * noise, ops.reshape(time, (-1, 1))])
+    blended = (1 - time) * x + time * noise
+    found = network([blended, ops.reshape(time, (-1, 1))], training=True)
     return [ops.mean(ops.square(found - (noise - x)))]
 
 
 def adversarial_losses(networks, x, codes):
     """The losses of the generator and the discriminator."""
     make, judge = networks
-    made = make(codes)
-    real, told = judge(x), judge(ops.stop_gradient(made))
+    made = make(codes, training=True)
+    real = judge(x, training=True)
+    told = judge(ops.stop_gradient(made), training=True)
     discriminating = ops.mean(ops.softplus(-real) + ops.softplus(told))
-    return [ops.mean(ops.softplus(-judge(made))), discriminating]
+    return [ops.mean(ops.softplus(-judge(made, training=True))), discriminating]
 
 
 def looped(networks, losses, x, *drawn):

@@ -15,12 +15,12 @@ from kdl.checks import (
 )
 from kdl.layers import Clock
 from kdl.models.generative.parts import (
-    AT_ONCE,
     FIXED,
     average,
     call_once,
     check_labels,
     check_no_loss,
+    made_from,
     twin_of,
     weighted_mean,
 )
@@ -239,11 +239,7 @@ class Diffusion(keras.Model):
         made = self._samplers.made
         if key not in made:
             made[key] = self._sampler(*key)
-        data = made[key].predict(
-            inputs if len(inputs) > 1 else inputs[0],
-            batch_size=min(count, AT_ONCE),
-            verbose=0,
-        )
+        data = made_from(made[key], inputs)
         if self.data_range is None:
             return data
         low, high = self.data_range
@@ -259,7 +255,12 @@ class Diffusion(keras.Model):
         if self.classes is not None:
             inputs.append(keras.Input((1,), dtype="int32", name="label"))
         outputs = _Steps(self, steps, sampler, guidance)(inputs)
-        return keras.Model(inputs if len(inputs) > 1 else start, outputs)
+        made = keras.Model(inputs if len(inputs) > 1 else start, outputs)
+        if keras.backend.backend() == "tensorflow":
+            # By itself, Keras has XLA compile it on GPUs alone. On two cores, a step
+            # takes a tenth less time by it.
+            made.jit_compile = True
+        return made
 
     def get_config(self):
         return {

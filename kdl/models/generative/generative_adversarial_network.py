@@ -8,13 +8,13 @@ from kdl.checks import check_choice, check_integer, check_seed
 from kdl.layers import Clock
 from kdl.layers.sublayers import call_frozen
 from kdl.models.generative.parts import (
-    AT_ONCE,
     FIXED,
     average,
     call_once,
     check_labels,
     check_network,
     check_no_loss,
+    made_from,
     twin_of,
     weighted_mean,
 )
@@ -271,10 +271,10 @@ class GenerativeAdversarialNetwork(keras.Model):
         codes = rng.normal(size=(count, *self.generator_shape)).astype("float32")
         if labels is None and self.classes is not None:
             labels = rng.integers(self.classes, size=count)
-        inputs = codes
+        inputs = [codes]
         if labels is not None:
-            inputs = [codes, check_labels(labels, count, self.classes)]
-        return self.averaged.predict(inputs, batch_size=min(count, AT_ONCE), verbose=0)
+            inputs.append(check_labels(labels, count, self.classes))
+        return made_from(self.averaged, inputs)
 
     def get_config(self):
         serialized = {

@@ -7,7 +7,7 @@ from keras import ops
 from kdl.schedules import now
 
 FIXED = 1234  # Seed of what an evaluation sees, so that losses can be compared.
-AT_ONCE = 256  # Data that are made at once.
+_AT_ONCE = 256  # Data that are made at once.
 
 
 def check_network(name, value):
@@ -135,6 +135,26 @@ def check_labels(labels, count, classes):
             f"labels={labels!r}"
         )
     return found.reshape(-1, 1).astype("int32")
+
+
+def made_from(model, inputs):
+    """Returns what a model makes of inputs, some at once.
+
+    `predict` does that, too. For a few batches, it takes a third of the time on
+    TensorFlow to prepare them.
+
+    Args:
+        model: `keras.Model`.
+        inputs: List of arrays of one length.
+
+    Returns:
+        Array.
+    """
+    parts = []
+    for start in range(0, len(inputs[0]), _AT_ONCE):
+        some = [part[start : start + _AT_ONCE] for part in inputs]
+        parts.append(model.predict_on_batch(some if len(some) > 1 else some[0]))
+    return np.concatenate(parts)
 
 
 def twin_of(network):
