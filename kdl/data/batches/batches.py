@@ -482,7 +482,7 @@ class Batches(keras.utils.PyDataset):
         return *inputs, *weight
 
     def _parts(self):
-        """Inputs, targets and weights by name, those that there are."""
+        """What there is of inputs, targets and weights, by name."""
         parts = {"x": self.x, "y": self.y, "sample_weight": self.sample_weight}
         return {name: part for name, part in parts.items() if part is not None}
 

@@ -58,9 +58,9 @@ class BucketedBatches(Batches):
             many examples each, and `4` to `8` are usual. With `max_tokens`, they are
             chosen for the least padding, and it is their number at most. Defaults to
             `None`, which is `4`, or `12` with `max_tokens`.
-        max_tokens: Optional integer in `[1, inf)`. How many tokens a batch has at most,
-            padding included, over all second axes that there are, in place of
-            `batch_size`. Defaults to `None`.
+        max_tokens: Optional integer in `[1, inf)`. The most tokens of a batch, padding
+            included, in place of `batch_size`. Where arrays have several second axes,
+            the tokens of each count. Defaults to `None`.
         weights: As of `Batches`. Defaults to `None`.
         replacement: As of `Batches`. Defaults to `True`.
         balance: As of `Batches`, but of an epoch alone: a batch holds what is of

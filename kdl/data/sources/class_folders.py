@@ -5,7 +5,8 @@ import os
 
 import numpy as np
 
-from kdl.data.splits import listed
+from kdl.data.on_disk import take
+from kdl.data.splits import Splits, all_parts, listed
 
 # Names of the folders of each part.
 PARTS = {
@@ -82,7 +83,31 @@ def files_of_classes(folders, suffixes, none, least=1):
     return classes, files, np.array(labels, "int32"), part_of
 
 
-def check_counts(folders, classes, labels, rows, what):
+def splits_of(folders, classes, x, labels, rows, what, seed, to_test):
+    """Returns files as `kdl.data.Splits`, with the parts that are missing drawn.
+
+    Args:
+        folders: Dict of `Path`s, as of `parts_of`.
+        classes: List of strings.
+        x: What the files hold, an array or a part on disk.
+        labels: Integer array.
+        rows: Dict of integer arrays, the files of each part.
+        what: String. What a file holds, such as `"image"`.
+        seed: Integer in `[0, 2**32)`. Draws the parts.
+        to_test: Boolean. Whether each part is to be the test set, or all files where
+            there is none.
+    """
+    if to_test:
+        some = rows.get("test", np.sort(np.concatenate([*rows.values()])))
+        part = take(x, some), labels[some]
+        return Splits(part, part, part, classes)
+    _check_counts(folders, classes, labels, rows, what)
+    rows, missing = all_parts(rows, labels, seed)
+    parts = {part: (take(x, rows[part]), labels[rows[part]]) for part in PARTS}
+    return Splits(**parts, classes=classes, drawn="test" in missing)
+
+
+def _check_counts(folders, classes, labels, rows, what):
     """Refuses classes of too few files to be in each part.
 
     Args:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from kdl.checks import check_integer
+from kdl.data.tokens.byte_tokens import Bytes
 from kdl.data.tokens.padding import check_texts, check_tokens, padded
 
 _PADDING = "<pad>"
@@ -146,13 +147,11 @@ class Subwords:
     def characters(self):
         """Returns how many characters each token begins, an integer array."""
         # The library writes a byte as one character, as GPT-2 does.
-        byte_of = {letter: byte for byte, letter in enumerate(_letters())}
+        begun = dict(zip(_letters(), Bytes().characters()[1:], strict=True))
         counts = np.zeros(self.size, int)
         for token, number in self._tokenizer.get_vocab().items():
             if token != _PADDING:
-                some = [byte_of[letter] for letter in token]
-                # The others go on with what another one has begun.
-                counts[number] = sum(byte & 0xC0 != 0x80 for byte in some)
+                counts[number] = sum(begun[letter] for letter in token)
         return counts
 
     def get_config(self):

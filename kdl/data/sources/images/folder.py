@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from kdl.data.sources.class_folders import (
-    PARTS,
-    check_counts,
     files_in,
     files_of_classes,
     parts_of,
+    splits_of,
 )
 from kdl.data.sources.images.decoding import SUFFIXES, DamagedError, examine
 from kdl.data.sources.images.image_files import ImageFiles
-from kdl.data.splits import Splits, all_parts
 
 # The size of images that differ in it, unless most of them are smaller.
 _DEFAULT_SIDE = 128
@@ -73,13 +71,7 @@ def read_folder(
     files = ImageFiles(str(root), names, shape)
     files.facts = facts_of(files, seen, skipped.values())
     rows = {part: kept[part_of[kept] == n] for n, part in enumerate(folders)}
-    if to_test:
-        part = files.take(rows.get("test", kept)), labels[rows.get("test", kept)]
-        return Splits(part, part, part, classes)
-    check_counts(folders, classes, labels, rows, "image")
-    rows, missing = all_parts(rows, labels, seed)
-    parts = {part: (files.take(rows[part]), labels[rows[part]]) for part in PARTS}
-    return Splits(**parts, classes=classes, drawn="test" in missing)
+    return splits_of(folders, classes, files, labels, rows, "image", seed, to_test)
 
 
 def image_files(paths, shape):

@@ -4,14 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kdl.data.sources.class_folders import (
-    PARTS,
-    check_counts,
-    files_of_classes,
-    parts_of,
-)
+from kdl.data.sources.class_folders import files_of_classes, parts_of, splits_of
 from kdl.data.sources.texts.text_files import read_text
-from kdl.data.splits import Splits, all_parts
 
 _SUFFIXES = (".txt",)
 
@@ -45,14 +39,7 @@ def read_text_folder(path, seed=0, to_test=False):
     x = np.array([read_text(file).strip() for file in files])
     there = np.flatnonzero(x != "")
     rows = {part: there[part_of[there] == n] for n, part in enumerate(folders)}
-    if to_test:
-        some = rows.get("test", there)
-        part = x[some], labels[some]
-        return Splits(part, part, part, classes)
-    check_counts(folders, classes, labels, rows, "text")
-    rows, missing = all_parts(rows, labels, seed)
-    parts = {part: (x[rows[part]], labels[rows[part]]) for part in PARTS}
-    return Splits(**parts, classes=classes, drawn="test" in missing)
+    return splits_of(folders, classes, x, labels, rows, "text", seed, to_test)
 
 
 def _no_texts(path):
