@@ -8,7 +8,7 @@ from kdl.recipes import LanguageModel
 from kdl.recipes.generative.image_generator import ImageGenerator
 from kdl.recipes.generative.samples import picture
 from kdl_cli.commands import arguments
-from kdl_cli.folder.writing import occupied
+from kdl_cli.folder.writing import check_file, check_overwrite
 
 _GRID, _SHOWN = "grid.png", 64  # Images in the grid.
 _IMAGES, _TEXTS = ("class_",), ("prompt", "length", "temperature", "top_p")
@@ -65,7 +65,7 @@ class _Images:
             raise ValueError(
                 f"{self.folder} is a file. Give --out the name of a folder."
             )
-        _check_free(self.folder, occupied(self.folder), options)
+        check_overwrite(self.folder, options.overwrite)
         self.count = _SHOWN if options.count is None else options.count
         self.labels, names = None, recipe.classes
         if options.class_ is not None:
@@ -105,11 +105,7 @@ class _Texts:
         if not options.prompt:
             raise ValueError("Give --prompt the beginning of the text.")
         if options.out is not None:
-            if options.out.is_dir():
-                raise ValueError(
-                    f"{options.out} is a folder. Give --out the name of a file."
-                )
-            _check_free(options.out, options.out.exists(), options)
+            check_file(options.out, options.overwrite)
         given = {"temperature": options.temperature, "top_p": options.top_p}
         self.numbers = {
             name: value for name, value in given.items() if value is not None
@@ -134,10 +130,3 @@ class _Texts:
         with atomic(options.out) as draft:
             draft.write_text(f"{texts}\n", encoding="utf-8")
         console.print(f"In {options.out}: {len(rows)} texts.")
-
-
-def _check_free(path, is_occupied, options):
-    if is_occupied and not options.overwrite:
-        raise ValueError(
-            f"{path} already exists. Give --out a new name, or --overwrite."
-        )

@@ -16,6 +16,7 @@ from kdl.files import atomic
 from kdl.recipes.reading.files import STDIN, files
 from kdl_cli.commands import arguments
 from kdl_cli.folder.pictures import Pictures
+from kdl_cli.folder.writing import check_file
 from kdl_cli.terminal.progress import Count
 
 FORMATS = ("csv", "jsonl")
@@ -35,12 +36,8 @@ class Prediction:
         self.options = options
         check_choice("--format", options.format_, FORMATS)
         out = options.out
-        if out is not None and out.is_dir():
-            raise ValueError(f"{out} is a folder. Give --out the name of a file.")
-        if out is not None and out.exists() and not options.overwrite:
-            raise ValueError(
-                f"{out} already exists. Give --out a new name, or --overwrite."
-            )
+        if out is not None:
+            check_file(out, options.overwrite)
         self.recipe, self.model = arguments.trained(options)
         reads = self.recipe.reads
         # Texts that stand on the command line themselves, and files.

@@ -222,6 +222,26 @@ def create(out, default):
             return path
 
 
+def check_file(path, overwrite):
+    """Raises a `ValueError` if a file for --out cannot be written, or is not to be.
+
+    Args:
+        path: `Path`.
+        overwrite: Boolean. Whether it may be there.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Give --out the name of a file.")
+    check_overwrite(path, overwrite)
+
+
+def check_overwrite(path, overwrite):
+    """Raises a `ValueError` if a file or folder is there and not to be overwritten."""
+    if occupied(path) and not overwrite:
+        raise ValueError(
+            f"{path} already exists. Give --out a new name, or --overwrite."
+        )
+
+
 def occupied(path):
     """Whether `path` exists and is not an empty folder."""
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))
