@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from kdl.data.tokens.padding import check_texts, check_tokens, padded
+from kdl.data.tokens.padding import Encoder, check_tokens
 
 
-class Bytes:
+class Bytes(Encoder):
     """Turns texts into integers, one for each byte of UTF-8, and back.
 
     Any text at all can be said in 256 tokens, without a vocabulary that is learned. A
@@ -29,27 +29,6 @@ class Bytes:
     """
 
     size = 257
-
-    def encode(self, texts, length=None):
-        """Returns texts as integers, padded with 0.
-
-        Args:
-            texts: Iterable of strings. An empty one is padding alone.
-            length: Optional integer. What a text has beyond it is left out. Defaults
-                to `None`, the length of the longest.
-
-        Returns:
-            Array of shape `(texts, length)`, int32.
-
-        Raises:
-            ValueError: If `texts` is a string itself, or if one of them is no string,
-                or is not Unicode.
-        """
-        return padded([np.add(list(row), 1) for row in _bytes(texts)], length)
-
-    def lengths(self, texts):
-        """Returns how many tokens each text has, an integer array."""
-        return np.array([len(row) for row in _bytes(texts)], int)
 
     def decode(self, tokens):
         """Returns the texts of integers, without their padding.
@@ -79,6 +58,5 @@ class Bytes:
         """Returns the arguments of the class, a dict of JSON."""
         return {}
 
-
-def _bytes(texts):
-    return [text.encode() for text in check_texts(texts)]
+    def _tokens(self, texts):
+        return [np.add(list(text.encode()), 1) for text in texts]

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from kdl.checks import check_integer
-from kdl.data.tokens.padding import check_texts, padded
+from kdl.data.tokens.padding import Encoder, check_texts
 
 # A word is letters and digits; any other sign that shows is a word by itself.
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -17,7 +17,7 @@ _BASIS, _PRIME, _MASK = 2166136261, 16777619, 2**32 - 1
 _NEXT, _MASK_64 = 116049371, 2**64 - 1
 
 
-class HashedNgrams:
+class HashedNgrams(Encoder):
     """Turns texts into bags of integers: words, and n-grams by their hash.
 
     The word `where` is the token of itself, if it is one of `words`, and with n-grams
@@ -104,32 +104,15 @@ class HashedNgrams:
     def size(self):
         return 1 + len(self.words) + self.buckets
 
-    def encode(self, texts, length=None):
-        """Returns texts as integers, padded with 0.
-
-        Args:
-            texts: Iterable of strings. An empty one is padding alone.
-            length: Optional integer. What a text has beyond it is left out. Defaults
-                to `None`, the length of the longest.
-
-        Returns:
-            Array of shape `(texts, length)`, int32.
-
-        Raises:
-            ValueError: If `texts` is a string itself, or if one of them is no string.
-        """
-        return padded([self._tokens(text) for text in check_texts(texts)], length)
-
-    def lengths(self, texts):
-        """Returns how many tokens each text has, an integer array."""
-        return np.array([len(self._tokens(text)) for text in check_texts(texts)], int)
-
     def get_config(self):
         """Returns the arguments of the class, a dict of JSON."""
         names = "words", "buckets", "shortest", "longest", "word_ngrams"
         return {name: getattr(self, name) for name in names}
 
-    def _tokens(self, text):
+    def _tokens(self, texts):
+        return [self._of_text(text) for text in texts]
+
+    def _of_text(self, text):
         """Words with their n-grams, and then the n-grams of words."""
         words = split_words(text)
         tokens = [token for word in words for token in self._of_word(word)]

@@ -30,6 +30,31 @@ def check_texts(texts):
     return found
 
 
+class Encoder:
+    """Makes tokens of texts, by a method `_tokens` that returns those of each text."""
+
+    def encode(self, texts, length=None):
+        """Returns texts as integers, padded with 0.
+
+        Args:
+            texts: Iterable of strings. An empty one is padding alone.
+            length: Optional integer. What a text has beyond it is left out. Defaults
+                to `None`, the length of the longest.
+
+        Returns:
+            Array of shape `(texts, length)`, int32.
+
+        Raises:
+            ValueError: If `texts` is a string itself, or if one of them is no string,
+                or is not Unicode.
+        """
+        return padded(self._tokens(check_texts(texts)), length)
+
+    def lengths(self, texts):
+        """Returns how many tokens each text has, an integer array."""
+        return np.array([len(row) for row in self._tokens(check_texts(texts))], int)
+
+
 def padded(rows, length=None):
     """Returns tokens, padded with 0, or cut off, to one length.
 

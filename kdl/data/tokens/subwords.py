@@ -6,13 +6,13 @@ import numpy as np
 
 from kdl.checks import check_integer
 from kdl.data.tokens.byte_tokens import Bytes
-from kdl.data.tokens.padding import check_texts, check_tokens, padded
+from kdl.data.tokens.padding import Encoder, check_texts, check_tokens
 
 _PADDING = "<pad>"
 _BYTES = 256
 
 
-class Subwords:
+class Subwords(Encoder):
     """Turns texts into integers, one for each part of a word, and back.
 
     The vocabulary is learned: byte-pair encoding begins with the 256 bytes, and joins
@@ -105,27 +105,6 @@ class Subwords:
     def size(self):
         return self._tokenizer.get_vocab_size()
 
-    def encode(self, texts, length=None):
-        """Returns texts as integers, padded with 0.
-
-        Args:
-            texts: Iterable of strings. An empty one is padding alone.
-            length: Optional integer. What a text has beyond it is left out. Defaults
-                to `None`, the length of the longest.
-
-        Returns:
-            Array of shape `(texts, length)`, int32.
-
-        Raises:
-            ValueError: If `texts` is a string itself, or if one of them is no string,
-                or is not Unicode.
-        """
-        return padded(self._tokens(texts), length)
-
-    def lengths(self, texts):
-        """Returns how many tokens each text has, an integer array."""
-        return np.array([len(row) for row in self._tokens(texts)], int)
-
     def decode(self, tokens):
         """Returns the texts of integers, without their padding.
 
@@ -159,8 +138,7 @@ class Subwords:
         return {"state": self.state}
 
     def _tokens(self, texts):
-        encoded = self._tokenizer.encode_batch(check_texts(texts))
-        return [encoding.ids for encoding in encoded]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
 
 def _letters():
