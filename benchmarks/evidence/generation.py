@@ -110,7 +110,7 @@ def steps(options):
 def families(options):
     """Each trains until its CPU seconds are spent, in one cycle of so many epochs."""
 
-    def arm(kind, **values):
+    def arm(kind, /, **values):
         recipe = kind("fashion")
         data = recipe.data()
 
