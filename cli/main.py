@@ -19,6 +19,7 @@ from kdl_cli.folder import reading
 from kdl_cli.options import (
     Backend,
     CompareOptions,
+    CrossValidateOptions,
     EvaluateOptions,
     GenerateOptions,
     LearnOptions,
@@ -126,7 +127,20 @@ def tune(options):
 
     Run the same command to resume an interrupted search.
     """
-    carry_out(options, "tune", "Search")
+    if options.nested is None:
+        carry_out(options, "tune", "Search")
+    else:
+        carry_out(options, "cross_validate", "CrossValidation")
+
+
+@app.command("cross-validate")
+@takes(CrossValidateOptions)
+def cross_validate(options):
+    """Trains a recipe on several parts of the data, and tests it on the rest.
+
+    Run the same command to resume an interrupted one.
+    """
+    carry_out(options, "cross_validate", "CrossValidation")
 
 
 @app.command()

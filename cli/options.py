@@ -260,6 +260,16 @@ class SearchOptions:
             help="Score each trial by cross-validation with this number of folds.",
         ),
     ] = None
+    nested: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=_MOST,
+            metavar="FOLDS",
+            help="Say what the search is worth: search anew in each of so many folds, "
+            "and test what it finds on examples that the search has not seen.",
+        ),
+    ] = None
     total_epochs: Annotated[
         int | None,
         typer.Option(
@@ -291,6 +301,58 @@ class SearchOptions:
         ),
     ] = False
     backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossValidateOptions(SingleOptions):
+    """What `kdl cross-validate` takes; the help of each option says what it is."""
+
+    epochs: Epochs = None
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, max=_MOST, help="Number of folds. Defaults to 5."),
+    ] = None
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="How often to draw the folds. Defaults to once."
+        ),
+    ] = None
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out", help="Test on one example at a time, all of them."
+        ),
+    ] = False
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of a table that is no input: rows with the same value, such "
+            "as those of one person, stay in one fold.",
+        ),
+    ] = None
+    scoring: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Metric of scikit-learn, such as f1_macro. Repeatable. Defaults to "
+            "the loss and the metrics of the model.",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=_MOST, help="Number of folds that train side by side, on Ray."
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the folds, which are resumed if it has some. Defaults to "
+            "runs/RECIPE-cross-validate."
+        ),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,7 @@ from kdl import (
 __all__ = [
     "callbacks",
     "data",
+    "evaluation",
     "initializers",
     "layers",
     "losses",
@@ -44,7 +45,7 @@ __all__ = [
 
 
 # They hold nothing that a saved model needs, and take a while: imported at first use.
-_LATER = {"callbacks", "data", "recipes", "spaces", "tuning"}
+_LATER = {"callbacks", "data", "evaluation", "recipes", "spaces", "tuning"}
 
 
 def __getattr__(name):

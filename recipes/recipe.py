@@ -69,6 +69,9 @@ class Recipe(keras_tuner.HyperModel):
         takes_nan: Boolean. Whether inputs may have missing numbers.
         scores_classes: Boolean. Whether outputs for integer targets are scores of these
             classes, one for each.
+        overlap: Optional integer. Of examples that follow each other, as windows of a
+            series do, how many before and after one may hold a part of it. `None` for
+            examples of which any may be drawn for a test.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.
@@ -115,6 +118,7 @@ class Recipe(keras_tuner.HyperModel):
     regularization = ()
     takes_nan = False
     scores_classes = True
+    overlap = None
     kept = ()
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
     reads_texts = False

@@ -40,11 +40,16 @@ MAY_IMPORT = {
     "data": {"checks", "seeds"},
     "recipes": COMPONENTS | {"callbacks", "data", "models", "seeds", "spaces"},
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
-    "cli": {"callbacks", "checks", "data", "files", "recipes", "spaces", "tuning"},
+    "evaluation": COMPONENTS
+    | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
+    "cli": {
+        *("callbacks", "checks", "data", "evaluation", "files", "recipes", "spaces"),
+        "tuning",
+    },
 }
 # Packages that only these rooms may import.
 RESERVED = {
-    "keras_tuner": {"recipes", "tuning", "cli"},
+    "keras_tuner": {"evaluation", "recipes", "tuning", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},
     "kdl_cli": {"cli"},

@@ -234,7 +234,7 @@ class Search:
             self.tuner.search(**data)
         else:
             workers = self.plan.options.workers
-            _send_modules()
+            send_modules()
             search_on_ray(self.tuner, workers, on_trial_end=watcher.end, **data)
 
     def finish(self, console):
@@ -307,7 +307,7 @@ class Search:
             console.print(f"As a page with charts: {written}")
 
 
-def _send_modules():
+def send_modules():
     """Has Ray send the user's modules along, which its workers cannot import."""
     # Without Ray, `search_on_ray` says so.
     if modules := importlib.util.find_spec("ray") and imported():

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 
 from kdl_cli.folder import metrics, statistics
 
+# What the label of an axis says beside the name of a metric.
+_WAYS = {"min": "\n(lower is better)", "max": "\n(higher is better)", None: ""}
+
 
 def curves(history, objective):
     """Draws the logs by epoch, training and validation in one panel.
@@ -134,8 +137,7 @@ def comparison(runs, values, vary, directions):
                 # To the right of the runs, which it would hide.
                 place, ends = place + 0.12, [[mean - low], [high - mean]]
                 axes.errorbar(place, mean, ends, fmt="D", label=label, **style)
-        way = {"min": "\n(lower is better)", "max": "\n(higher is better)", None: ""}
-        axes.set_ylabel(metric.replace("_", " ") + way[direction])
+        axes.set_ylabel(metric.replace("_", " ") + _WAYS[direction])
         axes.set_xlabel(vary)
         axes.set_xlim(-0.4, len(values) - 0.6)
         axes.set_xticks(places, values)
@@ -145,6 +147,39 @@ def comparison(runs, values, vary, directions):
         found = zip(*axes.get_legend_handles_labels(), strict=True)
         handles |= {label: handle for handle, label in found}
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
+    for axes in panels:
+        axes.remove()
+    return figure
+
+
+def folds(scores, summary, directions):
+    """Draws the score of each fold, and mean and interval of all.
+
+    Args:
+        scores: Dict of arrays by metric, a panel each.
+        summary: List of dicts of `metric`, `mean`, `low` and `high`.
+        directions: Dict from the metrics to `"min"`, `"max"` or `None`.
+    """
+    ends = {row["metric"]: row for row in summary}
+    columns = min(3, len(scores))
+    rows = -(-len(scores) // columns)
+    figure = Figure(figsize=(3.6 * columns, 3.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    handles = {}
+    for (metric, values), axes in zip(scores.items(), panels, strict=False):
+        row = ends[metric]
+        axes.plot(range(len(values)), values, "o", color="0.4", label="fold")
+        axes.axhline(row["mean"], color="C0", label="mean")
+        if row["low"] is not None:
+            label = f"{statistics.LEVEL:.0%} interval"
+            axes.axhspan(row["low"], row["high"], color="C0", alpha=0.15, label=label)
+        axes.set_ylabel(metric.replace("_", " ") + _WAYS[directions[metric]])
+        axes.set_xlabel("fold")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.grid(alpha=0.3, axis="y")
+        found = zip(*axes.get_legend_handles_labels(), strict=True)
+        handles |= {label: handle for handle, label in found}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
     for axes in panels:
         axes.remove()
     return figure

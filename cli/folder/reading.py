@@ -8,7 +8,10 @@ import math
 from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
-KINDS = ("run", "search", "sweep", "comparison", "evaluation", "lesson")
+KINDS = (
+    *("run", "search", "sweep", "comparison", "evaluation", "lesson"),
+    "cross-validation",
+)
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
 TRIALS = "trials.csv"
@@ -20,6 +23,8 @@ SWEEP = "learning_rate.csv"
 RUNS = "runs.csv"
 TRAININGS = "trainings.csv"
 COMPARISON = "comparison.csv"
+FOLDS = "folds.csv"
+SCORES = "scores.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 # Settings that are `extras` of some recipes, each an option of that name.
 EXTRAS = "backbone", "teacher", "unlabelled", "normal", "anomalous"

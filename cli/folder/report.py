@@ -1,6 +1,6 @@
 """The content of a folder as tables and lines to print, without Keras."""
 
-from kdl_cli.folder import outcome
+from kdl_cli.folder import cross_validation, outcome
 from kdl_cli.folder.reading import (
     HISTORY,
     HYPERPARAMETERS,
@@ -41,6 +41,8 @@ def parts(folder, search=None):
     yield values_table({k: _told(v) for k, v in ended.items() if k not in hidden})
     if settings["kind"] == "search":
         yield from trials(folder, settings)
+    elif settings["kind"] == "cross-validation":
+        yield from cross_validation.parts(folder, settings)
     elif settings["kind"] == "comparison":
         # Its statistics take a second to import.
         from kdl_cli.folder import comparison

@@ -49,6 +49,11 @@ class EpochProgress:
         finally:
             self._bar.remove_task(self._task)
 
+    def rename(self, title):
+        """Shows that another training begins, called `title`."""
+        if self.console.is_terminal:
+            self._bar.update(self._task, description=title, completed=0, metric="")
+
     def update(self, epoch, logs):
         """Shows that `epoch`, counted from 0, has ended with these logs."""
         logs = self._scalars(logs)

@@ -198,7 +198,7 @@ def on(recipe, source):
             # KerasTuner binds them to the instance.
             del vars(again)[name]
     keras_tuner.HyperModel.__init__(again, recipe.name, recipe.tunable)
-    if source not in again.sources:
+    if not isinstance(source, str) or source not in again.sources:
         check_source(source)
     again.source = source
     return again

@@ -66,6 +66,11 @@ class Forecast(sequence_recipe.SequenceRecipe):
         """Number of features of a step."""
         return np.shape(self.splits.train[0])[-1]
 
+    @property
+    def overlap(self):
+        """Number of windows before and after one that may share a step with it."""
+        return np.shape(self.splits.train[0])[1] + self.horizon - 1
+
     def read(self, path):
         """Yields name and past steps of each series of a file.
 

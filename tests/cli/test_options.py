@@ -9,13 +9,20 @@ from typer.testing import CliRunner
 
 from kdl_cli.commands.tuner import SAMPLERS
 from kdl_cli.main import app
-from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions
+from kdl_cli.options import (
+    CompareOptions,
+    CrossValidateOptions,
+    RunOptions,
+    SearchOptions,
+    SweepOptions,
+)
 
 COMMANDS = {
     "run": RunOptions,
     "lr": SweepOptions,
     "tune": SearchOptions,
     "compare": CompareOptions,
+    "cross-validate": CrossValidateOptions,
 }
 NEEDED = {"compare": ["--vary", "kind"]}
 
@@ -70,7 +77,7 @@ def test_there_are_numbers_to_check():
     names = {option for _, option in NUMBERS}
     assert names == {
         *("--epochs", "--seed", "--steps", "--trials", "--folds", "--total-epochs"),
-        *("--minutes", "--workers", "--seeds"),
+        *("--minutes", "--workers", "--seeds", "--nested", "--repeats"),
     }
 
 

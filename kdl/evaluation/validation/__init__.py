@@ -1,0 +1,1 @@
+"""Scores of recipes on data that their models have not seen."""
