@@ -374,6 +374,14 @@ class CompareOptions:
             min=1, max=_MOST, help="Number of seeds to train each value with."
         ),
     ] = 5
+    resample: Annotated[
+        bool,
+        typer.Option(
+            "--resample",
+            help="Train on another sample of the training set with each seed, drawn "
+            "with replacement: seeds alone vary the training, not the data.",
+        ),
+    ] = False
     set_: Set = None
     hp: Hp = None
     metric: Annotated[

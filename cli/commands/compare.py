@@ -15,6 +15,7 @@ import typer
 
 from kdl import recipes
 from kdl.checks import check_choice
+from kdl.evaluation.resampling.bootstrap import check_independent, resampled
 from kdl.files import WriteError, hold
 from kdl.recipes.own.named import Named
 from kdl.tuning.best_epoch import final
@@ -27,7 +28,7 @@ from kdl_cli.terminal.text import short, written
 
 # Settings in which a comparison and the one that resumes it have to agree.
 IDENTITY = (
-    *("recipe", "data", "objective", "epochs", "seed", "backend", "vary"),
+    *("recipe", "data", "objective", "epochs", "seed", "backend", "vary", "resample"),
     *reading.EXTRAS,
 )
 # Panels of the picture.
@@ -86,6 +87,7 @@ def plan(options):
         "seeds": options.seeds,
         "vary": vary,
         "values": [hp.values[vary] for hp in candidates.values()],
+        "resample": options.resample,
         "metric": metric,
         "metric_direction": direction,
         "hyperparameters": {
@@ -133,6 +135,8 @@ class Comparison:
         resumed = writing.occupied(path)
         before = writing.check_same(path, plan.settings, identity) if resumed else None
         self.data = arguments.load(plan.recipe)
+        if plan.settings["resample"]:
+            check_independent(plan.recipe)
         (hp, *_) = plan.candidates.values()
         arguments.check_objective(plan.recipe, hp, plan.options.objective)
         if plan.options.metric is not None:
@@ -220,10 +224,11 @@ class Comparison:
         # Frees earlier models, as KerasTuner does between trials.
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
+        recipe, data = self._sample(seed)
         with shown:
             model, history = recipes.run(
-                self.plan.recipe,
-                **self.data,
+                recipe,
+                **data,
                 hp=hp,
                 epochs=epochs,
                 seed=seed,
@@ -232,13 +237,21 @@ class Comparison:
             )
             best, _ = final(history, objective)
             scores = {objective.name: float(best[objective.name])}
-            for name, score in arguments.evaluate(self.plan.recipe, model).items():
+            for name, score in arguments.evaluate(recipe, model).items():
                 scores[f"test_{name}"] = score
         for name, score in scores.items():
             if not math.isfinite(score):
                 raise ArithmeticError(f"{name} is {score}")
         epochs = len(history.epoch)
         return {"epochs": epochs, **scores, "status": "completed", "error": ""}
+
+    def _sample(self, seed):
+        """Returns recipe and data of a seed."""
+        recipe = self.plan.recipe
+        if not self.plan.settings["resample"]:
+            return recipe, self.data
+        recipe = resampled(recipe, seed)
+        return recipe, recipe.data()
 
     def finish(self, console):
         """Writes and prints the statistics of all runs."""

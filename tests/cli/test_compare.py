@@ -11,6 +11,7 @@ import pytest
 from commands import kdl, read, rows
 from rich.console import Console
 from scipy import stats
+from tiny import Tiny
 
 from kdl import recipes
 from kdl_cli.commands.compare import Comparison, plan
@@ -548,3 +549,25 @@ def test_a_run_is_that_of_kdl_run(folder):
     validated = float(epoch["val_crossentropy"])
     assert float(row["val_crossentropy"]) == pytest.approx(validated, rel=1e-5)
     assert (folder / "compared" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_resampled_data_are_those_of_a_seed(folder, monkeypatch):
+    fit, seen = Tiny.fit, []
+
+    def noting(recipe, hp, model, x, y, **options):
+        seen.append((hp["kind"], options["seed"], x.tobytes()))
+        return fit(recipe, hp, model, x, y, **options)
+
+    monkeypatch.setattr(Tiny, "fit", noting)
+    told = ("compare", "tiny", "--vary", "kind", "--seeds", 2, "--epochs", 1)
+    kdl(*told, "--resample", "--out", "resampled")
+    data = {(kind, seed): x for kind, seed, x in seen}
+    assert data["plain", 0] == data["wide", 0] != data["plain", 1]
+    assert data["plain", 1] == data["wide", 1]
+    assert commands.refusal(*told, "--out", "resampled").startswith(
+        "resampled holds another comparison: resample True, not resample False."
+    )
+    told = ("compare", "forecast", "--vary", "units=16,32", "--resample")
+    assert commands.refusal(*told).startswith(
+        "The examples of the recipe 'forecast' follow each other"
+    )

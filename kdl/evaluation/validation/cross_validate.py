@@ -1,18 +1,12 @@
 """Scores of a recipe on examples that its models have not seen."""
 
-import contextlib
-import importlib.util
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
-from kdl.callbacks.arguments import check_path, make_folder
-from kdl.checks import check_boolean, check_integer, check_optional
+from kdl.checks import check_boolean
+from kdl.evaluation.jobs import check_options, check_recipe
+from kdl.evaluation.validation.fold_jobs import FoldJobs
 from kdl.evaluation.validation.folds import Pool, make_folds
-from kdl.evaluation.validation.work import Work
-from kdl.files import hold
-from kdl.recipes import Recipe, hyperparameters
+from kdl.recipes import hyperparameters
 
 
 def cross_validate(
@@ -110,20 +104,14 @@ def cross_validate(
         - [Cawley and Talbot,
           2010](https://jmlr.org/papers/v11/cawley10a.html), on nested cross-validation
     """
-    if not isinstance(recipe, Recipe):
-        raise ValueError(
-            "`recipe` must be a kdl.recipes.Recipe. Received: "
-            f"recipe={type(recipe).__name__}"
-        )
+    check_recipe(recipe)
+    check_options(seed, epochs, workers)
     for name, value in (
         ("return_train_score", return_train_score),
         ("return_estimator", return_estimator),
         ("return_indices", return_indices),
     ):
         check_boolean(name, value)
-    check_integer("seed", seed, "[0, 4294967296)")
-    check_optional(check_integer, "epochs", epochs, "[1, inf)")
-    check_optional(check_integer, "workers", workers, "[1, inf)")
     for name, value in (
         ("search", search),
         ("callbacks", callbacks),
@@ -135,33 +123,26 @@ def cross_validate(
             )
     if search is not None and hp is not None:
         raise ValueError("Give `hp` or `search`, which finds them, not both.")
-    if workers is not None and importlib.util.find_spec("ray") is None:
-        raise ImportError("`workers` need Ray: pip install 'keras-kdl[ray]'")
     if hp is None or isinstance(hp, dict):
         hp = hyperparameters(recipe, hp or {})
     pool = Pool(recipe)
     folds = make_folds(pool, cv, groups, recipe.overlap, seed)
-    with contextlib.ExitStack() as stack:
-        if directory is None:
-            directory = stack.enter_context(tempfile.TemporaryDirectory())
-        work = Work(
-            *(recipe, hp, pool, folds, scoring, search, callbacks),
-            epochs=recipe.epochs if epochs is None else epochs,
-            seed=seed,
-            directory=Path(check_path("directory", directory)),
-            keeps_models=return_estimator,
-            scores_training=return_train_score,
-        )
-        make_folder(work.directory)
-        stack.enter_context(hold(work.directory, "cross-validating"))
+    jobs = FoldJobs(
+        *(recipe, hp, pool, folds, scoring, search, callbacks),
+        epochs=recipe.epochs if epochs is None else epochs,
+        seed=seed,
+        keeps_models=return_estimator,
+        scores_training=return_train_score,
+    )
+    with jobs.kept(directory):
         rows = {}
-        for number, row in work.rows(workers):
+        for number, row in jobs.results(workers):
             rows[number] = row
             if on_fold_end is not None:
                 on_fold_end(number, row)
         results = _arrays([rows[number] for number in range(len(folds))])
         if return_estimator:
-            results["estimator"] = [work.model(fold) for fold in range(len(folds))]
+            results["estimator"] = [jobs.model(fold) for fold in range(len(folds))]
     if return_indices:
         results["indices"] = {
             "train": [fold.seen for fold in folds],

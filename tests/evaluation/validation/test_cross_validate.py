@@ -398,7 +398,7 @@ class TestRefusals:
     def test_of_other_folds_in_the_directory(self, tmp_path):
         cross_validate(Fixed(), cv=2, directory=tmp_path)
         refused(
-            f"{tmp_path} holds folds of another cross-validation: epochs 2, not 3; "
+            f"{tmp_path} holds folds of another kind: epochs 2, not 3; "
             "scoring None, not ['accuracy']. Give `directory` a new name.",
             Fixed(),
             cv=2,
