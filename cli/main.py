@@ -262,7 +262,7 @@ def start(requested, name, output=console):
 def carry_out(options, name, kind):
     """Plans, prepares and performs a command, by the class `kind` of its module."""
     with refusals():
-        module = start(options.backend, name)
+        module = start(options.backend, f"training.{name}")
         work = getattr(module, kind)(planned(module, options))
         work.begin()
     with failures():

@@ -3,7 +3,7 @@
 from kdl.files import hold, write_json
 from kdl.recipes.training.training_data import check_set
 from kdl_cli.commands import arguments
-from kdl_cli.commands.run import examine, tell
+from kdl_cli.commands.training.run import examine, tell
 from kdl_cli.folder import reading, writing
 
 

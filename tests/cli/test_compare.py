@@ -14,7 +14,7 @@ from scipy import stats
 from tiny import Tiny
 
 from kdl import recipes
-from kdl_cli.commands.compare import Comparison, plan
+from kdl_cli.commands.training.compare import Comparison, plan
 from kdl_cli.folder import figures
 from kdl_cli.folder.comparison import read_runs, tables, verdict
 from kdl_cli.folder.writing import Folder

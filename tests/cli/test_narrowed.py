@@ -6,7 +6,7 @@ from commands import kdl, read
 from tiny import Tiny
 
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
-from kdl_cli.commands.tune import plan
+from kdl_cli.commands.training.tune import plan
 from kdl_cli.options import SearchOptions
 
 # What is checked here knows no backend.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kdl_cli.commands.tuner import SAMPLERS
+from kdl_cli.commands.training.tuner import SAMPLERS
 from kdl_cli.main import app
 from kdl_cli.options import (
     CompareOptions,

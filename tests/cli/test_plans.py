@@ -6,7 +6,7 @@ import keras
 import pytest
 from tiny import Tiny
 
-from kdl_cli.commands import compare, lr, run, tune
+from kdl_cli.commands.training import compare, lr, run, tune
 from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions
 
 pytestmark = pytest.mark.one_backend

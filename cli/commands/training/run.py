@@ -9,7 +9,7 @@ from kdl import recipes
 from kdl.callbacks import LogNumbers
 from kdl.files import write_json
 from kdl_cli.commands import arguments, tracking
-from kdl_cli.commands.single import Single, SinglePlan, chosen
+from kdl_cli.commands.training.single import Single, SinglePlan, chosen
 from kdl_cli.folder import figures, reading, writing
 from kdl_cli.folder.record import Record
 from kdl_cli.terminal.progress import EpochProgress, Stop

@@ -4,8 +4,8 @@ import keras
 
 from kdl.recipes.training.milestones import best_of, milestones
 from kdl_cli.commands import arguments
-from kdl_cli.commands.run import test
-from kdl_cli.commands.single import Single, SinglePlan, chosen
+from kdl_cli.commands.training.run import test
+from kdl_cli.commands.training.single import Single, SinglePlan, chosen
 from kdl_cli.folder import reading, writing
 from kdl_cli.page import lesson
 from kdl_cli.terminal.progress import EpochProgress, Stop

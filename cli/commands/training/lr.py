@@ -6,7 +6,7 @@ from kdl import recipes
 from kdl.callbacks import LearningRateFinder
 from kdl.files import write_json
 from kdl_cli.commands import arguments
-from kdl_cli.commands.single import Single, SinglePlan, chosen
+from kdl_cli.commands.training.single import Single, SinglePlan, chosen
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.progress import Stop
 from kdl_cli.terminal.text import command, short

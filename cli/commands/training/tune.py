@@ -21,9 +21,9 @@ from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
-from kdl_cli.commands.run import test
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
-from kdl_cli.commands.tuner import Tuner, Watcher, make_oracle
+from kdl_cli.commands.training.run import test
+from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
 from kdl_cli.options import SearchOptions
 from kdl_cli.terminal.live import TrialsDisplay

@@ -17,8 +17,9 @@ from kdl.evaluation.validation.estimator import check_names, estimator
 from kdl.files import hold
 from kdl.recipes.own.named import Named, on
 from kdl.tuning import CrossValidation as Splitter
-from kdl_cli.commands import arguments, tune
-from kdl_cli.commands.tuner import Tuner
+from kdl_cli.commands import arguments
+from kdl_cli.commands.training import tune
+from kdl_cli.commands.training.tuner import Tuner
 from kdl_cli.folder import cross_validation, figures, metrics, reading, writing
 from kdl_cli.options import SearchOptions
 from kdl_cli.terminal.progress import Count, EpochProgress, Stop
@@ -45,7 +46,7 @@ class FoldsPlan:
         hp: `keras_tuner.HyperParameters`; `None` where they are searched in each fold.
         cv: Splitter.
         settings: Dict of plain values, as `settings.json` holds them.
-        search: Optional `kdl_cli.commands.tune.SearchPlan` of each fold.
+        search: Optional `kdl_cli.commands.training.tune.SearchPlan` of each fold.
         note: String. What was taken from another folder, in a sentence, or empty.
     """
 
