@@ -428,11 +428,14 @@ Own = Annotated[
     ),
 ]
 Averaged = Annotated[
-    bool,
+    int | None,
     typer.Option(
         "--tta",
-        help="Average over each image and its mirror image (test-time augmentation). "
-        "It helps models that were trained with flips.",
+        metavar="N",
+        min=2,
+        max=1000,
+        help="Average over so many variants of each input, made as the training "
+        "augmented them (test-time augmentation). Defaults to none.",
     ),
 ]
 Overwrite = Annotated[
@@ -482,7 +485,7 @@ class PredictOptions:
             help="Leave out images that cannot be read, and count them.",
         ),
     ] = False
-    tta: Averaged = False
+    tta: Averaged = None
     recipe: Own = None
     backend: Backend = None
 
@@ -571,6 +574,6 @@ class EvaluateOptions:
         ),
     ] = None
     overwrite: Overwrite = False
-    tta: Averaged = False
+    tta: Averaged = None
     recipe: Own = None
     backend: Backend = None

@@ -23,6 +23,8 @@ from kdl.recipes.reading.from_disk import (
     predicted,
     reading,
 )
+from kdl.recipes.reading.variants import Variants
+from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
@@ -389,10 +391,10 @@ class Recipe(keras_tuner.HyperModel):
         """
         self.check_options(kwargs)
         if validation_data is not None:
-            validation_data = self._pair_for(model, *validation_data)
+            validation_data = self.pair_for(model, *validation_data)
         check_training_data(
             model,
-            *self._pair_for(model, x, y),
+            *self.pair_for(model, x, y),
             validation_data,
             self.takes_nan,
             self.scores_classes,
@@ -470,7 +472,7 @@ class Recipe(keras_tuner.HyperModel):
 
     def evaluate(self, model):
         """Returns a model's loss and metrics on the test set, a dict of floats."""
-        return evaluated(model, *self._pair_for(model, **self.test_data()))
+        return evaluated(model, *self.pair_for(model, **self.test_data()))
 
     def predict(self, model, raw):
         """Predicts what raw inputs are.
@@ -494,19 +496,31 @@ class Recipe(keras_tuner.HyperModel):
         Raises:
             ValueError: If the inputs do not have the shape that the model takes.
         """
-        x = self.inputs_for(model, self.inputs(raw))
+        x, _ = self.pair_for(model, self.inputs(raw))
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return predicted(model, x)
 
-    def _pair_for(self, model, x, y=None, *weights):
-        """Inputs and targets as a model takes them, and what belongs to them."""
+    def pair_for(self, model, x, y=None, *weights):
+        """Returns inputs, targets and maybe weights as a model takes them."""
+        if isinstance(model, Variants):
+            # They are made of inputs as they are.
+            return (x, self.targets_for(model.model, y), *weights)
         return (self.inputs_for(model, x), self.targets_for(model, y), *weights)
 
-    def averaged(self, model):
+    def averaged(self, model, count=2, hp=None, merge="probabilities"):
         """Returns a model that predicts means over variants of each input.
 
         That is test-time augmentation: of an image, say, and its mirror image. What it
         returns is for `predict` and `evaluate`.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            count: Integer in `[2, 1000]`. Number of variants, of which the first is the
+                input itself. It takes as many times as long. Defaults to `2`.
+            hp: Optional dict of all values of the training by name: variants are made
+                as its augmentation was. Defaults to `None`, the recipe's own.
+            merge: `"probabilities"` or `"logits"`. Which of them are averaged. Defaults
+                to `"probabilities"`.
 
         Raises:
             ValueError: If inputs of this recipe have no variants.
@@ -514,6 +528,13 @@ class Recipe(keras_tuner.HyperModel):
         raise ValueError(
             f"The recipe {self.name!r} has no variants of an input to average over."
         )
+
+    def values_of(self, hp=None):
+        """Returns values as a namespace; those of the recipe if there are none.
+
+        Where all are given, no data are needed, as the space may need them.
+        """
+        return SimpleNamespace(**hp) if hp else self.space(hyperparameters(self, {}))
 
     def get_state(self, model=None):
         """Returns what predictions need besides the model, a dict of JSON.

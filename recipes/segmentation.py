@@ -11,6 +11,7 @@ from PIL import Image
 
 from kdl import models
 from kdl.callbacks.logging.prediction_figures import masks_figure
+from kdl.checks import check_choice
 from kdl.data import RandomAffine, RandomFlip, boundary_weights
 from kdl.data.sources.images.decoding import SUFFIXES, decode_whole
 from kdl.data.sources.images.image_files import ImageFiles
@@ -193,6 +194,11 @@ class Segmentation(ImageRecipe):
 
             augment.append(weigh)
         return super().batches(p, x, y, augment=augment, **options)
+
+    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+        check_choice("count", count, (2, 4))
+        check_choice("merge", merge, ("probabilities",))
+        return models.average_flips(model, vertical=count == 4)
 
     def inputs(self, raw):
         if isinstance(raw, ImageFiles) and not self.resized:

@@ -112,8 +112,13 @@ def trained(options, source=None):
             if text == str(error):
                 raise
             raise ValueError(text) from None
-    is_averaged = getattr(options, "tta", False)
-    return recipe, recipe.averaged(model) if is_averaged else model
+    count = getattr(options, "tta", None)
+    if count is None:
+        return recipe, model
+    path, hp = options.folder / reading.HYPERPARAMETERS, None
+    if path.exists():
+        _, hp = reading.read_hyperparameters(path)
+    return recipe, recipe.averaged(model, count, hp)
 
 
 @contextlib.contextmanager

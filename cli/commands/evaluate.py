@@ -34,7 +34,7 @@ class Evaluation:
             "backend": arguments.backend(),
             "data": options.data,
             "model": str(options.folder),
-            **({"tta": True} if options.tta else {}),
+            **({"tta": options.tta} if options.tta else {}),
         }
 
     def begin(self):
@@ -46,9 +46,7 @@ class Evaluation:
         recipe = self.recipe
         with arguments.names_data():
             recipe.test_on(self.settings["data"])
-            x, y = recipe.encode(recipe.splits.test)
-            x = recipe.inputs_for(self.model, x)
-            y = recipe.targets_for(self.model, y)
+            x, y = recipe.pair_for(self.model, *recipe.encode(recipe.splits.test))
         check_set(
             "The test set", x, y, self.model, recipe.takes_nan, recipe.scores_classes
         )

@@ -17,6 +17,7 @@ from kdl.data import (
 )
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading import files
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.texts import tfidf
 from kdl.recipes.texts.networks import NETWORKS, network
@@ -240,12 +241,7 @@ class Text(TokensOfModel, Recipe):
         return model
 
     def batches(self, p, x, y, **options):
-        tokens = self._learned(p)
-        augment = [
-            kind(getattr(p, name))
-            for name, kind in _AUGMENTATION.items()
-            if getattr(p, name)
-        ]
+        tokens, augment = self._learned(p), _augmented(p)
         if augment:
             # Tokens are of texts as they have become.
             augment.append(lambda x, y, rng: (tokens.encode(x), y))
@@ -261,6 +257,21 @@ class Text(TokensOfModel, Recipe):
         names = names if p.network == BAG else ("lowercase", "subwords")
         key = p.network == BAG, *(getattr(p, name) for name in names)
         return self.learned_once(key, lambda: learned_tokens(p, self.splits.train[0]))
+
+    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+        p = self.values_of(hp)
+        augment = _augmented(p)
+        if not augment:
+            raise ValueError(
+                "The training augments no texts, as deletion=0.1 does: there are no "
+                "variants of one to average over."
+            )
+        return Variants(
+            *(model, lambda number: augment, count),
+            prepare=lambda x: self.inputs_for(model, x),
+            are_logits=not self.has_several,
+            merge=merge,
+        )
 
     def test_on(self, source):
         super().test_on(source)
@@ -301,6 +312,15 @@ class Text(TokensOfModel, Recipe):
                 y, predicted, self.classes, title="Test set"
             )
         return found
+
+
+def _augmented(p):
+    """The functions of `kdl.data.Batches` that change texts."""
+    return [
+        kind(getattr(p, name))
+        for name, kind in _AUGMENTATION.items()
+        if getattr(p, name, 0)
+    ]
 
 
 def label_scores(label_smoothing=0.0):

@@ -7,11 +7,14 @@ import numpy as np
 from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import CutMix, Cutout, MixUp, RandAugment, RandomAffine, RandomFlip
 from kdl.data.splits import labelled_images
-from kdl.models import average_flips
 from kdl.recipes.classes import class_names, class_rows
 from kdl.recipes.reading.from_disk import predicted
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.vision.image_recipe import ImageRecipe, with_files
 from kdl.recipes.vision.networks import SMALL
+
+# Arguments of `RandomAffine`.
+_MOVES = "shift", "rotation", "zoom", "shear"
 
 
 class ImageClassifier(ImageRecipe):
@@ -145,8 +148,25 @@ class ImageClassifier(ImageRecipe):
     def batches(self, p, x, y, **options):
         return super().batches(p, x, y, augment=self.augmented(p), **options)
 
-    def averaged(self, model):
-        return average_flips(model)
+    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+        p = self.values_of(hp)
+        # Without augmentation in the training, they have no values.
+        flips = bool(getattr(p, "flip", False))
+        moves = [getattr(p, name, 0) or 0 for name in _MOVES]
+        if not flips and not any(moves):
+            raise ValueError(
+                "The training augments no images, by flips or moves: there are no "
+                "variants of one to average over."
+            )
+
+        def augment(number):
+            # Every other one is a mirror image, the first of them of the image itself.
+            if flips and number % 2:
+                yield RandomFlip(1.0)
+            if any(moves) and (not flips or number > 1):
+                yield RandomAffine(*moves)
+
+        return Variants(model, augment, count, merge=merge)
 
     def rows(self, raw, outputs):
         return with_files(raw, class_rows(self.classes, outputs))

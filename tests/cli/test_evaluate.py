@@ -10,6 +10,7 @@ from image_folders import make_folder
 from own_recipes import forget, write
 
 from kdl.recipes import load
+from kdl_cli.folder.reading import read_hyperparameters
 
 pytestmark = pytest.mark.one_backend
 
@@ -38,6 +39,14 @@ def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
     assert (there / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
     shown = kdl("report", there).output
     assert "evaluation" in shown and "gallery" in shown and f"{right:.4g}" in shown
+    # Test-time augmentation is that of the training.
+    kdl("evaluate", "run", "--data", "gallery", "--tta", 3, "--out", "three")
+    assert read(folder / "three" / "settings.json")["tta"] == 3
+    _, values = read_hyperparameters(folder / "run" / "hyperparameters.json")
+    expected = recipe.evaluate(recipe.averaged(model, 3, values))
+    averaged = read(folder / "three" / "results.json")["test"]
+    assert averaged == pytest.approx(expected, rel=1e-5)
+    assert averaged != found
 
     again = "already exists, and nothing is overwritten. Give --out a new name, or"
     message = f"run/evaluation {again} --overwrite."

@@ -264,7 +264,7 @@ class TestImages(RecipeContract):
     def test_averages_over_mirror_images(self):
         model = self.recipe.build(hyperparameters(self.recipe, {"filters": 8}))
         x = self.recipe.splits.test[0][:4]
-        averaged = self.recipe.averaged(model)
+        averaged = self.recipe.averaged(model, 2, {"flip": True})
         rows, mirrored, means = (
             np.array([[row[f"p({n})"] for n in range(10)] for row in found])
             for found in (

@@ -1,4 +1,4 @@
-"""Test-time augmentation of a classifier."""
+"""Test-time augmentation of images by flips, in the model."""
 
 import math
 
@@ -8,20 +8,23 @@ from keras import ops
 from kdl.checks import check_boolean
 
 
-def average_flips(model, from_logits=True):
+def average_flips(model, from_logits=True, vertical=False):
     """Returns a model that averages what a classifier says of images and their mirrors.
 
     That is test-time augmentation: its probabilities are the means of those of each
-    image and of the image flipped left to right. It shares the weights of the model and
-    has its loss and metrics, to be evaluated, saved and exported like any other; train
-    the model itself. It takes twice the time. It helps a model that was trained with
-    flips, and makes one worse that was not.
+    image and of the image flipped left to right; those of each pixel are flipped back.
+    It shares the weights of the model and has its loss and metrics, to be evaluated,
+    saved and exported like any other; train the model itself. It takes twice the time.
+    It helps a model that was trained with flips, and makes one worse that was not.
 
     Args:
         model: `keras.Model` of images `(batch, height, width, channels)`, with scores
-            of classes as outputs, `(batch, classes)`.
+            of classes as outputs, `(batch, classes)`, or with those of each pixel,
+            `(batch, height, width, classes)`.
         from_logits: Boolean. Whether outputs are logits, rather than probabilities.
             Defaults to `True`.
+        vertical: Boolean. Whether images are turned upside down as well, and both, in
+            four times the time. Defaults to `False`.
 
     Returns:
         `keras.Model` of logits, the logarithms of the mean probabilities, or of
@@ -39,21 +42,28 @@ def average_flips(model, from_logits=True):
         - [Simonyan and Zisserman, 2015](https://arxiv.org/abs/1409.1556), section 3.2
     """
     check_boolean("from_logits", from_logits)
+    check_boolean("vertical", vertical)
     shapes = [getattr(model, f"{side}_shape", None) for side in ("input", "output")]
     lengths = [len(shape) if isinstance(shape, tuple) else None for shape in shapes]
-    if lengths != [4, 2]:
+    of_pixels = lengths == [4, 4] and shapes[0][1:3] == shapes[1][1:3]
+    if lengths != [4, 2] and not of_pixels:
         raise ValueError(
             "`model` must take images of shape (batch, height, width, channels) and "
-            f"return scores of shape (batch, classes). Received: {shapes[0]} to "
-            f"{shapes[1]}"
+            "return scores of shape (batch, classes), or (batch, height, width, "
+            f"classes) of pixels. Received: {shapes[0]} to {shapes[1]}"
         )
     inputs = keras.Input(shapes[0][1:], dtype=model.inputs[0].dtype)
-    both = [model(inputs), model(ops.flip(inputs, 2))]
+    all_scores = []
+    for axes in ((), (2,), (1,), (1, 2)) if vertical else ((), (2,)):
+        scores = model(ops.flip(inputs, axes) if axes else inputs)
+        if axes and of_pixels:
+            scores = ops.flip(scores, axes)
+        all_scores.append(ops.log_softmax(scores, -1) if from_logits else scores)
+    stacked = ops.stack(all_scores)
     if from_logits:
-        some, others = (ops.log_softmax(scores, -1) for scores in both)
-        outputs = ops.logaddexp(some, others) - math.log(2)
+        outputs = ops.logsumexp(stacked, 0) - math.log(len(all_scores))
     else:
-        outputs = (both[0] + both[1]) / 2
+        outputs = ops.mean(stacked, 0)
     averaged = keras.Model(inputs, outputs, name=f"{model.name}_flips")
     if model.compiled:
         averaged.compile_from_config(model.get_compile_config())

@@ -32,6 +32,20 @@ def test_averages_the_probabilities_of_both_sides(model):
     np.testing.assert_allclose(scores["accuracy"], accuracy, rtol=1e-6)
 
 
+def test_flips_pixels_back():
+    inputs = keras.Input((None, None, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(inputs))
+    model.layers[-1].kernel.assign(RNG.normal(size=(3, 3, 1, 3)))
+    expected = []
+    for axes in ((), (2,), (1,), (1, 2)):
+        logits = model.predict(np.flip(X, axes), verbose=0)
+        expected.append(np.flip(softmax(logits, -1), axes))
+    for count in (2, 4):
+        found = average_flips(model, vertical=count == 4).predict(X, verbose=0)
+        mean = np.mean(expected[:count], 0)
+        np.testing.assert_allclose(np.exp(found), mean, rtol=1e-4)
+
+
 def test_averages_probabilities_as_they_are(model):
     inputs = keras.Input((8, 8, 1))
     outputs = keras.layers.Softmax()(model(inputs))
@@ -63,6 +77,6 @@ def test_takes_classifiers_of_images_alone():
         average_flips(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
     assert str(error.value) == (
         "`model` must take images of shape (batch, height, width, channels) and return "
-        "scores of shape (batch, classes). Received: (None, 8, 8, 1) to "
-        "(None, 6, 6, 2)"
+        "scores of shape (batch, classes), or (batch, height, width, classes) of "
+        "pixels. Received: (None, 8, 8, 1) to (None, 6, 6, 2)"
     )
