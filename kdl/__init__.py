@@ -27,6 +27,7 @@ from kdl import (
 )
 
 __all__ = [
+    "attribution",
     "callbacks",
     "data",
     "evaluation",
@@ -45,7 +46,10 @@ __all__ = [
 
 
 # They hold nothing that a saved model needs, and take a while: imported at first use.
-_LATER = {"callbacks", "data", "evaluation", "recipes", "spaces", "tuning"}
+_LATER = {
+    *("attribution", "callbacks", "data", "evaluation", "recipes", "spaces"),
+    "tuning",
+}
 
 
 def __getattr__(name):

@@ -35,10 +35,12 @@ MAY_IMPORT = {
     "optimizers": SIMPLE | {"regularizers"},
     "layers": SIMPLE | {"initializers", "losses", "regularizers"},
     "models": COMPONENTS,
+    "attribution": COMPONENTS | {"models", "seeds"},
     "callbacks": COMPONENTS | {"files", "seeds"},
     "spaces": COMPONENTS,
     "data": {"checks", "seeds"},
-    "recipes": COMPONENTS | {"callbacks", "data", "models", "seeds", "spaces"},
+    "recipes": COMPONENTS
+    | {"attribution", "callbacks", "data", "models", "seeds", "spaces"},
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
@@ -64,6 +66,7 @@ CONTRACTS = {
     "optimizers": "OptimizerContract",
     "layers": "LayerContract",
     "models": "Contract",
+    "attribution": "Contract",
     "callbacks": "CallbackContract",
     "data": "Contract",
     "spaces": "SpaceContract",

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.one_backend
 class TestSeeds:
     def test_each_purpose_and_place_has_a_stream_of_its_own(self):
         """Where NumPy's seeds of several numbers are filled up with zeros."""
-        purposes = range(seeds.SPLITS + 1)
+        purposes = range(seeds.ATTRIBUTION + 1)
         places = [
             place
             for length in range(3)

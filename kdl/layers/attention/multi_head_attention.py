@@ -65,7 +65,7 @@ class Attention(keras.layers.Layer):
         return None
 
     def attend(self, inputs, memory, drop, start=None, attention_mask=None):
-        """Looks up what the inputs ask for.
+        """Looks up what the inputs ask for, by the weights of `weigh`.
 
         Args:
             inputs: Float tensor of shape `(batch, length, features)`.
@@ -80,13 +80,27 @@ class Attention(keras.layers.Layer):
             Tensor of the shape of the inputs. Where there is nothing to be seen, the
             values are taken to be zero.
         """
-        key, value = memory["key"], memory["value"]
+        weights = drop(self.weigh(inputs, memory, start, attention_mask))
+        outputs = ops.swapaxes(ops.matmul(weights, memory["value"]), 1, 2)
+        return self.projection(ops.reshape(outputs, ops.shape(inputs)))
+
+    def weigh(self, inputs, memory, start=None, attention_mask=None):
+        """Returns how much of each key's value each input takes.
+
+        Args:
+            inputs: As of `attend`.
+            memory: As of `attend`.
+            start: As of `attend`.
+            attention_mask: As of `attend`.
+
+        Returns:
+            Tensor of shape `(batch, num_heads, length, keys)`.
+        """
+        key = memory["key"]
         query = self._heads(self.query(inputs)) * key.shape[-1] ** -0.5
         scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
         seen = self._seen(scores, memory["mask"], start, attention_mask)
-        weights = drop(attention_weights(scores, seen))
-        outputs = ops.swapaxes(ops.matmul(weights, value), 1, 2)
-        return self.projection(ops.reshape(outputs, ops.shape(inputs)))
+        return attention_weights(scores, seen)
 
     def _seen(self, scores, mask, start, attention_mask):
         """Which keys each query may see, or `None` for all."""
