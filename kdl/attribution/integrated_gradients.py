@@ -86,14 +86,14 @@ def integrated_gradients(
     rule = check_choice("rule", rule, RULES)
     scoring = Scoring(model, inputs, score, layer)
     places, weights = _rule(steps, rule)
-    beginning = None if baseline is None else _leaves(scoring, baseline)
+    beginning = [] if baseline is None else _leaves(scoring, baseline)
 
-    def of(batch, begun=None):
+    def of(batch, *begun):
         ends = batch.values()
-        if begun is None:
-            starts = _absent(scoring, batch, ends)
-        else:
+        if begun:
             starts = batch.values([ops.convert_to_tensor(part) for part in begun])
+        else:
+            starts = _absent(scoring, batch, ends)
         # What is missing at the one end is so at the other.
         starts = [
             ops.where(ops.isnan(end), end, start)
@@ -118,8 +118,7 @@ def integrated_gradients(
         explained = sum(ops.sum(ops.reshape(p, (len(p), -1)), axis=1) for p in parts)
         return [*scoring.by_tokens(parts, ops.sum), explained - difference]
 
-    extras = [] if beginning is None else [beginning]
-    *parts, gap = scoring.mapped(of, extras, fixed=True, batch_size=batch_size)
+    *parts, gap = scoring.mapped(of, beginning, fixed=True, batch_size=batch_size)
     return IntegratedGradients(scoring.packed(parts), gap)
 
 

@@ -70,10 +70,9 @@ def occlusion(
         before = batch.scores()
         (x,) = batch.inputs
         falls, counts = np.zeros((x.shape[0], *shape)), np.zeros(shape)
+        channels = [1] * (len(x.shape) - 1 - len(shape))
         for place in itertools.product(*windows):
-            covered = np.zeros(
-                (1, *shape, *[1] * (len(x.shape) - 1 - len(shape))), bool
-            )
+            covered = np.zeros((1, *shape, *channels), bool)
             covered[(0, *place)] = True
             hidden = ops.where(covered, ops.cast(value, x.dtype), x)
             fall = ops.convert_to_numpy(before - batch.scores(inputs=[hidden]))

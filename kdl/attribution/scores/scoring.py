@@ -87,22 +87,18 @@ class Scoring:
 
     def _named(self, layer):
         layers = layers_of(self.model)
-        places = {
-            id(one): n
-            for n, one in reversed(list(enumerate(layers)))
-            if one.name == layer
-        }
-        # The model may have the name of a layer of its own.
-        places = [n for n in places.values() if layers[n] is not self.model]
-        if len(places) != 1:
+        # Not the model itself, which may have the name of one of its layers.
+        found = {id(one): n for n, one in enumerate(layers) if n and one.name == layer}
+        places = list(found.values())
+        if len(places) > 1:
+            raise ValueError(
+                "`layer` must be the name of one layer. Received: "
+                f"layer={layer!r}, of {len(places)}"
+            )
+        if not places:
             spatial = [name for name, _ in self.spatial()]
-            known = spatial or [one.name for one in layers if one is not self.model]
+            known = spatial or [one.name for one in layers[1:]]
             what = "with spatial outputs, " if spatial else ""
-            if places:
-                raise ValueError(
-                    "`layer` must be the name of one layer. Received: "
-                    f"layer={layer!r}, of {len(places)}"
-                )
             raise ValueError(
                 f"`layer` must be the name of a layer of the model, such as one {what}"
                 f"{', '.join(map(repr, known))}. Received: layer={layer!r}"
@@ -125,10 +121,8 @@ class Scoring:
         taps, order = {}, []
 
         def look(model, inputs):
-            for n, layer in enumerate(layers):
-                if layer is not model and not isinstance(
-                    layer, keras.layers.InputLayer
-                ):
+            for n, layer in enumerate(layers[1:], 1):
+                if not isinstance(layer, keras.layers.InputLayer):
                     taps.setdefault(id(layer), _Look(model, n, order))
             for tap in taps.values():
                 tap.calls = 0
@@ -151,7 +145,7 @@ class Scoring:
         Args:
             function: Function of a `Batch` and of its part of the extras. Returns a
                 list of tensors of shape `(examples, …)`.
-            extras: Sequence of lists of arrays of shape `(examples, …)`.
+            extras: Sequence of arrays of shape `(examples, …)`.
             fixed: Boolean. Whether the class, where none is named, is that predicted
                 for the inputs, even if others are predicted for other values.
             batch_size: Integer in `[1, inf)`.
@@ -165,13 +159,12 @@ class Scoring:
             # The last batch is filled up, since another size is another program.
             rows = np.minimum(np.arange(start, start + size), self.count - 1)
             batch = Batch(self, rows, fixed)
-            parts = ([part[rows] for part in extra] for extra in extras)
-            results = function(batch, *parts)
+            results = function(batch, *(extra[rows] for extra in extras))
             found.append([as_array(part)[: self.count - start] for part in results])
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def by_tokens(self, results, reduce):
-        """Returns results with one number for each token, by a function of the last axis.
+        """Returns results with one number for each token, in place of its features.
 
         Args:
             results: List of tensors, for each of the values.

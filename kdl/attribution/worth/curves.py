@@ -1,4 +1,4 @@
-"""What becomes of a score as inputs are taken away, or put in, by their attributions."""
+"""Scores of inputs of which parts go, or come, by their attributions."""
 
 from typing import NamedTuple
 
@@ -130,7 +130,7 @@ def _curve(model, inputs, attributions, score, value, steps, batch_size, *, inse
         ]
         return [ops.stack(scores, axis=1)]
 
-    (scores,) = scoring.mapped(of, [[ranks]], fixed=True, batch_size=batch_size)
+    (scores,) = scoring.mapped(of, [ranks], fixed=True, batch_size=batch_size)
     return Curve(shares, scores, np.trapezoid(scores, shares, axis=1))
 
 
