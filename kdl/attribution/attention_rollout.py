@@ -2,7 +2,6 @@
 
 import contextlib
 
-import numpy as np
 from keras import ops
 
 from kdl.attribution.scores.scoring import Scoring
@@ -96,7 +95,7 @@ def _rollout(model, inputs):
         mean = ops.mean(ops.cast(weights, "float32"), axis=1)
         # A row that sees nothing has no weights to share with the shortcut.
         sees = ops.sum(mean, axis=-1, keepdims=True) > 0
-        identity = np.eye(mean.shape[-1], dtype="float32")
+        identity = ops.eye(mean.shape[-1])
         step = ops.where(sees, (mean + identity) / 2, identity)
         rollout = step if rollout is None else ops.matmul(step, rollout)
     return rollout

@@ -60,25 +60,27 @@ def smooth_grad(
     def of(batch):
         values = batch.values()
         scales = [noise * _range(value) for value in values]
-        total = 0
+        total = [0] * len(values)
         for _ in range(samples):
             noisy = [
-                value + scale * rng.standard_normal(value.shape).astype("float32")
+                value + scale * _drawn(rng, value)
                 for value, scale in zip(values, scales, strict=True)
             ]
             gradients, _ = batch.gradients(noisy)
             gradients = scoring.by_tokens(gradients, ops.sum)
-            total = (
-                [part / samples for part in gradients]
-                if not total
-                else [
-                    before + part / samples
-                    for before, part in zip(total, gradients, strict=True)
-                ]
-            )
+            total = [
+                before + part / samples
+                for before, part in zip(total, gradients, strict=True)
+            ]
         return total
 
     return scoring.packed(scoring.mapped(of, fixed=True, batch_size=batch_size))
+
+
+def _drawn(rng, value):
+    """A tensor of standard normal numbers, as the other one is."""
+    numbers = rng.standard_normal(tuple(value.shape), "float32")
+    return ops.cast(ops.convert_to_tensor(numbers), value.dtype)
 
 
 def _range(value):

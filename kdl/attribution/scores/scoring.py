@@ -83,6 +83,12 @@ class Scoring:
                 "`layer` must name the embedding where several are there, or several "
                 f"inputs are integers. There are: {names}"
             )
+        layer = layers_of(self.model)[found[0]]
+        if getattr(layer, "combiner", None) == "max":
+            raise ValueError(
+                f"The layer {layer.name!r} must have combiner='sum' or 'mean' for "
+                "attributions to its tokens. Received: combiner='max'"
+            )
         return floats, found
 
     def _named(self, layer):
@@ -97,7 +103,11 @@ class Scoring:
             )
         if not places:
             spatial = [name for name, _ in self.spatial()]
-            known = spatial or [one.name for one in layers[1:]]
+            known = spatial or [
+                one.name
+                for one in layers[1:]
+                if not isinstance(one, keras.layers.InputLayer)
+            ]
             what = "with spatial outputs, " if spatial else ""
             raise ValueError(
                 f"`layer` must be the name of a layer of the model, such as one {what}"

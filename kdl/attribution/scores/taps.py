@@ -55,21 +55,20 @@ class Tap:
         return self._returned(original, *args, **kwargs)
 
     def check(self):
-        """Refuses a layer that was not called once."""
+        """Refuses a layer that was not called once, or does not return one tensor."""
         if self.calls != 1:
             raise ValueError(
                 f"The layer {self.layer.name!r} must be called once by the model for "
                 f"gradients by what it returns. It is called {self.calls} times."
             )
-
-    def _returned(self, original, *args, **kwargs):
-        outputs = original(*args, **kwargs)
-        if not (hasattr(outputs, "shape") and hasattr(outputs, "dtype")):
+        if not hasattr(self.value, "dtype"):
             raise ValueError(
                 f"The layer {self.layer.name!r} must return one tensor for gradients "
-                f"by it. Received: {type(outputs).__name__}"
+                f"by it. Received: {type(self.value).__name__}"
             )
-        self.value = outputs
+
+    def _returned(self, original, *args, **kwargs):
+        self.value = outputs = original(*args, **kwargs)
         return outputs if self.given is None else ops.cast(self.given, outputs.dtype)
 
 
@@ -82,11 +81,6 @@ class BagTap(Tap):
 
     def _returned(self, original, indices, weights=None, mask=None):
         layer, ones = self.layer, ops.ones(ops.shape(indices), "float32")
-        if layer.combiner == "max":
-            raise ValueError(
-                f"The layer {layer.name!r} must have combiner='sum' or 'mean' for "
-                "attributions to its tokens. Received: combiner='max'"
-            )
         self.value = ones
         factors = ones if self.given is None else ops.cast(self.given, "float32")
         if weights is not None:
