@@ -15,6 +15,7 @@ from kdl.data.sources.load import check_source, load_to_test
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
+from kdl.recipes.explanations import explained
 from kdl.recipes.reading.files import check_suffix, numbers
 from kdl.recipes.reading.from_disk import (
     evaluated,
@@ -499,6 +500,30 @@ class Recipe(keras_tuner.HyperModel):
         x, _ = self.pair_for(model, self.inputs(raw))
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return predicted(model, x)
+
+    def explain(self, model, raw, method="integrated_gradients"):
+        """Says what of raw inputs the outputs of a model depend on.
+
+        It knows images, and rows of numbers, of which the model returns a score for
+        each class, or a number. A recipe of other inputs overrides this.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            raw: As of `predict`.
+            method: String, the name of a function of `kdl.attribution`:
+                `"integrated_gradients"`, `"saliency"` or `"smooth_grad"`; of images
+                also `"grad_cam"`, `"grad_cam_plus_plus"` or `"occlusion"`. Defaults to
+                `"integrated_gradients"`.
+
+        Returns:
+            Tuple of two: `rows`, a list of dicts, as `predict` returns them, and
+            `pictures`, a list of a `PIL.Image.Image` for each input or `None`.
+
+        Raises:
+            ValueError: If inputs or outputs of the recipe are of another kind, or if
+                the method is none for them.
+        """
+        return explained(self, model, raw, method)
 
     def pair_for(self, model, x, y=None, *weights):
         """Returns inputs, targets and maybe weights as a model takes them."""

@@ -123,6 +123,36 @@ def codes_of(x, columns):
     return np.array(found, "int32").reshape(len(found), rows).T
 
 
+def unknown_codes(columns):
+    """Returns the integer of each category that stands for what it does not know."""
+    codes, first = [], 0
+    for column in columns:
+        if column["kind"] == "category":
+            codes.append(first)
+            first += 1 + len(column["values"])
+    return np.array(codes, "int32")
+
+
+def by_column(parts, columns):
+    """Returns sums of what belongs to the inputs of a network, by column.
+
+    Args:
+        parts: Dict of arrays by name, of those that `numbers_of` and `codes_of` return,
+            `"numbers"` and `"categories"`.
+        columns: As `describe_columns` returns them.
+
+    Returns:
+        Dict of arrays of shape `(rows,)` by name of the column.
+    """
+    found, places = {}, {"numbers": 0, "categories": 0}
+    for column in columns:
+        kind = "categories" if column["kind"] == "category" else "numbers"
+        start, count = places[kind], DATE_PARTS if column["kind"] == "date" else 1
+        found[column["name"]] = parts[kind][:, start : start + count].sum(axis=1)
+        places[kind] += count
+    return found
+
+
 def code_count(columns):
     """How many integers there are for the categories of all columns."""
     return sum(1 + len(c["values"]) for c in columns if c["kind"] == "category")

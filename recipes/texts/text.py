@@ -15,6 +15,7 @@ from kdl.data import (
     RandomSwap,
     WordMixUp,
 )
+from kdl.recipes import explanations
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading import files
 from kdl.recipes.reading.variants import Variants
@@ -22,7 +23,7 @@ from kdl.recipes.recipe import Recipe
 from kdl.recipes.texts import tfidf
 from kdl.recipes.texts.networks import NETWORKS, network
 from kdl.recipes.texts.vocabulary import BAG, learned_tokens
-from kdl.recipes.tokens import TokensOfModel
+from kdl.recipes.tokens import TokensOfModel, lowered
 
 # Augmentation by the name of its rate, in the order in which it is applied.
 _AUGMENTATION = {
@@ -293,6 +294,32 @@ class Text(TokensOfModel, Recipe):
         if self.has_several:
             return label_rows(self.classes, outputs)
         return class_rows(self.classes, outputs)
+
+    def explain(self, model, raw, method="integrated_gradients"):
+        """Says how much each word of texts speaks for the class that is predicted.
+
+        What tokens of a word have is summed, and n-grams of several words are divided
+        among these. Arguments and what it returns are those of `Recipe.explain`.
+        """
+        outputs, x = self.outputs(model, raw), self.inputs_for(model, self.inputs(raw))
+        if isinstance(x, dict):
+            raise explanations.refusal(
+                self,
+                "its model was made to blend texts, by mixup, and reads two at once",
+            )
+        attributions, gaps = explanations.attributed(
+            *(model, x, outputs, method, explanations.BY_GRADIENT)
+        )
+        tokens, found = self.tokens_of(model), []
+        for text, values in zip(
+            lowered(raw, tokens.lowercase), attributions, strict=True
+        ):
+            spans = tokens.encoder.spans(text)[: len(values)]
+            found.append(explanations.by_words(text, spans, values[: len(spans)]))
+        told = explanations.summaries(self, outputs, gaps)
+        return explanations.Explanation(
+            explanations.parts(told, *zip(*found, strict=True))
+        )
 
     def examine(self, model):
         texts, y = self.splits.test

@@ -121,6 +121,29 @@ class HashedNgrams(Encoder):
             tokens += [1 + len(self.words) + n for n in self._of_words(hashes)]
         return tokens
 
+    def spans(self, text):
+        """Returns where each token of a text stands in it.
+
+        An n-gram of characters stands where its word does.
+
+        Args:
+            text: String.
+
+        Returns:
+            List of tuples of the first character and the one after the last.
+        """
+        places = [match.span() for match in _WORD.finditer(text)]
+        words = split_words(text)
+        found = [
+            place
+            for place, word in zip(places, words, strict=True)
+            for _ in self._of_word(word)
+        ]
+        for first in range(len(words)):
+            last = min(first + self.word_ngrams, len(words))
+            found += [(places[first][0], places[n][1]) for n in range(first + 1, last)]
+        return found
+
     def _of_word(self, word):
         """The tokens of a word, which are looked up from the second time on."""
         if word not in self._known:

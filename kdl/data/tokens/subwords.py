@@ -133,6 +133,18 @@ class Subwords(Encoder):
                 counts[number] = sum(begun[letter] for letter in token)
         return counts
 
+    def spans(self, text):
+        """Returns where each token of a text stands in it.
+
+        Args:
+            text: String.
+
+        Returns:
+            List of tuples of the first character and the one after the last. A token
+            has the space before it; one of a few bytes stands where its character does.
+        """
+        return list(self._tokenizer.encode(text).offsets)
+
     def get_config(self):
         """Returns the arguments of the class, a dict of JSON."""
         return {"state": self.state}
