@@ -21,6 +21,7 @@ from kdl_cli.options import (
     CompareOptions,
     CrossValidateOptions,
     EvaluateOptions,
+    ExplainOptions,
     GenerateOptions,
     LearnOptions,
     PredictOptions,
@@ -170,10 +171,21 @@ def compare(options):
 def predict(options):
     """Predicts what is in files, with the model that a run or a search has left."""
     with refusals():
-        module = start(options.backend, "predict", errors)
+        module = start(options.backend, "inputs.predict", errors)
         prediction = module.Prediction(options)
     with failures(), refusals():
         prediction.perform(errors)
+
+
+@app.command()
+@takes(ExplainOptions)
+def explain(options):
+    """Shows what of an input a prediction depends on: pixels, words or columns."""
+    with refusals():
+        module = start(options.backend, "inputs.explain", errors)
+        explanation = module.Explanation(options)
+    with failures(), refusals():
+        explanation.perform(console)
 
 
 @app.command()

@@ -443,19 +443,28 @@ Overwrite = Annotated[
 ]
 
 
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files or folders of images, arrays (.npy, .npz), numbers (.csv, .tsv, "
+        ".jsonl) or texts (.txt); or - for standard input. To classify a text, the "
+        "text itself."
+    ),
+]
+SkipDamaged = Annotated[
+    bool,
+    typer.Option(
+        "--skip-damaged", help="Leave out images that cannot be read, and count them."
+    ),
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class PredictOptions:
     """What `kdl predict` takes; the help of each option says what it is."""
 
     folder: Folder
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            help="Files or folders of images, arrays (.npy, .npz), numbers (.csv, "
-            ".tsv, .jsonl) or texts (.txt); or - for standard input. To classify a "
-            "text, the text itself."
-        ),
-    ]
+    inputs: Inputs
     format_: Annotated[
         str, typer.Option("--format", help="csv or jsonl, a JSON object a line.")
     ] = "csv"
@@ -478,14 +487,34 @@ class PredictOptions:
             help="Number of inputs predicted at once. Defaults to that of the recipe.",
         ),
     ] = None
-    skip_damaged: Annotated[
-        bool,
-        typer.Option(
-            "--skip-damaged",
-            help="Leave out images that cannot be read, and count them.",
-        ),
-    ] = False
+    skip_damaged: SkipDamaged = False
     tta: Averaged = None
+    recipe: Own = None
+    backend: Backend = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplainOptions:
+    """What `kdl explain` takes; the help of each option says what it is."""
+
+    folder: Folder
+    inputs: Inputs
+    method: Annotated[
+        str,
+        typer.Option(
+            help="integrated_gradients, saliency or smooth_grad; of images also "
+            "grad_cam, grad_cam_plus_plus or occlusion; of tables the first alone."
+        ),
+    ] = "integrated_gradients"
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for explanation.csv, and of images a PNG of each. Defaults to "
+            "explanation, in FOLDER, for images; words and columns are printed."
+        ),
+    ] = None
+    overwrite: Overwrite = False
+    skip_damaged: SkipDamaged = False
     recipe: Own = None
     backend: Backend = None
 

@@ -1,9 +1,8 @@
-"""Predicted images, in a folder of their own."""
+"""Images about inputs, in a folder of their own."""
 
 from pathlib import Path
 
 from kdl.files import atomic
-from kdl.recipes import Recipe
 from kdl_cli.folder.writing import occupied
 
 
@@ -12,28 +11,24 @@ class Pictures:
 
     Args:
         path: `Path` of the folder.
+        option: String. The option that names it, such as `"--images"`.
         overwrite: Boolean. Whether it may hold something already.
-        recipe: `kdl.recipes.Recipe` whose outputs are written.
-        inputs: List of `Path`s. Files that are predicted, which are not overwritten.
+        inputs: List of `Path`s. Files that are read, which are not overwritten.
 
     Raises:
-        ValueError: If the recipe has no images, or if the folder cannot be used.
+        ValueError: If the folder cannot be used.
     """
 
-    def __init__(self, path, overwrite, recipe, inputs):
-        if type(recipe).pictures is Recipe.pictures:
-            raise ValueError(
-                f"The recipe {recipe.name!r} predicts no images. Leave --images out."
-            )
+    def __init__(self, path, option, overwrite, inputs):
         if path.exists() and not path.is_dir():
-            raise ValueError(f"{path} is a file. Give --images the name of a folder.")
+            raise ValueError(f"{path} is a file. Give {option} the name of a folder.")
         if occupied(path) and not overwrite:
             raise ValueError(
-                f"{path} already exists. Give --images a new name, or --overwrite."
+                f"{path} already exists. Give {option} a new name, or --overwrite."
             )
         if path.resolve() in {Path(file).resolve().parent for file in inputs}:
             raise ValueError(
-                f"{path} holds inputs, which are not overwritten. Give --images "
+                f"{path} holds inputs, which are not overwritten. Give {option} "
                 "another folder."
             )
         self.path = path

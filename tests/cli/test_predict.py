@@ -14,7 +14,7 @@ from PIL import Image
 
 from kdl.data import digits
 from kdl.recipes import load
-from kdl_cli.commands.predict import batches
+from kdl_cli.commands.inputs.raw_inputs import batches
 
 pytestmark = pytest.mark.one_backend
 

@@ -1,0 +1,1 @@
+"""Commands for inputs from files."""
