@@ -127,6 +127,13 @@ class Scoring:
             List of tuples of a name and a shape, in the order in which the model calls
             the layers. Those that are called twice are left out.
         """
+        # The model is traced to find out.
+        key = ("spatial", *(leaf.shape[1:] for leaf in self.leaves))
+        if key not in self._programs:
+            self._programs[key] = self._found_spatial()
+        return self._programs[key]
+
+    def _found_spatial(self):
         layers = layers_of(self.model)
         taps, order = {}, []
 
