@@ -45,7 +45,7 @@ def explained(recipe, model, raw, method):
     is_array = isinstance(x, np.ndarray) and x.dtype.kind in "fiu"
     is_image = is_array and x.ndim == 4 and x.shape[-1] in (1, 3)
     outputs = predicted(recipe, model, raw)
-    if not recipe.scores_classes or not is_array or not (is_image or x.ndim == 2):
+    if not is_array or not (is_image or x.ndim == 2):
         raise refusal(recipe, "its inputs are no images, texts or rows of a table")
     x = x.astype("float32")
     attributions, gaps = attributed(
@@ -73,7 +73,7 @@ def predicted(recipe, model, raw):
     Raises:
         ValueError: If they are something else.
     """
-    outputs = recipe.outputs(model, raw)
+    outputs = recipe.outputs(model, raw) if recipe.scores_classes else None
     if not isinstance(outputs, np.ndarray) or outputs.ndim != 2:
         raise refusal(recipe, "its outputs are not a score for each class, or a number")
     return outputs

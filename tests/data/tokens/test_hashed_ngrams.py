@@ -149,3 +149,18 @@ class TestHashedNgrams(Contract):
         with pytest.raises(ValueError) as error:
             self.make().encode(texts)
         assert str(error.value) == message
+
+    def test_says_where_each_token_stands(self):
+        """A token for each place, in the order of `encode`."""
+        text = "small ant, ant"
+        ngrams = self.make()
+        spans = ngrams.spans(text)
+        assert len(spans) == ngrams.lengths([text])[0]
+        alone = [ngrams.lengths([word])[0] for word in ("small", "ant", ",")]
+        places = [(0, 5), (6, 9), (9, 10), (11, 14)]
+        expected = [
+            place
+            for place, count in zip(places, (*alone, alone[1]), strict=True)
+            for _ in range(count)
+        ]
+        assert spans == [*expected, (0, 9), (6, 10), (9, 14)]

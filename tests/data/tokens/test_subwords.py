@@ -102,3 +102,15 @@ class TestSubwords(Contract):
         with pytest.raises(ImportError) as error:
             self.make()
         assert str(error.value) == "Subwords need tokenizers: pip install tokenizers"
+
+    def test_says_where_each_token_stands(self):
+        text = "low newest lów"
+        subwords = self.make()
+        (tokens,) = subwords.encode([text])
+        spans = subwords.spans(text)
+        assert len(spans) == len(tokens)
+        assert spans[0][0] == 0 and spans[-1][1] == len(text)
+        for (start, end), token in zip(spans, tokens, strict=True):
+            # Of a letter of two bytes, each byte stands where it does.
+            known = text[start:end], "\N{REPLACEMENT CHARACTER}"
+            assert subwords.decode([[token]])[0] in known

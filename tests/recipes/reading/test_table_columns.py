@@ -5,11 +5,13 @@ import pytest
 from contracts import same
 
 from kdl.recipes.reading.table_columns import (
+    by_column,
     code_count,
     codes_of,
     describe_columns,
     numbers_of,
     read_table,
+    unknown_codes,
 )
 
 pytestmark = pytest.mark.one_backend
@@ -114,3 +116,22 @@ def test_refuses_other_tables(raw, message):
 
 def test_takes_over_what_it_described():
     assert same(read_table(X, describe_columns(X)), X)
+
+
+def test_sums_by_column_are_of_its_own_inputs():
+    columns = [
+        {"name": "a", "kind": "number"},
+        {"name": "b", "kind": "category", "values": ["x", "y"]},
+        {"name": "c", "kind": "date"},
+        {"name": "d", "kind": "category", "values": ["z"]},
+        {"name": "e", "kind": "number"},
+    ]
+    found = by_column(
+        {"numbers": np.array([[1, 2, 3, 4, 5, 6]]), "categories": np.array([[7, 8]])},
+        columns,
+    )
+    assert {name: value.tolist() for name, value in found.items()} == {
+        **{"a": [1], "b": [7], "c": [2 + 3 + 4 + 5], "d": [8], "e": [6]}
+    }
+    # As `codes_of` numbers them.
+    assert unknown_codes(columns).tolist() == [0, 3]
