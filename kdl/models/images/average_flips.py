@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_boolean
+from kdl.models.copies import compile_as
 
 
 def average_flips(model, from_logits=True, vertical=False):
@@ -65,8 +66,5 @@ def average_flips(model, from_logits=True, vertical=False):
     else:
         outputs = ops.mean(stacked, 0)
     averaged = keras.Model(inputs, outputs, name=f"{model.name}_flips")
-    if model.compiled:
-        averaged.compile_from_config(model.get_compile_config())
-        # What "auto" meant where the model was saved may have been changed since.
-        averaged.jit_compile = model.jit_compile
+    compile_as(averaged, model)
     return averaged

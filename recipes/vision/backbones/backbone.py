@@ -6,9 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kdl.layers import Clock
 from kdl.models import features
-from kdl.private import layers_of
+from kdl.models.copies import copy_weights, settled_layer, step_of
 from kdl.recipes.load import MODEL, STATE, read_json, read_model, trained
 from kdl.recipes.own.named import find, is_own
 from kdl.recipes.vision.backbones import applications
@@ -203,7 +202,7 @@ def fitted(origin, shape, layers=None, keep=True):
     if colors is not None:
         colors.set_weights([kernel, bias])
     if keep:
-        _copy_weights(model, copy)
+        copy_weights(model, copy)
     part = features(copy, _feature_layers(model, copy) if layers is None else layers)
     if size != tuple(shape[:2]):
         lines.append(f"are resized from {_sides(shape)} to {_sides(size)} pixels")
@@ -260,7 +259,7 @@ def _copied(model, inputs, x):
 
     # What is called on these is called on `x`.
     first = inputs
-    step = _step(model)
+    step = step_of(model)
     return keras.models.clone_model(
         model,
         input_tensors=inputs,
@@ -270,61 +269,12 @@ def _copied(model, inputs, x):
     )
 
 
-def _step(model):
-    """How many batches the clock of a model has counted, before the last one."""
-    for layer in layers_of(model):
-        if isinstance(layer, Clock):
-            return max(int(keras.ops.convert_to_numpy(layer.batches)) - 1, 0)
-    return 0
-
-
 def _settled_layer(layer, step):
     """A copy of a layer with other weights, without what belonged to its training."""
-    if isinstance(layer, Clock):
-        return keras.layers.Identity(name=layer.name)
-    copy = type(layer).from_config(_settled(layer.get_config(), step))
+    copy = settled_layer(layer, step)
     if isinstance(layer, keras.layers.Layer) and not layer.name.startswith(COLORS):
         copy.trainable = True
     return copy
-
-
-def _settled(config, step):
-    """A part of a config in which schedules are the numbers that they had reached."""
-    if isinstance(config, (list, tuple)):
-        return type(config)(_settled(value, step) for value in config)
-    if not isinstance(config, dict):
-        return config
-    if config.get("registered_name") == "kdl>Number":
-        return _settled(config["config"]["schedule"], step)
-    if _is_schedule(config):
-        return float(keras.saving.deserialize_keras_object(config)(step))
-    return {
-        name: None if str(name).endswith("regularizer") else _settled(value, step)
-        for name, value in config.items()
-    }
-
-
-def _is_schedule(config):
-    """Whether a config is that of a schedule."""
-    kind = keras.saving.get_registered_object(config.get("registered_name"))
-    schedule = keras.optimizers.schedules.LearningRateSchedule
-    is_own = isinstance(kind, type) and issubclass(kind, schedule)
-    return is_own or config.get("module") == "keras.optimizers.schedules"
-
-
-def _copy_weights(model, copy):
-    """Gives a copy the weights of a model, layer by layer, also within models."""
-    for layer in model.layers:
-        if isinstance(layer, Clock) or not layer.weights:
-            continue
-        other = copy.get_layer(layer.name)
-        if isinstance(layer, keras.Model):
-            _copy_weights(layer, other)
-            continue
-        other.set_weights(layer.get_weights())
-        if isinstance(other, keras.layers.Normalization):
-            # It computes with what it made of its weights.
-            other.finalize_state()
 
 
 def _feature_layers(model, copy):

@@ -1,0 +1,1 @@
+"""How sure a model is, and whether it is right to be."""
