@@ -18,8 +18,10 @@ from kdl_cli import backends
 from kdl_cli.folder import reading
 from kdl_cli.options import (
     Backend,
+    CalibrateOptions,
     CompareOptions,
     CrossValidateOptions,
+    EnsembleOptions,
     EvaluateOptions,
     ExplainOptions,
     GenerateOptions,
@@ -207,6 +209,31 @@ def evaluate(options):
         evaluation.begin()
     with failures(), refusals():
         evaluation.perform(console)
+
+
+@app.command()
+@takes(EnsembleOptions)
+def ensemble(options):
+    """Combines the models of several runs to one, and leaves a folder with it."""
+    with refusals():
+        work = start(options.backend, "trained.ensemble").Ensembling(options)
+        work.begin()
+    with failures(), refusals():
+        work.perform(console)
+
+
+@app.command()
+@takes(CalibrateOptions)
+def calibrate(options):
+    """Makes a classifier as sure as it is right, and leaves a folder with it.
+
+    The validation set decides; the test set says whether it helped.
+    """
+    with refusals():
+        work = start(options.backend, "trained.calibrate").Calibration(options)
+        work.begin()
+    with failures(), refusals():
+        work.perform(console)
 
 
 @app.command()

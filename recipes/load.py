@@ -13,6 +13,8 @@ from kdl.recipes.recipe import Recipe
 
 # As the command line calls them.
 _SETTINGS, STATE, MODEL = "settings.json", "recipe.json", "model.keras"
+# Folders that have a model.
+KINDS = "run", "search", "lesson", "ensemble", "calibration"
 
 
 def load(folder, recipe=None, source=None):
@@ -72,9 +74,7 @@ def trained(folder):
     path = folder / _SETTINGS
     settings = read_json(path) if path.exists() else None
     kind = settings.get("kind") if isinstance(settings, dict) else None
-    if kind not in ("run", "search", "lesson") or not isinstance(
-        settings.get("recipe"), str
-    ):
+    if kind not in KINDS or not isinstance(settings.get("recipe"), str):
         raise ValueError(
             f"{folder} is not the folder of a run or a search of kdl. `kdl run` and "
             "`kdl tune` leave one."

@@ -95,6 +95,7 @@ class MetricLearning(ImageClassifier):
     capacity = ("filters", "depth", "size")
     regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
     scores_classes = False
+    combines = False
     mixes = False
     kept = ("means", "shape", "white")
     meanings = {

@@ -75,6 +75,8 @@ class Recipe(keras_tuner.HyperModel):
         overlap: Optional integer. Of examples that follow each other, as windows of a
             series do, how many before and after one may hold a part of it. `None` for
             examples of which any may be drawn for a test.
+        combines: Boolean. Whether predictions are made of the outputs of a model alone,
+            so that several models can be combined to one, as `kdl ensemble` does.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.
@@ -122,6 +124,7 @@ class Recipe(keras_tuner.HyperModel):
     takes_nan = False
     scores_classes = True
     overlap = None
+    combines = True
     kept = ()
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
     reads_texts = False

@@ -9,8 +9,8 @@ from kdl_cli.folder.outcome import BEST, DEFAULTS, NARROWED
 from kdl_cli.terminal.text import short_json
 
 KINDS = (
-    *("run", "search", "sweep", "comparison", "evaluation", "lesson"),
-    "cross-validation",
+    *("run", "search", "sweep", "comparison", "evaluation"),
+    *("ensemble", "calibration", "lesson", "cross-validation"),
 )
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"
@@ -25,6 +25,8 @@ TRAININGS = "trainings.csv"
 COMPARISON = "comparison.csv"
 FOLDS = "folds.csv"
 SCORES = "scores.csv"
+MEMBERS = "members.csv"
+CALIBRATION = "calibration.csv"
 TITLES = {"test": "Test set", "learning_rate": "Suggested learning rates"}
 # Settings that are `extras` of some recipes, each an option of that name.
 EXTRAS = "backbone", "teacher", "unlabelled", "normal", "anomalous"

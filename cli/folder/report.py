@@ -2,8 +2,10 @@
 
 from kdl_cli.folder import cross_validation, outcome
 from kdl_cli.folder.reading import (
+    CALIBRATION,
     HISTORY,
     HYPERPARAMETERS,
+    MEMBERS,
     RESULTS,
     TITLES,
     TRIALS,
@@ -13,7 +15,7 @@ from kdl_cli.folder.reading import (
     read_settings,
     status,
 )
-from kdl_cli.terminal.text import rows_table, values_table
+from kdl_cli.terminal.text import columns_table, rows_table, values_table
 
 _SCORED = ("completed", "pruned")
 
@@ -50,6 +52,12 @@ def parts(folder, search=None):
         yield from comparison.parts(folder, settings)
         yield f"\nHyperparameters beside {settings['vary']}:"
         yield values_table(settings["hyperparameters"])
+    elif members := read_rows(folder / MEMBERS):
+        yield "\nMembers, on the validation set:"
+        yield columns_table(members)
+    elif parts := read_rows(folder / CALIBRATION):
+        yield "\nBefore and after, on the test set:"
+        yield columns_table(parts)
     elif history := read_rows(folder / HISTORY):
         yield "\nThe last epoch:"
         yield values_table(history[-1])

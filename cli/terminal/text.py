@@ -21,6 +21,12 @@ def rows_table(rows):
     return table
 
 
+def columns_table(rows):
+    """A table of dicts, of which each is a column, whatever keys each has."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return rows_table({name: [row.get(name) for row in rows] for name in names})
+
+
 def short(value):
     """A value as text, numbers to four digits."""
     try:

@@ -1,5 +1,10 @@
 """How good a model is, how sure, where it errs, and what several do together."""
 
+from kdl.evaluation.calibration.bins import expected_calibration_error, reliability
+from kdl.evaluation.calibration.choose_threshold import choose_threshold
+from kdl.evaluation.calibration.conformal_sets import ConformalSets
+from kdl.evaluation.calibration.reliability_figure import reliability_figure
+from kdl.evaluation.calibration.scaling import calibrated, fit_scaling
 from kdl.evaluation.ensembles.ensemble import ensemble
 from kdl.evaluation.ensembles.ensemble_weights import ensemble_weights
 from kdl.evaluation.ensembles.greedy_selection import greedy_selection
@@ -9,11 +14,18 @@ from kdl.evaluation.validation.cross_validate import cross_validate
 from kdl.evaluation.validation.intervals import resampled_interval
 
 __all__ = [
+    "ConformalSets",
     "bias_variance",
+    "calibrated",
+    "choose_threshold",
     "cross_validate",
     "ensemble",
     "ensemble_weights",
+    "expected_calibration_error",
+    "fit_scaling",
     "greedy_selection",
     "majority_error",
+    "reliability",
+    "reliability_figure",
     "resampled_interval",
 ]

@@ -26,8 +26,8 @@ def check_probabilities(name, value, ndim=2):
     if found.min() < 0 or np.abs(sums - 1).max() > _TOLERANCE:
         least, greatest = float(sums.min()), float(sums.max())
         raise ValueError(
-            f"{allowed} Received: numbers from {float(found.min()):.4g}, with sums from "
-            f"{least:.4g} to {greatest:.4g}"
+            f"{allowed} Received: numbers from {float(found.min()):.4g}, with sums "
+            f"from {least:.4g} to {greatest:.4g}"
         )
     return found / sums
 

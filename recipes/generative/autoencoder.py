@@ -112,6 +112,7 @@ class Autoencoder(ImageRecipe):
     }
     objective = keras_tuner.Objective("val_error", "min")
     epochs = 30
+    combines = False
     capacity = ("size", "filters", "maps", "depth", "units")
     regularization = ("amount", "strength", "weight_decay")
     scores_classes = False

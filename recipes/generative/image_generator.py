@@ -38,6 +38,7 @@ class ImageGenerator(ImageRecipe):
     objective = keras_tuner.Objective("val_frechet_distance", "min")
     kept = ("classes", *ImageRecipe.kept)
     scores_classes = False
+    combines = False
     capacity = ("filters", "depth")
 
     _measure = None  # Real images, and what compares samples with them.

@@ -32,6 +32,7 @@ class SequenceRecipe(Recipe):
         difficulty: What a curriculum goes by: `"length"` of the targets, or `"loss"`.
     """
 
+    combines = False
     strategy = "scheduled_sampling"
     difficulty = "loss"
     meanings = {

@@ -16,6 +16,7 @@ from kdl.data import (
     WordMixUp,
 )
 from kdl.recipes import explanations
+from kdl.private import layers_of
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading import files
 from kdl.recipes.reading.variants import Variants
@@ -173,7 +174,10 @@ class Text(TokensOfModel, Recipe):
 
     def inputs_for(self, model, x):
         tokens = self.tokens_of(model)
-        embeddings = model.get_layer("embedding").input_dim
+        # It may be within a member of an ensemble.
+        embeddings = next(
+            layer.input_dim for layer in layers_of(model) if layer.name == "embedding"
+        )
         if tokens.encoder.size != embeddings:
             raise ValueError(
                 f"The model must be of the {tokens.encoder.size} tokens that the "

@@ -57,7 +57,7 @@ def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
     (folder / "mine" / "notes.txt").write_text("mine")
     assert refusal("run", "--data", "digits", "--out", "mine", "--overwrite") == (
         "mine is not the folder of a run, search, sweep, comparison, evaluation, "
-        "lesson or cross-validation of kdl: it has no settings.json."
+        "ensemble, calibration or lesson of kdl: it has no settings.json."
     )
 
 

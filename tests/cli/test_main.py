@@ -456,13 +456,14 @@ class TestTune:
         (folder / "search" / "mine.txt").write_text("mine")
         assert refusal("tune", *self.options) == (
             "search is not the folder of a run, search, sweep, comparison, "
-            "evaluation, lesson or cross-validation of kdl: it has no settings.json."
+            "evaluation, ensemble, calibration or lesson of kdl: it has no "
+            "settings.json."
         )
         (folder / "search" / "settings.json").write_text('{"kind": "other"}')
         assert refusal("tune", *self.options) == (
             "search is not the folder of a run, search, sweep, comparison, "
-            "evaluation, lesson or cross-validation of kdl: its settings.json is of "
-            "something else."
+            "evaluation, ensemble, calibration or lesson of kdl: its settings.json "
+            "is of something else."
         )
         settings = {"recipe": 0, "objective": 0, "direction": 0, "status": 0}
         text = json.dumps({"kind": "run", **settings})
@@ -484,7 +485,8 @@ class TestReport:
     def test_refuses_a_foreign_folder(self, folder):
         assert refusal("report", "nowhere") == (
             "nowhere is not the folder of a run, search, sweep, comparison, "
-            "evaluation, lesson or cross-validation of kdl: it has no settings.json."
+            "evaluation, ensemble, calibration or lesson of kdl: it has no "
+            "settings.json."
         )
 
 

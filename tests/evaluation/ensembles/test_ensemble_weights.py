@@ -14,7 +14,7 @@ PREDICTIONS = SURE / SURE.sum(-1, keepdims=True)
 
 
 def test_nll_is_the_least_on_the_simplex():
-    """As expectation–maximization finds it, of which each step raises the likelihood."""
+    """As expectation maximization finds it, step by step."""
     right = PREDICTIONS[:, np.arange(200), Y]
     w = np.full(3, 1 / 3)
     for _ in range(20_000):

@@ -1,0 +1,133 @@
+"""`kdl calibrate`: a classifier as sure as it is right, and the folder it leaves."""
+
+import keras
+import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import brier_score_loss, log_loss
+
+from kdl.checks import check_choice
+from kdl.evaluation import (
+    calibrated,
+    expected_calibration_error,
+    fit_scaling,
+    reliability_figure,
+)
+from kdl.evaluation.calibration.scaling import METHODS
+from kdl.evaluation.interface import LOGITS, scores_of
+from kdl.files import hold
+from kdl.recipes.own.named import find
+from kdl.recipes.reading.from_disk import predicted
+from kdl_cli.commands import arguments
+from kdl_cli.commands.run import test
+from kdl_cli.commands.trained.members import are_classes, check_combines, part_for
+from kdl_cli.folder import reading, writing
+from kdl_cli.terminal.text import columns_table, short
+
+# Settings that are those of the training.
+_SHARED = ("recipe", "recipe_sha256", "data", "objective", "direction")
+
+
+class Calibration:
+    """A calibration, which `begin` prepares and `perform` does.
+
+    Args:
+        options: `CalibrateOptions`.
+
+    Raises:
+        ValueError: If the folder has no classifier to calibrate.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        check_choice("--method", options.method, METHODS)
+        writing.check_free(options.out)
+        self.recipe, self.model = arguments.trained(options)
+        check_combines(self.recipe)
+        settings = reading.read_settings(options.folder)
+        shared = {name: settings.get(name) for name in _SHARED}
+        self.settings = {
+            "kind": "calibration",
+            **{name: value for name, value in shared.items() if value is not None},
+            "backend": arguments.backend(),
+            "model": str(options.folder),
+            "method": options.method,
+        }
+
+    def begin(self):
+        """Loads the data and fits the scaling, then makes the folder and locks it.
+
+        Raises:
+            ValueError: If the data or the folder cannot be used.
+        """
+        recipe, model = self.recipe, self.model
+        arguments.load(recipe)
+        # The validation set decides, and the test set judges.
+        x, y = part_for(recipe, model, "validation")
+        scores = predicted(model, x)
+        if not are_classes(model, scores, y) or np.ndim(y) != 1:
+            raise ValueError(
+                f"The model in {self.options.folder} must tell one class of each "
+                "example, and be compiled with a cross-entropy, to be calibrated. "
+                f"Received: outputs of shape {np.shape(scores)} for targets of shape "
+                f"{np.shape(y)}"
+            )
+        self.is_logits = scores_of(model) == LOGITS
+        self.count, y = len(y), np.asarray(y)
+        self.scaling = fit_scaling(scores, y, self.options.method, self.is_logits)
+        own = find(self.options.recipe) if self.options.recipe else None
+        title = own.title if own else recipe.name
+        path = writing.create(self.options.out, f"{title}-calibrated")
+        self.folder = writing.Folder(path, self.settings, file=own and own.file)
+        self.held = hold(path, "calibrating")
+        self.folder.begin()
+
+    def perform(self, console):
+        """Writes the calibrated model, and what it does on the test set."""
+        hint = "Run the command again, with a new --out."
+        keras.utils.set_random_seed(0)
+        with self.held, writing.ending(self.folder, console, hint):
+            console.print(f"Calibrated into {self.folder.path}: {self._told()}")
+            x, y = part_for(self.recipe, self.model, "test")
+            scores, y = predicted(self.model, x), np.asarray(y)
+            before = softmax(scores, -1) if self.is_logits else scores
+            model = calibrated(self.model, self.scaling, self.is_logits)
+            after = predicted(model, x)
+            after = softmax(after, -1) if self.is_logits else after
+            both = {"before": before, "after": after}
+            rows = [
+                {"test set": name, **calibration(part, y)}
+                for name, part in both.items()
+            ]
+            self.folder.write_rows(reading.CALIBRATION, rows)
+            figure = reliability_figure(both, y, title="Test set")
+            self.folder.write_figure("reliability.png", figure)
+            console.print(columns_table(rows))
+            if rows[1]["nll"] >= rows[0]["nll"]:
+                console.print(
+                    "That has not helped: on the test set, the model as it was has the "
+                    "lower negative log-likelihood."
+                )
+            test(self.recipe, model, self.folder, console)
+            console.print(self.folder.listing())
+
+    def _told(self):
+        """The scaling in a sentence."""
+        by = f"by {self.count} examples of the validation set."
+        scaling = self.scaling
+        if scaling.temperature is not None:
+            return f"temperature {short(scaling.temperature)}, {by}"
+        ends = [short(end(scaling.scale)) for end in (np.min, np.max)]
+        return f"factors from {ends[0]} to {ends[1]}, {by}"
+
+
+def calibration(probabilities, y):
+    """Returns how good probabilities are, a dict of floats by name."""
+    labels = np.arange(probabilities.shape[1])
+    p = np.asarray(probabilities, "float64")
+    p /= p.sum(axis=1, keepdims=True)
+    return {
+        "nll": float(log_loss(y, p, labels=labels)),
+        "ece_width": expected_calibration_error(p, y),
+        "ece_mass": expected_calibration_error(p, y, strategy="mass"),
+        "brier": float(brier_score_loss(y, p, labels=labels, scale_by_half=False)),
+    }

@@ -1,0 +1,133 @@
+"""Models that are to be combined, and how much each counts."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import tree
+from scipy.special import softmax
+
+from kdl.data.on_disk import OnDisk
+from kdl.evaluation import ensemble, ensemble_weights, greedy_selection
+from kdl.evaluation.interface import LOGITS, scores_of
+from kdl.recipes.reading.from_disk import evaluated, predicted
+
+EQUAL, VALIDATION, GREEDY = WEIGHTS = "equal", "validation", "greedy"
+_ROUNDS = 50  # Members that greedy selection adds: shares are multiples of 2 %.
+
+
+@dataclasses.dataclass(frozen=True)
+class Combined:
+    """An ensemble, and what is known of it by the validation set.
+
+    Attributes:
+        model: `keras.Model`.
+        voting: `"soft"`, `"hard"` or `"mean"`.
+        weights: List of floats that sum to one.
+        members: List of dicts, the scores of each member.
+        scores: Dict of floats, the scores of the ensemble.
+    """
+
+    model: keras.Model
+    voting: str
+    weights: list
+    members: list
+    scores: dict
+
+
+def combined(recipe, models, voting=None, weights=EQUAL, rounds=_ROUNDS):
+    """Combines models of a recipe; only the validation set has a say in the weights.
+
+    Args:
+        recipe: `kdl.recipes.Recipe`.
+        models: List of `keras.Model`s of the recipe.
+        voting: Optional, as of `kdl.evaluation.ensemble`. Defaults to `None`: soft
+            votes of classes, the mean of anything else.
+        weights: One of `WEIGHTS`. Defaults to `EQUAL`.
+        rounds: Integer. Members that greedy selection adds.
+
+    Returns:
+        `Combined`.
+
+    Raises:
+        ValueError: If the models cannot be combined so.
+    """
+    x, y = part_for(recipe, models[0], "validation")
+    outputs = [np.asarray(predicted(model, x), "float64") for model in models]
+    has_classes = are_classes(models[0], outputs[0], y)
+    if voting is None:
+        voting = "soft" if has_classes else "mean"
+    if voting != "mean" and not has_classes:
+        raise ValueError(
+            f"The recipe {recipe.name!r} learns no classes to vote for here. Give "
+            "--voting mean, or leave it out."
+        )
+    kinds = [scores_of(model) == LOGITS for model in models]
+    if len({part.shape for part in outputs}) == 1 and weights != EQUAL:
+        numbers = _weights(weights, outputs, y, kinds, has_classes, rounds)
+    else:
+        numbers = np.ones(len(models))
+    together = ensemble(models, voting, numbers, kinds)
+    shares = np.asarray(numbers, "float64") / np.sum(numbers)
+    return Combined(
+        together,
+        voting,
+        shares.tolist(),
+        [_scores(recipe, model, x, y) for model in models],
+        _scores(recipe, together, x, y),
+    )
+
+
+def check_combines(recipe):
+    """Refuses recipes of which more counts than the outputs of a model."""
+    if not recipe.combines:
+        raise ValueError(
+            f"A model of the recipe {recipe.name!r} cannot be part of another one: "
+            "what it predicts is more than the outputs of its model."
+        )
+
+
+def part_for(recipe, model, name):
+    """Returns inputs and targets of a part of the splits, as a model takes them."""
+    x, y = recipe.encode(getattr(recipe.splits, name))
+    return recipe.inputs_for(model, x), recipe.targets_for(model, y)
+
+
+def are_classes(model, outputs, y):
+    """Whether outputs of a model are scores of classes that integer targets name."""
+    y_shape, is_integer = np.shape(y), isinstance(y, OnDisk)
+    if isinstance(y, np.ndarray):
+        is_integer = y.dtype.kind in "iu"
+    return (
+        scores_of(model) is not None
+        and is_integer
+        and np.ndim(outputs) == len(y_shape) + 1
+    )
+
+
+def _scores(recipe, model, x, y):
+    scores = evaluated(model, x, y) | recipe.scores(model, x, y)
+    return {f"val_{name}": float(value) for name, value in scores.items()}
+
+
+def _weights(way, outputs, y, kinds, has_classes, rounds):
+    """Weights of models that are best, or good, on the validation set."""
+    y = y[np.arange(len(y))] if isinstance(y, OnDisk) else np.asarray(y)
+    if has_classes:
+        classes = outputs[0].shape[-1]
+        parts = [
+            np.reshape(softmax(part, -1) if is_logits else part, (-1, classes))
+            for part, is_logits in zip(outputs, kinds, strict=True)
+        ]
+        if way == GREEDY:
+            return greedy_selection(parts, np.ravel(y), rounds)
+        return ensemble_weights(parts, np.ravel(y))
+    parts = [np.ravel(part) for part in outputs]
+    target = np.ravel(tree.flatten(y)[0]).astype("float64")
+    if way == GREEDY:
+        return greedy_selection(parts, target, rounds, _squared)
+    return ensemble_weights(parts, target, "squared")
+
+
+def _squared(y, mean):
+    return float(np.mean((mean - y) ** 2))
