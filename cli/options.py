@@ -270,6 +270,15 @@ class SearchOptions:
             "and test what it finds on examples that the search has not seen.",
         ),
     ] = None
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=_MOST,
+            help="Combine the best trials, up to this number, to the model of the "
+            "search: the validation set chooses them one by one.",
+        ),
+    ] = None
     total_epochs: Annotated[
         int | None,
         typer.Option(

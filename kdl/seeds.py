@@ -5,7 +5,7 @@ import numpy as np
 # What a stream is for. A seed and some numbers alone do not say it: NumPy fills them up
 # with zeros, so that `(seed, 3)` and `(seed, 3, 0)` are one stream.
 ORACLE, POINTS, SOBOL, FIT, FOLDS, ORDER, AUGMENTATION, CURRICULUM, SPLITS = range(9)
-BOOTSTRAP, ATTRIBUTION = 9, 10
+BOOTSTRAP, ATTRIBUTION, BAGS = range(9, 12)
 
 
 def sequence(seed, purpose, *place):

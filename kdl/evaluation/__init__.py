@@ -5,16 +5,21 @@ from kdl.evaluation.calibration.choose_threshold import choose_threshold
 from kdl.evaluation.calibration.conformal_sets import ConformalSets
 from kdl.evaluation.calibration.reliability_figure import reliability_figure
 from kdl.evaluation.calibration.scaling import calibrated, fit_scaling
+from kdl.evaluation.ensembles.bagging import bagging
 from kdl.evaluation.ensembles.ensemble import ensemble
 from kdl.evaluation.ensembles.ensemble_weights import ensemble_weights
+from kdl.evaluation.ensembles.gradient_boosting import gradient_boosting
 from kdl.evaluation.ensembles.greedy_selection import greedy_selection
 from kdl.evaluation.ensembles.majority_error import majority_error
+from kdl.evaluation.ensembles.samme import samme
+from kdl.evaluation.ensembles.snapshots import snapshots
 from kdl.evaluation.resampling.bias_variance import bias_variance
 from kdl.evaluation.validation.cross_validate import cross_validate
 from kdl.evaluation.validation.intervals import resampled_interval
 
 __all__ = [
     "ConformalSets",
+    "bagging",
     "bias_variance",
     "calibrated",
     "choose_threshold",
@@ -23,9 +28,12 @@ __all__ = [
     "ensemble_weights",
     "expected_calibration_error",
     "fit_scaling",
+    "gradient_boosting",
     "greedy_selection",
     "majority_error",
     "reliability",
     "reliability_figure",
     "resampled_interval",
+    "samme",
+    "snapshots",
 ]

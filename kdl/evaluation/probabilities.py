@@ -1,5 +1,6 @@
 """Arrays of targets and of what a classifier says of them."""
 
+import keras
 import numpy as np
 
 # How far rows of probabilities may be from a sum of one, as of float16.
@@ -81,3 +82,10 @@ def check_labels(name, value, shape):
     if outside.any():
         raise ValueError(f"{allowed} Received: {int(labels[np.argmax(outside)])}")
     return labels.astype("int64")
+
+
+def check_trained(model):
+    """Returns what `train` has returned, provided it is a model."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`train` must return a keras.Model. Received: {model!r}")
+    return model

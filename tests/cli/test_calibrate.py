@@ -79,8 +79,8 @@ def test_refuses_what_is_no_classifier(folder):
     kdl("run", "tabular", *told, "--out", "run")
     assert refusal("run", "--out", "sure") == (
         "The model in run must tell one class of each example, and be compiled with a "
-        "cross-entropy, to be calibrated. Received: outputs of shape (9, 1) for targets "
-        "of shape (9, 1)"
+        "cross-entropy, to be calibrated. Received: outputs of shape (6, 1) for "
+        "targets of shape (6, 1)"
     )
     assert not (folder / "sure").exists()
     assert refusal("run", "--method", "matrix") == (

@@ -1,6 +1,7 @@
 """Models of several runs as one."""
 
 import functools
+import json
 import shutil
 
 import commands
@@ -65,9 +66,11 @@ def test_leaves_a_folder_like_that_of_a_run(folder):
     shown = kdl("report", "all").output
     assert "Members, on the validation set:" in shown and "voting" in shown
 
-    raw = folder / "rows.jsonl"
-    raw.write_text('{"species": null, "flipper_length_mm": 190}\n')
-    assert "p(Adelie)" in kdl("predict", "all", raw).output
+    names = ["island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm"]
+    names += ["body_mass_g", "sex", "year"]
+    row = {name: None for name in names} | {"flipper_length_mm": 190}
+    (folder / "rows.jsonl").write_text(json.dumps(row))
+    assert "p(Adelie)" in kdl("predict", "all", "rows.jsonl").output
     kdl("evaluate", "all", "--data", "penguins")
     assert (folder / "all" / "evaluation" / "results.json").exists()
 
@@ -93,8 +96,8 @@ def test_takes_recipes_of_users_that_are_named(folder):
     for seed in (0, 1):
         kdl("run", "recipe.py", "--seed", seed, "--out", f"mine{seed}")
     assert refusal("mine0", "mine1") == (
-        "The recipe of mine0 is a file of yours, which is only run if you name it: give "
-        "--recipe recipe.py:Mine."
+        "The recipe of mine0 is a file of yours, which is only run if you name it: "
+        "give --recipe recipe.py:Mine."
     )
     options = ("--recipe", "recipe.py", "--voting", "hard")
     kdl("ensemble", "mine0", "mine1", *options, "--out", "mine")

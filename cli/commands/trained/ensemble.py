@@ -15,6 +15,7 @@ from kdl_cli.commands.trained.members import (
     WEIGHTS,
     check_combines,
     combined,
+    rows_of,
 )
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.text import columns_table
@@ -134,15 +135,3 @@ def _check_alike(first, settings, state, folder, other, other_state):
             f"All members must have the {differ[0]} of the first, {first}. Received: "
             f"others of {folder}"
         )
-
-
-def rows_of(found, names):
-    """The members of a `Combined` as dicts, and the ensemble as the last one."""
-    parts = zip(names, found.weights, found.members, strict=True)
-    return [
-        *(
-            {"member": str(name), "weight": weight, **scores}
-            for name, weight, scores in parts
-        ),
-        {"member": "ensemble", **found.scores},
-    ]

@@ -78,6 +78,18 @@ def combined(recipe, models, voting=None, weights=EQUAL, rounds=_ROUNDS):
     )
 
 
+def rows_of(found, names):
+    """The members of a `Combined` as dicts, and the ensemble as the last one."""
+    parts = zip(names, found.weights, found.members, strict=True)
+    return [
+        *(
+            {"member": str(name), "weight": weight, **scores}
+            for name, weight, scores in parts
+        ),
+        {"member": "ensemble", **found.scores},
+    ]
+
+
 def check_combines(recipe):
     """Refuses recipes of which more counts than the outputs of a model."""
     if not recipe.combines:

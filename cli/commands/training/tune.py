@@ -24,10 +24,16 @@ from kdl_cli.commands import arguments, tracking
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
 from kdl_cli.commands.training.run import test
 from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
+from kdl_cli.commands.trained.members import (
+    GREEDY,
+    check_combines,
+    combined,
+    rows_of,
+)
 from kdl_cli.folder import figures, outcome, reading, report, writing
 from kdl_cli.options import SearchOptions
 from kdl_cli.terminal.live import TrialsDisplay
-from kdl_cli.terminal.text import command
+from kdl_cli.terminal.text import columns_table, command
 
 # Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
@@ -101,6 +107,8 @@ def plan(options):
     if options.minutes is not None:
         check_number("--minutes", options.minutes, "(0, 1e9]")
     recipe, named = arguments.make(options)
+    if options.ensemble:
+        check_combines(recipe)
     settings = {
         "kind": "search",
         **arguments.settings(recipe, named, options),
@@ -108,6 +116,7 @@ def plan(options):
         "oracle": options.oracle,
         "prune": options.prune,
         "folds": options.folds,
+        **({"ensemble": options.ensemble} if options.ensemble else {}),
     }
     space = None
     if options.set_ or options.range_ or options.choices:
@@ -251,7 +260,10 @@ class Search:
         best, *_ = search.ranked()
         self.folder.write_hyperparameters(plan.settings["recipe"], best.values)
         self.folder.write_figure("search.png", figures.search(search))
-        tested = test(plan.recipe, self._model(best), self.folder, console)
+        model = self._model(best)
+        if plan.options.ensemble:
+            model = self._ensemble(console, search, model)
+        tested = test(plan.recipe, model, self.folder, console)
         results = {"test": tested, **self._outcome(console, search, tested)}
         write_json(path / reading.RESULTS, results)
         for part in outcome.parts(results):
@@ -264,6 +276,29 @@ class Search:
             "To train with the best hyperparameters: "
             + command("run", plan.settings["recipe"], "--hp", path)
         )
+
+    def _ensemble(self, console, search, model):
+        """Returns an ensemble of the best trials, of which `model` is the first."""
+        recipe, count = self.plan.recipe, self.plan.options.ensemble
+        state, names, models = recipe.get_state(model), [], []
+        for trial in search.ranked()[:count]:
+            try:
+                other = model if not models else self._model(trial)
+            except ValueError as error:  # The weights are gone or damaged.
+                console.print(str(error))
+                continue
+            # A hyperparameter may decide what a model is given, such as its tokens.
+            if recipe.get_state(other) == state:
+                names.append(f"trial {trial.number}")
+                models.append(other)
+        # As those of a folder that is read again.
+        recipe.set_state(state)
+        found = combined(recipe, models, weights=GREEDY, rounds=count)
+        rows = rows_of(found, names)
+        self.folder.write_rows(reading.MEMBERS, rows)
+        console.print("\nThe best trials together, on the validation set:")
+        console.print(columns_table(rows))
+        return found.model
 
     def _outcome(self, console, search, tested):
         """Scores of the best trial, and of that with the defaults, if there was one."""
