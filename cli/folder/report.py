@@ -18,6 +18,11 @@ from kdl_cli.folder.reading import (
 from kdl_cli.terminal.text import columns_table, rows_table, values_table
 
 _SCORED = ("completed", "pruned")
+# Tables that are shown with a column for each row.
+_TABLES = {
+    MEMBERS: "Members, on the validation set",
+    CALIBRATION: "Before and after, on the test set",
+}
 
 
 def parts(folder, search=None):
@@ -52,15 +57,13 @@ def parts(folder, search=None):
         yield from comparison.parts(folder, settings)
         yield f"\nHyperparameters beside {settings['vary']}:"
         yield values_table(settings["hyperparameters"])
-    elif members := read_rows(folder / MEMBERS):
-        yield "\nMembers, on the validation set:"
-        yield columns_table(members)
-    elif parts := read_rows(folder / CALIBRATION):
-        yield "\nBefore and after, on the test set:"
-        yield columns_table(parts)
     elif history := read_rows(folder / HISTORY):
         yield "\nThe last epoch:"
         yield values_table(history[-1])
+    for name, title in _TABLES.items():
+        if rows := read_rows(folder / name):
+            yield f"\n{title}:"
+            yield columns_table(rows)
     if (folder / HYPERPARAMETERS).exists():
         yield "\nHyperparameters:"
         _, values = read_hyperparameters(folder / HYPERPARAMETERS)

@@ -11,6 +11,8 @@ import pytest
 from commands import kdl, read, rows
 from own_recipes import forget, write
 from scipy.special import softmax
+from sklearn.metrics import log_loss
+from tiny import Tiny, add, tune
 
 from kdl.recipes import load
 
@@ -107,6 +109,33 @@ def test_takes_recipes_of_users_that_are_named(folder):
     assert read(folder / "mine" / "settings.json")["voting"] == "hard"
 
 
+def test_best_trials_of_a_search_are_combined(monkeypatch, folder):
+    add(monkeypatch)
+    output = tune("--trials", 4, "--ensemble", 3, "--quiet").output
+    table = rows(folder / "search" / "members.csv")
+    *members, together = table
+    assert len(members) == 3 and together["member"] == "ensemble"
+    scores = {int(row["trial"]): row for row in rows(folder / "search" / "trials.csv")}
+    ranked = sorted(scores, key=lambda trial: float(scores[trial]["val_loss"]))
+    assert [row["member"] for row in members] == [f"trial {n}" for n in ranked[:3]]
+    best = float(scores[ranked[0]]["val_loss"])
+    assert float(members[0]["val_loss"]) == pytest.approx(best, abs=1e-5)
+    assert float(together["val_loss"]) <= best + 1e-5
+    assert "The best trials together, on the validation set:" in output
+    model = keras.saving.load_model(folder / "search" / "model.keras")
+    x, y = Tiny().splits.test
+    loss = log_loss(y, softmax(model.predict(x, verbose=0).astype("float64"), -1))
+    found = read(folder / "search" / "results.json")
+    assert found["test"]["loss"] == pytest.approx(loss, abs=1e-4)
+    # Trials are compared as they are, without the others.
+    assert found["best"]["val_loss"] == pytest.approx(best)
+    message = tune("--ensemble", 3, "--folds", 2, code=2).stderr.strip()
+    assert message == (
+        "Error: `--ensemble` and `--folds` exclude each other. Received: "
+        "--ensemble=3, --folds=2"
+    )
+
+
 class TestRefusals:
     def test_of_options(self):
         assert refusal("run0") == (
@@ -148,7 +177,8 @@ class TestRefusals:
         )
 
     def test_of_recipes_that_decode(self):
-        kdl("run", "forecast", "--epochs", 1, "--out", "series")
+        small = ("--set", "units=16", "--set", "strategy=always_own")
+        kdl("run", "forecast", "--epochs", 1, *small, "--out", "series")
         assert refusal("series", "series") == (
             "A model of the recipe 'forecast' cannot be part of another one: what it "
             "predicts is more than the outputs of its model."

@@ -13,7 +13,7 @@ from keras import tree
 
 from kdl import recipes, tuning
 from kdl.callbacks import TensorBoardLogger
-from kdl.checks import check_choice, check_number
+from kdl.checks import check_choice, check_exclusive, check_number
 from kdl.files import WriteError, hold, write_json
 from kdl.recipes.own.named import Named
 from kdl.recipes.own.user_code import imported
@@ -106,6 +106,8 @@ def plan(options):
         raise ValueError("Several --workers need a cluster: --engine ray.")
     if options.minutes is not None:
         check_number("--minutes", options.minutes, "(0, 1e9]")
+    # Of folds, the validation set is part of what most models have learned.
+    check_exclusive(**{"--ensemble": options.ensemble, "--folds": options.folds})
     recipe, named = arguments.make(options)
     if options.ensemble:
         check_combines(recipe)
@@ -260,11 +262,13 @@ class Search:
         best, *_ = search.ranked()
         self.folder.write_hyperparameters(plan.settings["recipe"], best.values)
         self.folder.write_figure("search.png", figures.search(search))
-        model = self._model(best)
+        model, alone = self._model(best), None
         if plan.options.ensemble:
+            alone = arguments.evaluate(plan.recipe, model)
             model = self._ensemble(console, search, model)
         tested = test(plan.recipe, model, self.folder, console)
-        results = {"test": tested, **self._outcome(console, search, tested)}
+        found = self._outcome(console, search, alone or tested)
+        results = {"test": tested, **found}
         write_json(path / reading.RESULTS, results)
         for part in outcome.parts(results):
             console.print(part)

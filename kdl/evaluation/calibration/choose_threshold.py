@@ -28,7 +28,7 @@ class Threshold(NamedTuple):
 def choose_threshold(scores, y, precision=None, recall=None, costs=None):
     """Returns the score from which on examples are to count as positive.
 
-    One of three decides:
+    One of three decides.
 
     - `precision`: of the thresholds with at least this precision, that with the
       greatest recall;

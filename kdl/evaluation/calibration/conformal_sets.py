@@ -9,8 +9,8 @@ from kdl.evaluation.probabilities import check_labels, check_probabilities
 class ConformalSets:
     """Returns sets of classes that hold the right one with a wanted probability.
 
-    This is split conformal prediction. Each class of an example has a score by how
-    little it fits:
+    This is split conformal prediction. Each class of an example has a score, which says
+    how little it fits.
 
     - `"lac"`: `1 - p`, of its probability `p`. The sets are the smallest on average,
       and may be empty.

@@ -15,8 +15,8 @@ VOTING = ("soft", "hard", "mean")
 def ensemble(models, voting="soft", weights=None, from_logits=True):
     """Returns one model of several that decide together.
 
-    With `p_m` the probabilities of member `m`, and weights `w_m` that sum to one, it
-    returns:
+    With `p_m` the probabilities of member `m`, and weights `w_m` that sum to one, the
+    ways to vote return
 
     - `"soft"`: the mean of the probabilities, `sum_m w_m p_m`;
     - `"hard"`: the share of the votes, `sum_m w_m [argmax(p_m) = k]` for class `k`. Of
