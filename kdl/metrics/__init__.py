@@ -4,6 +4,7 @@ from kdl.metrics.bits_per_character import BitsPerCharacter
 from kdl.metrics.bits_per_token import BitsPerToken
 from kdl.metrics.confusion_matrix import ConfusionMatrix
 from kdl.metrics.exact_match import ExactMatch
+from kdl.metrics.expected_calibration_error import ExpectedCalibrationError
 from kdl.metrics.f1_score import F1Score
 from kdl.metrics.fbeta_score import FBetaScore
 from kdl.metrics.generated.density_coverage import density_coverage
@@ -24,6 +25,7 @@ __all__ = [
     "BitsPerToken",
     "ConfusionMatrix",
     "ExactMatch",
+    "ExpectedCalibrationError",
     "F1Score",
     "FBetaScore",
     "HardLabels",

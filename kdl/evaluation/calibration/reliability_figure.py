@@ -73,7 +73,10 @@ def reliability_figure(probabilities, y, bins=15, strategy="width", title=None):
         if n == 0:
             above.set_ylabel("share that is right")
             below.set_ylabel("examples")
-            above.legend(loc="upper left")
+    # Outside, where it hides no bin.
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3
+    )
     most = max(np.max(each.get_ylim()) for each in axes[1])
     for each in axes[1]:
         each.set(yscale="log", ylim=(0.7, 2 * most))

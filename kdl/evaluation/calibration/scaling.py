@@ -77,7 +77,8 @@ def fit_scaling(scores, y, method="temperature", from_logits=True):
 
     >>> logits = model.predict(validation[0], verbose=0)
     >>> scaling = kdl.evaluation.fit_scaling(logits, validation[1], "vector")
-    >>> calibrated = kdl.evaluation.calibrated(model, scaling)
+    >>> scaling.probabilities(logits).shape
+    (180, 10)
 
     References:
         - [Guo et al., 2017](https://arxiv.org/abs/1706.04599)
@@ -114,7 +115,7 @@ def calibrated(model, scaling, from_logits=True):
     Example:
 
     >>> logits = model.predict(validation[0], verbose=0)
-    >>> scaling = kdl.evaluation.fit_scaling(logits, validation[1])
+    >>> scaling = kdl.evaluation.fit_scaling(logits, validation[1], "vector")
     >>> calibrated = kdl.evaluation.calibrated(model, scaling)
 
     References:
