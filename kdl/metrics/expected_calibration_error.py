@@ -76,7 +76,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         shares = ops.cast(y_pred, "float32")
         if self.from_logits:
             shares = ops.softmax(shares, -1)
-        sure = ops.reshape(ops.max(shares, axis=-1), (-1,))
+        # Not `ops.max`, which refuses an empty batch on PyTorch.
+        sure = ops.reshape(ops.top_k(shares, 1)[0], (-1,))
         right = ops.cast(true == predicted, "float32")
         weights = ops.cast(weights, "float32")
         weights *= ops.cast(true < classes, "float32")

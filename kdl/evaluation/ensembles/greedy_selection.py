@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.metrics import log_loss
 
 from kdl.checks import check_integer
+from kdl.evaluation.probabilities import check_labels, check_probabilities
 
 
 def greedy_selection(predictions, y, rounds, loss=None):
@@ -52,6 +53,8 @@ def greedy_selection(predictions, y, rounds, loss=None):
             f"{len(y)} examples. Received: shape={predictions.shape}"
         )
     if loss is None:
+        predictions = check_probabilities("predictions", predictions, 3)
+        y = check_labels("y", y, predictions.shape[1:])
         labels = np.arange(predictions.shape[-1])
 
         def loss(y, mean):

@@ -64,6 +64,9 @@ def test_refuses_bad_arguments():
         "Received: shape=(5, 60, 3)"
     )
     with pytest.raises(ValueError) as error:
+        greedy_selection(PREDICTIONS, Y + 1, 3)
+    assert str(error.value) == "`y` must be 60 integers in [0, 3). Received: 3"
+    with pytest.raises(ValueError) as error:
         greedy_selection(PREDICTIONS, Y, 0)
     assert str(error.value) == (
         "`rounds` must be an integer in [1, inf). Received: rounds=0"
