@@ -14,17 +14,13 @@ from kdl.evaluation import (
 )
 from kdl.evaluation.calibration.scaling import METHODS
 from kdl.evaluation.interface import LOGITS, scores_of
-from kdl.files import hold
-from kdl.recipes.own.named import find
 from kdl.recipes.reading.from_disk import predicted
 from kdl_cli.commands import arguments
 from kdl_cli.commands.run import test
+from kdl_cli.commands.trained.derived import derived, opened
 from kdl_cli.commands.trained.members import are_classes, check_combines, part_for
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.text import columns_table, short
-
-# Settings that are those of the training.
-_SHARED = ("recipe", "recipe_sha256", "data", "objective", "direction")
 
 
 class Calibration:
@@ -44,14 +40,12 @@ class Calibration:
         self.recipe, self.model = arguments.trained(options)
         check_combines(self.recipe)
         settings = reading.read_settings(options.folder)
-        shared = {name: settings.get(name) for name in _SHARED}
-        self.settings = {
-            "kind": "calibration",
-            **{name: value for name, value in shared.items() if value is not None},
-            "backend": arguments.backend(),
-            "model": str(options.folder),
-            "method": options.method,
-        }
+        self.settings = derived(
+            "calibration",
+            settings,
+            model=str(options.folder),
+            method=options.method,
+        )
 
     def begin(self):
         """Loads the data and fits the scaling, then makes the folder and locks it.
@@ -60,9 +54,9 @@ class Calibration:
             ValueError: If the data or the folder cannot be used.
         """
         recipe, model = self.recipe, self.model
-        arguments.load(recipe)
         # The validation set decides, and the test set judges.
-        x, y = part_for(recipe, model, "validation")
+        with arguments.names_data():
+            x, y = part_for(recipe, model, "validation")
         scores = predicted(model, x)
         if not are_classes(model, scores, y) or np.ndim(y) != 1:
             raise ValueError(
@@ -74,12 +68,9 @@ class Calibration:
         self.is_logits = scores_of(model) == LOGITS
         self.count, y = len(y), np.asarray(y)
         self.scaling = fit_scaling(scores, y, self.options.method, self.is_logits)
-        own = find(self.options.recipe) if self.options.recipe else None
-        title = own.title if own else recipe.name
-        path = writing.create(self.options.out, f"{title}-calibrated")
-        self.folder = writing.Folder(path, self.settings, file=own and own.file)
-        self.held = hold(path, "calibrating")
-        self.folder.begin()
+        self.folder, self.held = opened(
+            self.options, recipe, self.settings, "-calibrated", "calibrating"
+        )
 
     def perform(self, console):
         """Writes the calibrated model, and what it does on the test set."""

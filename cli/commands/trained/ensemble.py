@@ -1,13 +1,14 @@
 """`kdl ensemble`: models of several runs as one, and the folder that it leaves."""
 
+from types import SimpleNamespace
+
 import keras
 
 from kdl.checks import check_choice
 from kdl.evaluation.ensembles.ensemble import VOTING
-from kdl.files import hold
-from kdl.recipes.own.named import find
 from kdl_cli.commands import arguments
 from kdl_cli.commands.run import test
+from kdl_cli.commands.trained.derived import derived, opened
 from kdl_cli.commands.trained.members import (
     EQUAL,
     GREEDY,
@@ -15,14 +16,11 @@ from kdl_cli.commands.trained.members import (
     WEIGHTS,
     check_combines,
     combined,
+    part_for,
     rows_of,
 )
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.text import columns_table
-
-# Settings in which the runs of an ensemble agree, and which are its own.
-_SHARED = ("recipe", "recipe_sha256", "data", "objective", "direction")
-
 
 _SAID = {
     "soft": "by the mean of their probabilities",
@@ -59,46 +57,43 @@ class Ensembling:
         writing.check_free(options.out)
         self.models, settings, states = [], [], []
         for folder in folders:
-            self.recipe, model = arguments.trained(_One(folder, options.recipe))
+            self.recipe, model = arguments.trained(
+                SimpleNamespace(folder=folder, recipe=options.recipe)
+            )
             self.models.append(model)
             settings.append(reading.read_settings(folder))
             states.append(reading.read_json(folder / reading.STATE))
         check_combines(self.recipe)
         for folder, found, state in zip(folders, settings, states, strict=True):
             _check_alike(folders[0], settings[0], states[0], folder, found, state)
-        shared = {name: settings[0].get(name) for name in _SHARED}
-        self.settings = {
-            "kind": "ensemble",
-            **{name: value for name, value in shared.items() if value is not None},
-            "backend": arguments.backend(),
-            "members": [str(folder) for folder in folders],
-            "weights": options.weights,
-        }
+        members = [str(folder) for folder in folders]
+        self.settings = derived(
+            "ensemble", settings[0], members=members, weights=options.weights
+        )
 
     def begin(self):
-        """Loads the data, then makes the folder and locks it.
+        """Combines the models, then makes the folder and locks it.
 
         Raises:
-            ValueError: If the data or the folder cannot be used.
+            ValueError: If the models, the data or the folder cannot be used.
         """
-        arguments.load(self.recipe)
-        found = find(self.options.recipe) if self.options.recipe else None
-        title = found.title if found else self.recipe.name
-        path = writing.create(self.options.out, f"{title}-ensemble")
-        self.folder = writing.Folder(
-            path, self.settings, file=found.file if found else None
+        options, models = self.options, self.models
+        with arguments.names_data():
+            data = part_for(self.recipe, models[0], "validation")
+        self.found = combined(
+            self.recipe, models, data, options.voting, options.weights
         )
-        self.held = hold(path, "combining models")
-        self.folder.begin()
+        self.settings["voting"] = self.found.voting
+        self.folder, self.held = opened(
+            options, self.recipe, self.settings, "-ensemble", "combining models"
+        )
 
     def perform(self, console):
-        """Combines the models, tests the ensemble and writes the results."""
-        options, path = self.options, self.folder.path
+        """Tests the ensemble and writes the results."""
+        options, path, found = self.options, self.folder.path, self.found
         hint = "Run the command again, with a new --out."
         keras.utils.set_random_seed(0)
         with self.held, writing.ending(self.folder, console, hint):
-            found = combined(self.recipe, self.models, options.voting, options.weights)
-            self.folder.settings["voting"] = found.voting
             console.print(
                 f"Combined {len(self.models)} models into {path}, "
                 f"{_SAID[found.voting]}, {_WEIGHED[options.weights]}. "
@@ -109,13 +104,6 @@ class Ensembling:
             console.print(columns_table(rows))
             test(self.recipe, found.model, self.folder, console)
             console.print(self.folder.listing())
-
-
-class _One:
-    """The options of one of the folders."""
-
-    def __init__(self, folder, recipe):
-        self.folder, self.recipe = folder, recipe
 
 
 def _check_alike(first, settings, state, folder, other, other_state):

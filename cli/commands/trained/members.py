@@ -35,12 +35,13 @@ class Combined:
     scores: dict
 
 
-def combined(recipe, models, voting=None, weights=EQUAL, rounds=_ROUNDS):
+def combined(recipe, models, data, voting=None, weights=EQUAL, rounds=_ROUNDS):
     """Combines models of a recipe; only the validation set has a say in the weights.
 
     Args:
         recipe: `kdl.recipes.Recipe`.
         models: List of `keras.Model`s of the recipe.
+        data: Tuple of inputs and targets of the validation set, as models take them.
         voting: Optional, as of `kdl.evaluation.ensemble`. Defaults to `None`: soft
             votes of classes, the mean of anything else.
         weights: One of `WEIGHTS`. Defaults to `EQUAL`.
@@ -52,7 +53,7 @@ def combined(recipe, models, voting=None, weights=EQUAL, rounds=_ROUNDS):
     Raises:
         ValueError: If the models cannot be combined so.
     """
-    x, y = part_for(recipe, models[0], "validation")
+    x, y = data
     outputs = [np.asarray(predicted(model, x), "float64") for model in models]
     has_classes = are_classes(models[0], outputs[0], y)
     if voting is None:

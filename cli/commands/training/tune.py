@@ -28,6 +28,7 @@ from kdl_cli.commands.trained.members import (
     GREEDY,
     check_combines,
     combined,
+    part_for,
     rows_of,
 )
 from kdl_cli.folder import figures, outcome, reading, report, writing
@@ -297,7 +298,8 @@ class Search:
                 models.append(other)
         # As those of a folder that is read again.
         recipe.set_state(state)
-        found = combined(recipe, models, weights=GREEDY, rounds=count)
+        data = part_for(recipe, model, "validation")
+        found = combined(recipe, models, data, weights=GREEDY, rounds=count)
         rows = rows_of(found, names)
         self.folder.write_rows(reading.MEMBERS, rows)
         console.print("\nThe best trials together, on the validation set:")
