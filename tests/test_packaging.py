@@ -32,7 +32,7 @@ def test_wheel_holds_everything(tmp_path):
     pip = [sys.executable, "-m", "pip", "install", *options]
     subprocess.run([*pip, "--target", site, source], check=True)
     code = (
-        "import sys, kdl, kdl.recipes, kdl.tuning, kdl_cli.main;"
+        "import sys, kdl, kdl.evaluation, kdl.recipes, kdl.tuning, kdl_cli.main;"
         "from kdl.data.sources.sklearn_digits import sklearn_digits_dataset_builder;"
         "assert len(kdl.data.fashion().test[0]) == 1000;"
         "assert kdl.metrics.image_features().output_shape == (None, 64);"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from commands import kdl, read, rows
-from own_recipes import forget
+from own_recipes import forget, write
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
@@ -70,6 +70,26 @@ def test_leaves_a_folder_like_that_of_a_run(folder):
     kdl("ensemble", "run", "surer", "--out", "both")
     np.save("x.npy", x[:2])
     assert kdl("predict", "both", "x.npy").output.startswith("input,class,probability")
+
+
+def test_refuses_a_model_that_is_never_wrong(folder):
+    write(folder)
+    kdl("run", "recipe.py", "--out", "run")
+    _, model = load("run", "recipe.py")
+    # It tells left from right.
+    first, last = np.zeros((2, 4)), np.zeros((4, 2))
+    first[0, 0], last[0] = 1, [-1, 1]
+    model.set_weights([first, np.zeros(4), last, np.zeros(2)])
+    model.save("run/model.keras")
+    assert refusal("run", "--recipe", "recipe.py") == (
+        "The model in run cannot be calibrated: the targets of the validation set must "
+        "have an example that its scores get wrong, or no temperature is low enough. "
+        "Received: none"
+    )
+    # Vector scaling has an answer.
+    told = ("--recipe", "recipe.py", "--method", "vector", "--out", "sure")
+    output = kdl("calibrate", "run", *told).output
+    assert "Calibrated into sure: factors from " in output
 
 
 def test_refuses_what_is_no_classifier(folder):

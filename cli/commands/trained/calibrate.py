@@ -67,7 +67,14 @@ class Calibration:
             )
         self.is_logits = scores_of(model) == LOGITS
         self.count, y = len(y), np.asarray(y)
-        self.scaling = fit_scaling(scores, y, self.options.method, self.is_logits)
+        try:
+            self.scaling = fit_scaling(scores, y, self.options.method, self.is_logits)
+        except ValueError as error:
+            text = str(error).replace("`scores`", "its scores")
+            text = text.replace("`y`", "the targets of the validation set")
+            raise ValueError(
+                f"The model in {self.options.folder} cannot be calibrated: {text}"
+            ) from None
         self.folder, self.held = opened(
             self.options, recipe, self.settings, "-calibrated", "calibrating"
         )

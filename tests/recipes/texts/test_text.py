@@ -9,6 +9,7 @@ from sklearn.metrics import f1_score
 
 from kdl.callbacks import LogNumbers, Resume
 from kdl.data import HashedNgrams, Splits, Subwords
+from kdl.evaluation import ensemble
 from kdl.recipes import Text, hyperparameters, run
 from kdl.recipes.texts.networks import NETWORKS
 
@@ -204,6 +205,18 @@ class TestText(RecipeContract):
             f"The model must be of the {size - 8192 + 65536} tokens that the recipe "
             f"knows. Received: one of {size}"
         )
+
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("network", NETWORKS)
+    def test_predicts_by_several_models_in_one(self, network):
+        models = [self.build(network=network) for _ in range(2)]
+        texts, _ = self.recipe.splits.test
+        together = ensemble(models)
+        together.tokens = models[0].tokens
+        outputs = [self.recipe.outputs(model, texts) for model in models]
+        mean = scipy.special.softmax(outputs, -1).mean(axis=0)
+        for row, p in zip(self.recipe.predict(together, texts), mean, strict=True):
+            assert row["probability"] == pytest.approx(p.max(), abs=1e-5)
 
     @pytest.mark.one_backend
     def test_examines_the_mistakes_first(self):
