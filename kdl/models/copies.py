@@ -3,6 +3,7 @@
 import keras
 
 from kdl.layers import Clock
+from kdl.models.student import Student
 from kdl.private import layers_of
 
 
@@ -43,7 +44,7 @@ def inputs_of(model):
     """
     if isinstance(model, keras.Sequential) and model.built:
         return model.inputs[0]
-    if _is_of_layers(model) and not isinstance(model, keras.Sequential):
+    if not isinstance(model, keras.Sequential) and getattr(model, "inputs", None):
         return model.input
     shapes = (model.get_build_config() or {}).get("input_shape")
     if isinstance(shapes, (list, tuple)) and not isinstance(shapes[0], (list, tuple)):
@@ -95,8 +96,12 @@ def copy_weights(model, copy):
 
 
 def _is_of_layers(model):
-    """Whether a model is functional or sequential, rather than with a `call`."""
-    return type(model).call.__module__.startswith("keras.")
+    """Whether a model predicts as its layers do, one after the other.
+
+    One that has a `call` of its own need not.
+    """
+    is_plain = type(model).call.__module__.startswith("keras.")
+    return is_plain or isinstance(model, Student)
 
 
 def _copied_whole(model, name):
@@ -108,7 +113,9 @@ def _copied_whole(model, name):
             "`keras.Model(inputs, outputs)`."
         )
     inputs = inputs_of(model)
-    copy = type(model).from_config({**model.get_config(), "name": name})
+    copy = type(model).from_config(model.get_config())
+    # Not all configs have it in the same place.
+    copy.name = name
     copy(inputs)
     copy.set_weights(model.get_weights())
     return copy

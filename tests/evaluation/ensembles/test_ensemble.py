@@ -10,7 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from kdl.evaluation import ensemble
 from kdl.layers import Clock, DropConnectDense
-from kdl.models import cnn
+from kdl.models import Student, cnn
 from kdl.regularizers import ElasticNet
 from kdl.schedules import OneCycle
 
@@ -199,6 +199,16 @@ class TestMembers:
         np.testing.assert_allclose(predicted(loaded), predicted(together), atol=1e-6)
 
     @pytest.mark.one_backend
+    def test_may_be_of_layers_and_have_a_call(self, tmp_path):
+        inputs = keras.Input((5,))
+        clocked = DropConnectDense(3, rate=OneCycle(0.5, 10))(Clock()(inputs))
+        student = Student(inputs, clocked, name="student")
+        twice = Twice(inputs, keras.layers.Dense(3)(inputs), name="twice")
+        together = reloaded(ensemble([student, twice]), tmp_path)
+        both = [softmax(predicted(model), -1) for model in (student, twice)]
+        np.testing.assert_allclose(np.exp(predicted(together)), np.mean(both, 0), 1e-5)
+
+    @pytest.mark.one_backend
     def test_may_take_named_inputs_and_be_ensembles(self):
         models = []
         for _ in range(2):
@@ -226,6 +236,14 @@ class TestMembers:
         mean = (softmax(predicted(one, x), -1) + softmax(predicted(other, x), -1)) / 2
         found = predicted(ensemble([one, other]), x)
         np.testing.assert_allclose(np.exp(found), mean, rtol=1e-5)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Twice(keras.Model):
+    """A functional model that predicts otherwise than its layers do."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=training, mask=mask)
 
 
 @keras.saving.register_keras_serializable(package="tests")
