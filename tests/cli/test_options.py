@@ -77,7 +77,7 @@ def test_there_are_numbers_to_check():
     names = {option for _, option in NUMBERS}
     assert names == {
         *("--epochs", "--seed", "--steps", "--trials", "--folds", "--total-epochs"),
-        *("--minutes", "--workers", "--seeds", "--nested", "--repeats"),
+        *("--minutes", "--workers", "--seeds", "--nested", "--repeats", "--ensemble"),
     }
 
 

@@ -58,7 +58,7 @@ class Calibration:
         with arguments.names_data():
             x, y = part_for(recipe, model, "validation")
         scores = predicted(model, x)
-        if not are_classes(model, scores, y) or np.ndim(y) != 1:
+        if not are_classes(model, scores, y) or np.ndim(scores) != 2:
             raise ValueError(
                 f"The model in {self.options.folder} must tell one class of each "
                 "example, and be compiled with a cross-entropy, to be calibrated. "
@@ -66,7 +66,7 @@ class Calibration:
                 f"{np.shape(y)}"
             )
         self.is_logits = scores_of(model) == LOGITS
-        self.count, y = len(y), np.asarray(y)
+        self.count, y = len(y), np.ravel(y)
         try:
             self.scaling = fit_scaling(scores, y, self.options.method, self.is_logits)
         except ValueError as error:
@@ -86,7 +86,7 @@ class Calibration:
         with self.held, writing.ending(self.folder, console, hint):
             console.print(f"Calibrated into {self.folder.path}: {self._told()}")
             x, y = part_for(self.recipe, self.model, "test")
-            scores, y = predicted(self.model, x), np.asarray(y)
+            scores, y = predicted(self.model, x), np.ravel(y)
             before = softmax(scores, -1) if self.is_logits else scores
             model = calibrated(self.model, self.scaling, self.is_logits)
             after = predicted(model, x)

@@ -7,10 +7,13 @@ import numpy as np
 from keras import tree
 from scipy.special import softmax
 
+from kdl.callbacks.log_values import Scalars
 from kdl.data.on_disk import OnDisk
 from kdl.evaluation import ensemble, ensemble_weights, greedy_selection
+from kdl.evaluation.ensembles.ensemble import check_members
 from kdl.evaluation.interface import LOGITS, scores_of
 from kdl.recipes.reading.from_disk import evaluated, predicted
+from kdl_cli.folder import reading
 
 EQUAL, VALIDATION, GREEDY = WEIGHTS = "equal", "validation", "greedy"
 _ROUNDS = 50  # Members that greedy selection adds: shares are multiples of 2 %.
@@ -53,6 +56,7 @@ def combined(recipe, models, data, voting=None, weights=EQUAL, rounds=_ROUNDS):
     Raises:
         ValueError: If the models cannot be combined so.
     """
+    check_members(models)
     x, y = data
     outputs = [np.asarray(predicted(model, x), "float64") for model in models]
     has_classes = are_classes(models[0], outputs[0], y)
@@ -64,10 +68,11 @@ def combined(recipe, models, data, voting=None, weights=EQUAL, rounds=_ROUNDS):
             "--voting mean, or leave it out."
         )
     kinds = [scores_of(model) == LOGITS for model in models]
-    if len({part.shape for part in outputs}) == 1 and weights != EQUAL:
+    numbers = np.ones(len(models))
+    # Others are refused by `ensemble`.
+    are_alike = len({part.shape for part in outputs}) == 1
+    if are_alike and weights != EQUAL:
         numbers = _weights(weights, outputs, y, kinds, has_classes, rounds)
-    else:
-        numbers = np.ones(len(models))
     together = ensemble(models, voting, numbers, kinds)
     shares = np.asarray(numbers, "float64") / np.sum(numbers)
     return Combined(
@@ -108,19 +113,21 @@ def part_for(recipe, model, name):
 
 def are_classes(model, outputs, y):
     """Whether outputs of a model are scores of classes that integer targets name."""
-    y_shape, is_integer = np.shape(y), isinstance(y, OnDisk)
-    if isinstance(y, np.ndarray):
-        is_integer = y.dtype.kind in "iu"
-    return (
-        scores_of(model) is not None
-        and is_integer
-        and np.ndim(outputs) == len(y_shape) + 1
+    # What is on disk is masks.
+    is_integer = isinstance(y, OnDisk) or (
+        isinstance(y, np.ndarray) and y.dtype.kind in "iu"
     )
+    if scores_of(model) is None or not is_integer:
+        return False
+    # With or without a last axis of size 1.
+    axes = tuple(np.shape(outputs)[:-1])
+    return tuple(np.shape(y)) in (axes, (*axes, 1))
 
 
 def _scores(recipe, model, x, y):
     scores = evaluated(model, x, y) | recipe.scores(model, x, y)
-    return {f"val_{name}": float(value) for name, value in scores.items()}
+    scores = Scalars(reading.MEMBERS)(scores)
+    return {f"val_{name}": value for name, value in scores.items()}
 
 
 def _weights(way, outputs, y, kinds, has_classes, rounds):

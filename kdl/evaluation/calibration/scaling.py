@@ -9,6 +9,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from kdl.checks import check_boolean, check_choice
+from kdl.evaluation.interface import check_from_logits
 from kdl.evaluation.probabilities import (
     check_labels,
     check_logits,
@@ -110,7 +111,8 @@ def calibrated(model, scaling, from_logits=True):
         `keras.Model`.
 
     Raises:
-        ValueError: If the model has other outputs.
+        ValueError: If the model has other outputs, or if its loss says otherwise than
+            `from_logits`.
 
     Example:
 
@@ -121,7 +123,7 @@ def calibrated(model, scaling, from_logits=True):
     References:
         - [Guo et al., 2017](https://arxiv.org/abs/1706.04599)
     """
-    check_boolean("from_logits", from_logits)
+    check_from_logits(model, check_boolean("from_logits", from_logits))
     classes = len(scaling.scale)
     inputs = tree.map_structure(
         lambda x: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name),

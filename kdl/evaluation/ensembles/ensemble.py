@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops, tree
 
 from kdl.checks import check_boolean, check_choice, check_weights
+from kdl.evaluation.interface import check_from_logits
 from kdl.models.copies import compile_as, copied, inputs_of
 
 VOTING = ("soft", "hard", "mean")
@@ -47,8 +48,9 @@ def ensemble(models, voting="soft", weights=None, from_logits=True):
         count as 1e-7 at least. Otherwise it returns probabilities.
 
     Raises:
-        ValueError: If an argument is not as described, or if models take other inputs
-            or have other outputs than the first one.
+        ValueError: If an argument is not as described, if models take other inputs or
+            have other outputs than the first one, or if the loss of a model says
+            otherwise than `from_logits`.
 
     Example:
 
@@ -62,9 +64,12 @@ def ensemble(models, voting="soft", weights=None, from_logits=True):
           https://arxiv.org/abs/1612.01474)
     """
     check_choice("voting", voting, VOTING)
-    models = _checked(models)
+    models = check_members(models)
     count = len(models)
     is_logits = _each(from_logits, count)
+    if voting != "mean":
+        for model, each in zip(models, is_logits, strict=True):
+            check_from_logits(model, each)
     weights = np.ones(count) if weights is None else weights
     weights = check_weights("weights", weights, count)
     kept = [n for n in range(count) if weights[n]]
@@ -89,8 +94,15 @@ def ensemble(models, voting="soft", weights=None, from_logits=True):
     return model
 
 
-def _checked(models):
-    """Models as a list, provided that they take the same inputs."""
+def check_members(models):
+    """Returns models as a list, provided that they take the same inputs.
+
+    Args:
+        models: List or tuple of `keras.Model`s.
+
+    Raises:
+        ValueError: If they are not.
+    """
     if isinstance(models, keras.Model) or not isinstance(models, (list, tuple)):
         raise ValueError(
             f"`models` must be a list of keras.Model. Received: models={models!r}"

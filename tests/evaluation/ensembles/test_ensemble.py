@@ -7,6 +7,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
+from test_export import exported
 
 from kdl.evaluation import ensemble
 from kdl.layers import Clock, DropConnectDense
@@ -54,6 +55,11 @@ class TestSoftVotes:
         assert scores["loss"] == pytest.approx(loss, rel=1e-5)
         accuracy = np.mean(mean.argmax(-1) == Y)
         assert scores["accuracy"] == pytest.approx(accuracy)
+
+    def test_are_exported(self, tmp_path):
+        together = ensemble([member() for _ in range(2)])
+        found = array(exported(together, tmp_path)(X))
+        np.testing.assert_allclose(found, predicted(together), atol=1e-5)
 
     @pytest.mark.one_backend
     def test_of_probabilities_are_probabilities(self):
@@ -326,6 +332,16 @@ class TestRefusals:
         assert message == (
             "`models` must take the same inputs. Received: float32 (None, 5) of 'same' "
             "and float32 (None, 6) of 'six'"
+        )
+
+    def test_of_probabilities_for_logits(self):
+        assert self.refusal(member(activation="softmax")) == (
+            "`from_logits` must be False for the model 'same', whose loss takes "
+            "probabilities. Received: from_logits=True"
+        )
+        assert self.refusal(member(), from_logits=False) == (
+            "`from_logits` must be True for the model 'same', whose loss takes logits. "
+            "Received: from_logits=False"
         )
 
     def test_of_several_outputs(self):
