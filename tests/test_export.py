@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from contracts import array, called
+from exports import exported
 from test_reload import model_with, saved
 
 LAYERS = {
@@ -21,20 +22,3 @@ def test_layer_is_exported(name, tmp_path):
     # Another compiler may add up in another order: in float32, 1e-5 of a value of 1.
     actual, desired = exported(model, tmp_path)(inputs), called(model, inputs)
     np.testing.assert_allclose(array(actual), array(desired), rtol=1e-5, atol=1e-5)
-
-
-def exported(model, folder):
-    """What a model does after it has been exported and loaded again."""
-    if keras.backend.backend() == "torch":
-        import torch
-
-        options = {"format": "torch", "dynamic_shapes": {0: torch.export.Dim.AUTO}}
-        model.export(folder / "model.pt2", verbose=False, **options)
-        program = torch.export.load(folder / "model.pt2").module()
-        return lambda inputs: program(torch.tensor(inputs))
-    import tensorflow as tf
-
-    model.export(folder / "model", verbose=False)
-    # TensorFlow forgets the variables of what is not held.
-    model = tf.saved_model.load(folder / "model")
-    return lambda inputs: np.asarray(model.serve(inputs))

@@ -11,7 +11,7 @@ LOSSES = [
     (keras.losses.SparseCategoricalCrossentropy(from_logits=True), LOGITS),
     (keras.losses.CategoricalCrossentropy(), PROBABILITIES),
     (SparseCategoricalCrossentropy(True), LOGITS),
-    (WeightedLoss(SparseCategoricalCrossentropy(True)), LOGITS),
+    (WeightedLoss(SparseCategoricalCrossentropy(True), 0.5), LOGITS),
     ("sparse_categorical_crossentropy", PROBABILITIES),
     (crossentropy, PROBABILITIES),
     ("mse", None),

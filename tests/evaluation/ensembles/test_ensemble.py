@@ -2,12 +2,12 @@ import keras
 import numpy as np
 import pytest
 from contracts import array
+from exports import exported
 from scipy.special import expit, log_softmax, logit, softmax
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
-from test_export import exported
 
 from kdl.evaluation import ensemble
 from kdl.layers import Clock, DropConnectDense
