@@ -57,14 +57,6 @@ def inputs_of(model):
     )
 
 
-def compile_as(model, other):
-    """Gives a model the loss and the metrics of another one, if that has any."""
-    if other.compiled:
-        model.compile_from_config(other.get_compile_config())
-        # What "auto" meant where the model was saved may have been changed since.
-        model.jit_compile = other.jit_compile
-
-
 def step_of(model):
     """How many batches the clock of a model has counted, before the last one."""
     for layer in layers_of(model):

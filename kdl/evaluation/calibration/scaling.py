@@ -15,7 +15,8 @@ from kdl.evaluation.probabilities import (
     check_logits,
     check_probabilities,
 )
-from kdl.models.copies import compile_as, copied, inputs_of
+from kdl.models.compiling import compile_as
+from kdl.models.copies import copied, inputs_of
 
 METHODS = ("temperature", "vector")
 _LEAST = 1e-12  # A probability of which the logarithm is finite.

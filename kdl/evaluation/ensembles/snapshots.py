@@ -3,7 +3,8 @@
 import keras
 
 from kdl.checks import check_integer, check_number
-from kdl.models.copies import compile_as, copied
+from kdl.models.compiling import compile_as
+from kdl.models.copies import copied
 
 
 def snapshots(

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kdl.checks import check_boolean
-from kdl.models.copies import compile_as
+from kdl.models.compiling import compile_as
 
 
 def average_flips(model, from_logits=True, vertical=False):
