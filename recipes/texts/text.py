@@ -15,8 +15,8 @@ from kdl.data import (
     RandomSwap,
     WordMixUp,
 )
-from kdl.recipes import explanations
 from kdl.private import layers_of
+from kdl.recipes import explanations
 from kdl.recipes.classes import class_names, class_rows, class_scores
 from kdl.recipes.reading import files
 from kdl.recipes.reading.variants import Variants

@@ -22,8 +22,6 @@ from kdl.tuning.cross_validation import pooled
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
-from kdl_cli.commands.training.run import test
-from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.commands.trained.members import (
     GREEDY,
     check_combines,
@@ -31,6 +29,8 @@ from kdl_cli.commands.trained.members import (
     part_for,
     rows_of,
 )
+from kdl_cli.commands.training.run import test
+from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
 from kdl_cli.options import SearchOptions
 from kdl_cli.terminal.live import TrialsDisplay

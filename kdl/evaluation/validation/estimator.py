@@ -5,6 +5,8 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer_names
 
+from kdl.evaluation.interface import PROBABILITIES, scores_of
+
 
 class Trained(BaseEstimator):
     """A recipe and its model, for the scorers of scikit-learn.
@@ -42,7 +44,9 @@ class Classifier(ClassifierMixin, Trained):
         return np.arange(2 if last == 1 else last)
 
     def predict_proba(self, x):
-        return probabilities(self.recipe.outputs(self.model, x))
+        outputs = self.recipe.outputs(self.model, x)
+        # Variants of inputs have a model that is trained.
+        return probabilities(getattr(self.model, "model", self.model), outputs)
 
     def predict(self, x):
         return self.classes_[np.argmax(self.predict_proba(x), axis=-1)]
@@ -98,17 +102,26 @@ def check_names(argument, scoring):
             )
 
 
-def probabilities(outputs):
+def probabilities(model, outputs):
     """Returns outputs for classes as probabilities, which they may be already.
 
+    What they are says the loss of the model. Of a loss that does not say it, outputs
+    that are not negative and sum to 1 are probabilities.
+
     Args:
+        model: `keras.Model`.
         outputs: Array of shape `(examples, classes)`, logits or probabilities; or
             `(examples, 1)`, those of the second of two classes.
     """
-    outputs = np.asarray(outputs, "float64")
-    are_shares = outputs.min() >= 0 and outputs.max() <= 1
-    if outputs.shape[-1] == 1:
+    outputs, said = np.asarray(outputs, "float64"), scores_of(model)
+    is_one = outputs.shape[-1] == 1
+    if said is None:
+        within = outputs.min() >= 0 and outputs.max() <= 1
+        sums = outputs.sum(axis=-1)
+        are_shares = within and (is_one or np.allclose(sums, 1, atol=1e-3))
+    else:
+        are_shares = said == PROBABILITIES
+    if is_one:
         second = outputs if are_shares else expit(outputs)
         return np.concatenate([1 - second, second], axis=-1)
-    are_shares &= bool(np.allclose(outputs.sum(axis=-1), 1, atol=1e-3))
     return outputs if are_shares else softmax(outputs, axis=-1)
