@@ -7,9 +7,10 @@ the backend compiles, and called once before.
 
 The figures are in docs/benchmarks/attribution.md.
 
-KERAS_BACKEND=jax OMP_NUM_THREADS=1 python benchmarks/attribution.py
+KERAS_BACKEND=jax OMP_NUM_THREADS=1 python benchmarks/attribution.py [--only resnet]
 """
 
+import argparse
 import functools
 import time
 
@@ -32,11 +33,18 @@ REPEATS = 5  # Of what is short, within one measurement.
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="", help="what the name of a row has")
+    only = parser.parse_args().only
     x = np.random.default_rng(0).random((IMAGES, *SHAPE), "float32")
     classes = np.arange(IMAGES) % 10
     backend = keras.backend.backend()
     for target, rows in ((GRADIENT, gradients), (INTEGRATED, sums)):
-        report_each(f"KERAS_BACKEND={backend}", rows(x, classes), target)
+        report_each(f"KERAS_BACKEND={backend}", _some(rows(x, classes), only), target)
+
+
+def _some(rows, only):
+    return (row for row in rows if only in row[0])
 
 
 def gradients(x, classes):

@@ -3,10 +3,14 @@
 import keras
 import keras_tuner
 import numpy as np
+import pandas as pd
 import pytest
 from contracts import array
 from image_folders import make_folder
 from image_models import small_resnet
+from scipy.special import softmax
+from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.metrics import r2_score
 
 from kdl.attribution import grad_cam, integrated_gradients, overlay
 from kdl.data import Splits
@@ -146,6 +150,45 @@ class TestOfTables:
         )
         # Fifty steps over the kinks of bins and ReLU.
         assert np.abs(gap).max() < 0.05
+
+
+@pytest.mark.one_backend
+class TestEstimator:
+    """Of scikit-learn, for its inspection of tables."""
+
+    def test_is_looked_at_by_scikit_learn(self):
+        recipe = Tabular()
+        keras.utils.set_random_seed(0)
+        model = built(recipe)
+        x, y = recipe.splits.test
+        x = pd.DataFrame(x)
+        estimator = recipe.estimator(model)
+        outputs = recipe.outputs(model, x)
+        np.testing.assert_array_equal(estimator.predict(x), outputs.argmax(axis=1))
+        found = permutation_importance(
+            estimator, x, y, n_repeats=2, random_state=0, scoring="neg_log_loss"
+        )
+        assert found.importances.shape == (len(x.columns), 2)
+        curve = partial_dependence(
+            estimator, x, ["body_mass_g"], grid_resolution=3, kind="average"
+        )
+        means = []
+        for mass in curve["grid_values"][0]:
+            logits = recipe.outputs(model, x.assign(body_mass_g=mass))
+            means.append(softmax(logits.astype("float64"), axis=1).mean(axis=0))
+        np.testing.assert_allclose(curve["average"], np.array(means).T, 1e-4)
+
+    def test_of_numbers_predicts_them(self):
+        rng = np.random.default_rng(0)
+        x = {"a": rng.normal(size=40).astype("float32")}
+        recipe = Tabular(Splits(*3 * [(x, x["a"][:, None].copy())]))
+        model = built(recipe)
+        estimator = recipe.estimator(model)
+        outputs = recipe.outputs(model, x)[:, 0]
+        np.testing.assert_array_equal(estimator.predict(pd.DataFrame(x)), outputs)
+        assert estimator.score(pd.DataFrame(x), x["a"]) == pytest.approx(
+            r2_score(x["a"], outputs)
+        )
 
 
 class Mean(Recipe):
