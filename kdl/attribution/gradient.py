@@ -48,8 +48,9 @@ def gradient(model, inputs, score=None, layer=None, batch_size=32):
 
     Returns:
         Tuple of three. `gradients`: array, or dict or list of arrays as the inputs are,
-        of the shape of what they are by; `None` for Booleans. `values`: that itself,
-        the inputs or what the layer returns. `scores`: array of shape `(examples,)`.
+        of the shape of what they are by; `None` for Booleans, and for integers that
+        stand beside floats where there is no embedding. `values`: that itself, the
+        inputs or what the layer returns. `scores`: array of shape `(examples,)`.
 
     Raises:
         ValueError: If no layer or several are called `layer`, if it is quantized or not

@@ -147,6 +147,20 @@ class TestGradient:
         expected = (ends[0] - ends[1]) / (2 * STEP)
         np.testing.assert_allclose(along, expected, rtol=5e-3, atol=2e-4)
 
+    @pytest.mark.one_backend
+    def test_passes_over_inputs_that_have_none(self):
+        x, places = keras.Input((4,)), keras.Input((2,), dtype="int32")
+        keep = keras.Input((2,), dtype="bool")
+        taken = ops.take_along_axis(x, places, axis=1)
+        outputs = taken * ops.cast(keep, "float32")
+        model = keras.Model([x, places, keep], outputs)
+        kept = np.array([[True, True], [False, True]])
+        inputs = [np.ones((2, 4)), np.array([[0, 3], [1, 2]]), kept]
+        found = gradient(model, inputs, lambda outputs: ops.sum(outputs, axis=-1))
+        expected = np.array([[1.0, 0, 0, 1], [0, 0, 1, 0]])
+        np.testing.assert_array_equal(found.gradients[0], expected)
+        assert found.gradients[1:] == [None, None]
+
     def test_of_a_bag_is_by_the_factor_of_a_token(self):
         model = reader("sum")
         tokens = TOKENS.copy()
@@ -258,7 +272,7 @@ class TestRefusals:
             "`score` must be a class in [0, 5), or one for each example. Received: 5",
             *(model, IMAGES, 5),
         )
-        # Known by now, before anything is computed.
+        # Known by now, before anything is computed; the first batch is in order.
         self.refuses(
             "`score` must be a class in [0, 5), or one for each example. Received: 7",
             *(model, IMAGES, np.array([0, 1, 2, 3, 4, 7])),

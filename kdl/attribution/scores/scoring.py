@@ -68,9 +68,9 @@ class Scoring:
         floats = [n for n, kind in enumerate(kinds) if kind == "f"]
         tokens = [n for n, kind in enumerate(kinds) if kind == "i"]
         self._tokens = tokens[0] if tokens else None
-        if not tokens and floats:
+        found = embeddings_of(self.model) if tokens else []
+        if floats and not found:
             return floats, []
-        found = embeddings_of(self.model)
         if not found:
             dtype = self.leaves[tokens[0] if tokens else 0].dtype
             raise ValueError(
@@ -237,7 +237,7 @@ class Scoring:
 
         return self.observed("values", look, inputs)
 
-    def run(self, way, what, values, inputs, classes):
+    def run(self, way, what, values, inputs, classes, most):
         """Returns the score, or its gradients and the score.
 
         Args:
@@ -246,6 +246,7 @@ class Scoring:
             values: List of tensors.
             inputs: List of tensors.
             classes: Integer tensor of shape `(examples,)`.
+            most: Integer, the greatest of them.
         """
         # Not `self`, which holds the model.
         floats, taps, structure = self.floats, self.taps, self._structure
@@ -261,9 +262,8 @@ class Scoring:
             outputs = called(model, inputs, tapped)
             return _numbers(outputs, what, classes, kept)
 
-        if what == "class":
-            kept.most = int(np.max(self._classes, initial=0))
-            kept.check()
+        kept.most = most
+        kept.check()
         name = (what, tuple(floats), tuple(taps), kind)
         return self._program(name, way, score)(values, inputs, classes)
 
@@ -296,14 +296,15 @@ class Batch:
     def __init__(self, scoring, rows, fixed):
         self._scoring, self._what = scoring, scoring._what
         self.inputs = [ops.convert_to_tensor(leaf[rows]) for leaf in scoring.leaves]
-        classes = np.zeros(len(rows), "int32")
+        classes = np.zeros(scoring.count, "int32")
         if self._what == "class":
-            classes = scoring._classes[rows]
-        self._classes = ops.convert_to_tensor(classes)
+            classes = scoring._classes
+        # Of all, so that a wrong one is refused before anything is computed.
+        self._most = int(classes.max())
+        self._classes = ops.convert_to_tensor(classes[rows])
         if fixed and self._what == "predicted":
             outputs = _check_classes(scoring.outputs(self.inputs))
             self._classes = ops.cast(ops.argmax(outputs, axis=-1), "int32")
-            scoring._classes = np.zeros(1, "int32")  # Those are classes, surely.
             self._what = "class"
 
     def values(self, inputs=None):
@@ -317,20 +318,22 @@ class Batch:
         """Returns the score of each example, for values and inputs or for its own."""
         inputs = self.inputs if inputs is None else inputs
         values = self.values(inputs) if values is None else values
-        scoring = self._scoring
-        return scoring.run("plain", self._what, values, inputs, self._classes)
+        return self._run("plain", values, inputs)
 
     def gradients(self, values):
         """Returns the gradients of the scores by each of the values, and the scores."""
+        return self._run("differentiated", values, self.inputs)
+
+    def _run(self, way, values, inputs):
         return self._scoring.run(
-            "differentiated", self._what, values, self.inputs, self._classes
+            way, self._what, values, inputs, self._classes, self._most
         )
 
 
 class _Kept(collections.OrderedDict):
     """Programs of a model by name, and how many classes it tells apart."""
 
-    width = most = None
+    width, most = None, 0
 
     def check(self):
         """Refuses a class that the model does not know."""
