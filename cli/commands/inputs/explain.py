@@ -128,8 +128,9 @@ def tell(rows, console):
             console.print(_title(row), style="bold")
         value = row["attribution"]
         style = "red" if value > 0 else "blue"
-        line = Text(f"  {row['part']:{width}}  {value:+8.3f}  ")
-        line.append("█" * round(_BAR * abs(value) / most), style)
+        line = Text(f"  {row['part']:{width}}  {value:+8.3f}")
+        if bar := "█" * round(_BAR * abs(value) / most):
+            line.append(f"  {bar}", style)
         console.print(line)
 
 
