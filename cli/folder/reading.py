@@ -81,8 +81,7 @@ def read_settings(folder, kind=None):
     Raises:
         ValueError: If the folder holds something else.
     """
-    kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
-    foreign = f"{folder} is not the folder of a {kinds} of kdl"
+    foreign = f"{folder} is no folder that a command of kdl has left"
     if not (folder / SETTINGS).exists():
         raise ValueError(f"{foreign}: it has no {SETTINGS}.")
     settings = read_json(folder / SETTINGS)

@@ -56,8 +56,7 @@ def test_leaves_metrics_and_pictures_of_the_new_test_set(folder):
     (folder / "mine").mkdir()
     (folder / "mine" / "notes.txt").write_text("mine")
     assert refusal("run", "--data", "digits", "--out", "mine", "--overwrite") == (
-        "mine is not the folder of a run, search, sweep, comparison, evaluation, "
-        "ensemble, calibration or lesson of kdl: it has no settings.json."
+        "mine is no folder that a command of kdl has left: it has no settings.json."
     )
 
 

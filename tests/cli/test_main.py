@@ -455,14 +455,12 @@ class TestTune:
         (folder / "search").mkdir()
         (folder / "search" / "mine.txt").write_text("mine")
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run, search, sweep, comparison, "
-            "evaluation, ensemble, calibration or lesson of kdl: it has no "
+            "search is no folder that a command of kdl has left: it has no "
             "settings.json."
         )
         (folder / "search" / "settings.json").write_text('{"kind": "other"}')
         assert refusal("tune", *self.options) == (
-            "search is not the folder of a run, search, sweep, comparison, "
-            "evaluation, ensemble, calibration or lesson of kdl: its settings.json "
+            "search is no folder that a command of kdl has left: its settings.json "
             "is of something else."
         )
         settings = {"recipe": 0, "objective": 0, "direction": 0, "status": 0}
@@ -484,8 +482,7 @@ class TestReport:
     @pytest.mark.one_backend
     def test_refuses_a_foreign_folder(self, folder):
         assert refusal("report", "nowhere") == (
-            "nowhere is not the folder of a run, search, sweep, comparison, "
-            "evaluation, ensemble, calibration or lesson of kdl: it has no "
+            "nowhere is no folder that a command of kdl has left: it has no "
             "settings.json."
         )
 

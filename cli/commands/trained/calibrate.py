@@ -16,8 +16,8 @@ from kdl.evaluation.calibration.scaling import METHODS
 from kdl.evaluation.interface import LOGITS, scores_of
 from kdl.recipes.reading.from_disk import predicted
 from kdl_cli.commands import arguments
+from kdl_cli.commands.members import are_classes, check_combines, part_for
 from kdl_cli.commands.trained.derived import derived, opened
-from kdl_cli.commands.trained.members import are_classes, check_combines, part_for
 from kdl_cli.commands.training.run import test
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.text import columns_table, short

@@ -7,8 +7,7 @@ import keras
 from kdl.checks import check_choice
 from kdl.evaluation.ensembles.ensemble import VOTING
 from kdl_cli.commands import arguments
-from kdl_cli.commands.trained.derived import derived, opened
-from kdl_cli.commands.trained.members import (
+from kdl_cli.commands.members import (
     EQUAL,
     GREEDY,
     VALIDATION,
@@ -18,6 +17,7 @@ from kdl_cli.commands.trained.members import (
     part_for,
     rows_of,
 )
+from kdl_cli.commands.trained.derived import derived, opened
 from kdl_cli.commands.training.run import test
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.text import columns_table

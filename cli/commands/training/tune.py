@@ -21,14 +21,14 @@ from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
-from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
-from kdl_cli.commands.trained.members import (
+from kdl_cli.commands.members import (
     GREEDY,
     check_combines,
     combined,
     part_for,
     rows_of,
 )
+from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
 from kdl_cli.commands.training.run import test
 from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
