@@ -13,6 +13,10 @@ from kdl.evaluation.ensembles.greedy_selection import greedy_selection
 from kdl.evaluation.ensembles.majority_error import majority_error
 from kdl.evaluation.ensembles.samme import samme
 from kdl.evaluation.ensembles.snapshots import snapshots
+from kdl.evaluation.errors.bootstrap_interval import bootstrap_interval
+from kdl.evaluation.errors.label_errors import label_errors
+from kdl.evaluation.errors.near_duplicates import near_duplicates
+from kdl.evaluation.errors.slices import slices
 from kdl.evaluation.resampling.bias_variance import bias_variance
 from kdl.evaluation.validation.cross_validate import cross_validate
 from kdl.evaluation.validation.intervals import resampled_interval
@@ -21,6 +25,7 @@ __all__ = [
     "ConformalSets",
     "bagging",
     "bias_variance",
+    "bootstrap_interval",
     "calibrated",
     "choose_threshold",
     "cross_validate",
@@ -30,10 +35,13 @@ __all__ = [
     "fit_scaling",
     "gradient_boosting",
     "greedy_selection",
+    "label_errors",
     "majority_error",
+    "near_duplicates",
     "reliability",
     "reliability_figure",
     "resampled_interval",
     "samme",
+    "slices",
     "snapshots",
 ]

@@ -1,0 +1,1 @@
+"""Where a model errs, and what may be wrong with the data."""
