@@ -18,6 +18,7 @@ from kdl.evaluation.errors.label_errors import label_errors
 from kdl.evaluation.errors.near_duplicates import near_duplicates
 from kdl.evaluation.errors.slices import slices
 from kdl.evaluation.resampling.bias_variance import bias_variance
+from kdl.evaluation.resampling.learning_curve import learning_curve
 from kdl.evaluation.validation.cross_validate import cross_validate
 from kdl.evaluation.validation.intervals import resampled_interval
 
@@ -36,6 +37,7 @@ __all__ = [
     "gradient_boosting",
     "greedy_selection",
     "label_errors",
+    "learning_curve",
     "majority_error",
     "near_duplicates",
     "reliability",
