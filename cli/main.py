@@ -23,6 +23,7 @@ from kdl_cli.options import (
     CrossValidateOptions,
     EnsembleOptions,
     EvaluateOptions,
+    ExamineOptions,
     ExplainOptions,
     GenerateOptions,
     LearnOptions,
@@ -234,6 +235,17 @@ def calibrate(options):
         work.begin()
     with failures(), refusals():
         work.perform(console)
+
+
+@app.command()
+@takes(ExamineOptions)
+def examine(options):
+    """Says where a model errs, and what may be wrong with the data, on a page."""
+    with refusals():
+        examination = start(options.backend, "trained.examine").Examination(options)
+        examination.begin()
+    with failures(), refusals():
+        examination.perform(console)
 
 
 @app.command()

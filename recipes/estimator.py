@@ -1,20 +1,59 @@
-"""A model of a table as an estimator of scikit-learn."""
+"""A trained model as an estimator of scikit-learn."""
 
 import functools
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import expit, softmax
+
+from kdl.models.interface import PROBABILITIES, scores_of
 
 
-def estimator(recipe, model):
-    """Returns a fitted estimator whose inputs are data frames.
+def estimator(recipe, model, y):
+    """Returns a fitted estimator whose inputs are those of a recipe's source.
 
     Args:
-        recipe: `kdl.recipes.Tabular`.
-        model: `keras.Model` of it.
+        recipe: `kdl.recipes.Recipe`.
+        model: `keras.Model` of it, or what `Recipe.averaged` returned.
+        y: Array of targets, which say what it predicts.
+
+    Raises:
+        ValueError: If they are neither one class nor one number an example.
     """
+    kind, shape = np.dtype(y.dtype).kind, np.shape(y)
     classifier, regressor = _kinds()
-    return (regressor if recipe.classes is None else classifier)(recipe, model)
+    if kind in "iub" and len(shape) == 1:
+        return classifier(recipe, model)
+    if kind == "f" and (len(shape) == 1 or shape[1:] == (1,)):
+        return regressor(recipe, model)
+    raise ValueError(
+        f"Targets must be one class or one number an example. Received: {y.dtype} of "
+        f"shape {shape}"
+    )
+
+
+def probabilities(model, outputs):
+    """Returns outputs for classes as probabilities, which they may be already.
+
+    What they are says the loss of the model. Of a loss that does not say it, outputs
+    that are not negative and sum to 1 are probabilities.
+
+    Args:
+        model: `keras.Model`.
+        outputs: Array of shape `(examples, classes)`, logits or probabilities; or
+            `(examples, 1)`, those of the second of two classes.
+    """
+    outputs, said = np.asarray(outputs, "float64"), scores_of(model)
+    is_one = outputs.shape[-1] == 1
+    if said is None:
+        within = outputs.min() >= 0 and outputs.max() <= 1
+        sums = outputs.sum(axis=-1)
+        are_shares = within and (is_one or np.allclose(sums, 1, atol=1e-3))
+    else:
+        are_shares = said == PROBABILITIES
+    if is_one:
+        second = outputs if are_shares else expit(outputs)
+        return np.concatenate([1 - second, second], axis=-1)
+    return outputs if are_shares else softmax(outputs, axis=-1)
 
 
 @functools.cache
@@ -34,22 +73,26 @@ def _kinds():
             return self
 
         def _outputs(self, x):
-            return self.recipe.outputs(self.model, x)
+            return np.asarray(self.recipe.outputs(self.model, x), "float64")
 
     class Classifier(ClassifierMixin, Estimator):
         @property
         def classes_(self):
             """Labels, as targets have them."""
-            return np.arange(len(self.recipe.classes))
+            last = self.model.output_shape[-1]
+            return np.arange(2 if last == 1 else last)
 
         def predict_proba(self, x):
-            return softmax(np.asarray(self._outputs(x), "float64"), axis=-1)
+            # Variants of inputs have a model that is trained.
+            trained = getattr(self.model, "model", self.model)
+            return probabilities(trained, self._outputs(x))
 
         def predict(self, x):
-            return np.argmax(self._outputs(x), axis=-1)
+            return np.argmax(self.predict_proba(x), axis=-1)
 
     class Regressor(RegressorMixin, Estimator):
         def predict(self, x):
-            return np.ravel(self._outputs(x))
+            outputs = self._outputs(x)
+            return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
 
     return Classifier, Regressor

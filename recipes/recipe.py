@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import keras
 import keras_tuner
+import numpy as np
 
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
@@ -15,6 +16,7 @@ from kdl.data.sources.load import check_source, load_to_test
 from kdl.layers import Clock
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
+from kdl.recipes.estimator import estimator
 from kdl.recipes.explanations import explained
 from kdl.recipes.reading.files import check_suffix, numbers
 from kdl.recipes.reading.from_disk import (
@@ -527,6 +529,21 @@ class Recipe(keras_tuner.HyperModel):
                 the method is none for them.
         """
         return explained(self, model, raw, method)
+
+    def estimator(self, model):
+        """Returns a trained model as a fitted estimator of scikit-learn.
+
+        It takes inputs as the source has them, of a table also a data frame, and is for
+        what looks at estimators, such as `sklearn.inspection.permutation_importance`. A
+        classifier predicts labels, integers.
+
+        Args:
+            model: `keras.Model` of this recipe.
+
+        Raises:
+            ValueError: If targets are neither one class nor one number an example.
+        """
+        return estimator(self, model, np.asarray(self.splits.test[1]))
 
     def pair_for(self, model, x, y=None, *weights):
         """Returns inputs, targets and maybe weights as a model takes them."""

@@ -17,7 +17,6 @@ from kdl.data import moments
 from kdl.layers import PiecewiseLinearEncoding
 from kdl.recipes import explanations
 from kdl.recipes.classes import class_names, class_rows, class_scores
-from kdl.recipes.estimator import estimator
 from kdl.recipes.reading import table_columns
 from kdl.recipes.reading.files import rows_in
 from kdl.recipes.recipe import Recipe
@@ -237,18 +236,6 @@ class Tabular(Recipe):
                 np.take_along_axis(values, order, axis=1),
             )
         )
-
-    def estimator(self, model):
-        """Returns a model as a fitted estimator of scikit-learn.
-
-        It takes data frames of the columns of the source, and is for what looks at
-        estimators: `sklearn.inspection.permutation_importance` and
-        `partial_dependence`. A classifier predicts labels, integers.
-
-        Args:
-            model: `keras.Model` of this recipe.
-        """
-        return estimator(self, model)
 
     def _baseline(self, model, x):
         """A row of means and of categories that are not known, as the inputs are."""

@@ -26,7 +26,7 @@ class Evaluation:
         self.recipe, self.model = arguments.trained(options)
         settings = reading.read_settings(options.folder)
         shared = {
-            name: settings[name] for name in _SHARED if settings.get(name) is not None
+            name: settings[name] for name in SHARED if settings.get(name) is not None
         }
         self.settings = {
             "kind": "evaluation",
@@ -67,4 +67,4 @@ class Evaluation:
 
 
 # Settings that are those of the training.
-_SHARED = ("recipe", "recipe_sha256", "objective", "direction")
+SHARED = ("recipe", "recipe_sha256", "objective", "direction")

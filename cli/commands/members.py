@@ -11,7 +11,7 @@ from kdl.callbacks.log_values import Scalars
 from kdl.data.on_disk import OnDisk
 from kdl.evaluation import ensemble, ensemble_weights, greedy_selection
 from kdl.evaluation.ensembles.ensemble import check_members
-from kdl.evaluation.interface import LOGITS, scores_of
+from kdl.models.interface import LOGITS, scores_of
 from kdl.recipes.reading.from_disk import evaluated, predicted
 from kdl_cli.folder import reading
 

@@ -10,7 +10,7 @@ from kdl_cli.terminal.text import short_json
 
 KINDS = (
     *("run", "search", "sweep", "comparison", "evaluation"),
-    *("ensemble", "calibration", "lesson", "cross-validation"),
+    *("ensemble", "calibration", "lesson", "cross-validation", "examination"),
 )
 SETTINGS = "settings.json"
 HYPERPARAMETERS = "hyperparameters.json"

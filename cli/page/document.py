@@ -8,7 +8,10 @@ from kdl.files import atomic
 from kdl_cli.page.markup import Html, element
 
 # The page loads nothing, so that nobody learns that it is read.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "img-src data:"
+)
 STYLE = """
 :root { color-scheme: light dark; --text: #222; --page: #fff; --line: #bbb;
   --shade: #f2f4f6; --link: #005a9c; --veil: rgba(255, 255, 255, 0.8); }
@@ -79,7 +82,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 PAGE = "report.html"
 
 
-def write(folder, title, summary, sections):
+def write(folder, title, summary, sections, style=""):
     """Writes a page into a folder, whole or not at all.
 
     Args:
@@ -87,12 +90,14 @@ def write(folder, title, summary, sections):
         title: String.
         summary: `Html`, below the title.
         sections: Dict from titles to `Html`.
+        style: String. Rules of CSS besides those of all pages.
 
     Returns:
         `Path` of the page.
     """
+    whole = document(title, summary, sections, style)
     with atomic(folder / PAGE) as draft:
-        draft.write_text(document(title, summary, sections), encoding="utf-8")
+        draft.write_text(whole, encoding="utf-8")
     return folder / PAGE
 
 
@@ -102,13 +107,14 @@ def written_now():
     return f"Written on {now} UTC."
 
 
-def document(title, summary, sections):
+def document(title, summary, sections, style=""):
     """The whole page.
 
     Args:
         title: String.
         summary: `Html`, below the title.
         sections: Dict from titles to `Html`.
+        style: String. Rules of CSS besides those of all pages.
     """
     names = {title: title.lower().replace(" ", "-") for title in sections}
     links = [
@@ -130,7 +136,7 @@ def document(title, summary, sections):
         Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Html(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
         element("title", title),
-        element("style", Html(STYLE)),
+        element("style", Html(STYLE + style)),
         element("script", Html(get_plotlyjs())),
     )
     body = element(

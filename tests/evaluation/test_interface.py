@@ -1,8 +1,8 @@
 import keras
 import pytest
 
-from kdl.evaluation.interface import LOGITS, PROBABILITIES, scores_of
 from kdl.losses import SparseCategoricalCrossentropy, WeightedLoss
+from kdl.models.interface import LOGITS, PROBABILITIES, scores_of
 
 pytestmark = pytest.mark.one_backend
 

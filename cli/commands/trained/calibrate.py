@@ -13,7 +13,7 @@ from kdl.evaluation import (
     reliability_figure,
 )
 from kdl.evaluation.calibration.scaling import METHODS
-from kdl.evaluation.interface import LOGITS, scores_of
+from kdl.models.interface import LOGITS, scores_of
 from kdl.recipes.reading.from_disk import predicted
 from kdl_cli.commands import arguments
 from kdl_cli.commands.members import are_classes, check_combines, part_for

@@ -13,8 +13,9 @@ from sklearn.model_selection import LeaveOneOut
 from kdl import recipes
 from kdl.checks import check_exclusive
 from kdl.evaluation import cross_validate, resampled_interval
-from kdl.evaluation.validation.estimator import check_names, estimator
+from kdl.evaluation.validation.scoring import check_names
 from kdl.files import hold
+from kdl.recipes.estimator import estimator
 from kdl.recipes.own.named import Named, on
 from kdl.tuning import CrossValidation as Splitter
 from kdl_cli.commands import arguments

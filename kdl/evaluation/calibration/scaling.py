@@ -9,7 +9,6 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from kdl.checks import check_boolean, check_choice
-from kdl.evaluation.interface import check_from_logits
 from kdl.evaluation.probabilities import (
     check_labels,
     check_logits,
@@ -17,6 +16,7 @@ from kdl.evaluation.probabilities import (
 )
 from kdl.models.compiling import compile_as
 from kdl.models.copies import copied, inputs_of
+from kdl.models.interface import check_from_logits
 
 METHODS = ("temperature", "vector")
 _LEAST = 1e-12  # A probability of which the logarithm is finite.

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops, tree
 
 from kdl.checks import check_boolean, check_choice, check_weights
-from kdl.evaluation.interface import check_from_logits
 from kdl.models.compiling import compile_as
 from kdl.models.copies import copied, inputs_of
+from kdl.models.interface import check_from_logits
 
 VOTING = ("soft", "hard", "mean")
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kdl.evaluation.probabilities import check_labels, check_probabilities
+
 
 def label_errors(labels, probabilities):
     """Returns which labels are likely wrong, the likeliest first.
@@ -38,8 +40,8 @@ def label_errors(labels, probabilities):
     References:
         - [Northcutt et al., 2021](https://arxiv.org/abs/1911.00068)
     """
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities, "float64")
-    check_probabilities(labels, probabilities)
+    probabilities = check_probabilities("probabilities", probabilities)
+    labels = check_labels("labels", labels, probabilities.shape)
     count, classes = probabilities.shape
     given = probabilities[np.arange(count), labels]
     thresholds = np.array(
@@ -69,32 +71,3 @@ def label_errors(labels, probabilities):
             for row in best[margins[best, other] > 0]:
                 found[row] = max(found.get(row, 0.0), margins[row, other])
     return np.array(sorted(found, key=lambda row: -found[row]), "int64")
-
-
-def check_probabilities(labels, probabilities):
-    """Refuses what are no labels and probabilities of as many examples."""
-    fits = (
-        labels.ndim == 1
-        and labels.dtype.kind in "iu"
-        and probabilities.ndim == 2
-        and len(labels) == len(probabilities) > 0
-    )
-    if not fits:
-        raise ValueError(
-            "`labels` must be integers of shape (examples,) and `probabilities` of "
-            "shape (examples, classes), of one example or more. Received: "
-            f"{labels.dtype} of shape {labels.shape} and shape {probabilities.shape}"
-        )
-    classes = probabilities.shape[1]
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"`labels` must be in [0, {classes}), the columns of `probabilities`. "
-            f"Received: {labels[(labels < 0) | (labels >= classes)][0]}"
-        )
-    sums = probabilities.sum(axis=1)
-    if not (np.abs(sums - 1) < 1e-3).all() or probabilities.min() < 0:
-        worst = np.abs(sums - 1).argmax()
-        raise ValueError(
-            "Rows of `probabilities` must be of sum 1, and not negative. Received: sum "
-            f"{sums[worst]:.4g} in row {worst}"
-        )

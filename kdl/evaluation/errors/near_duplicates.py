@@ -9,7 +9,7 @@ from kdl.checks import check_number
 _SIDE = 16  # Pixels that images are shrunk to, along each side.
 
 
-def near_duplicates(first, second, threshold=0.98):
+def near_duplicates(first, second, threshold=0.99):
     """Returns which examples of one part are nearly the same as one of another.
 
     A test example that is nearly in the training set too says nothing of new ones.
@@ -23,7 +23,7 @@ def near_duplicates(first, second, threshold=0.98):
             sequence of texts. Those of a training set, for instance.
         second: Likewise, such as a test set.
         threshold: Float in `(0, 1]`. Similarity from which on two are nearly the same.
-            Defaults to `0.98`.
+            Defaults to `0.99`.
 
     Returns:
         List of tuples: the row in `second`, the row of the most similar in `first`, and

@@ -10,8 +10,8 @@ import numpy as np
 from kdl.checks import check_integer
 from kdl.evaluation.jobs import Jobs, check_options, check_recipe
 from kdl.evaluation.resampling.bootstrap import check_independent, resampled
-from kdl.evaluation.validation.estimator import estimator
 from kdl.recipes import hyperparameters
+from kdl.recipes.estimator import estimator
 from kdl.seeds import FIT, integer
 
 

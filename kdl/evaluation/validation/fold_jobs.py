@@ -12,8 +12,9 @@ from sklearn.metrics import check_scoring
 from kdl.callbacks.log_values import Scalars
 from kdl.data import Splits
 from kdl.evaluation.jobs import Jobs
-from kdl.evaluation.validation.estimator import check_names, estimator
 from kdl.evaluation.validation.folds import Pool, digest
+from kdl.evaluation.validation.scoring import check_names
+from kdl.recipes.estimator import estimator
 from kdl.recipes.own.named import on
 from kdl.seeds import FIT, integer
 

@@ -55,20 +55,14 @@ def test_a_class_without_examples_has_no_errors():
         (
             [0.0, 1.0],
             np.eye(2),
-            "`labels` must be integers of shape (examples,) and `probabilities` of "
-            "shape (examples, classes), of one example or more. Received: float64 of "
-            "shape (2,) and shape (2, 2)",
+            "`labels` must be 2 integers in [0, 2). Received: float64 of shape (2,)",
         ),
-        (
-            [0, 2],
-            np.eye(2),
-            "`labels` must be in [0, 2), the columns of `probabilities`. Received: 2",
-        ),
+        ([0, 2], np.eye(2), "`labels` must be 2 integers in [0, 2). Received: 2"),
         (
             [0, 1],
             np.array([[1.0, 0.0], [3.0, 1.0]]),
-            "Rows of `probabilities` must be of sum 1, and not negative. Received: sum "
-            "4 in row 1",
+            "`probabilities` must be probabilities of shape (examples, classes), which "
+            "sum to 1. Received: numbers from 0, with sums from 1 to 4",
         ),
     ],
 )

@@ -344,9 +344,8 @@ class TestRefusals:
             scoring=["accuracy", "f2"],
         )
         refused(
-            "`scoring` is for targets that are one class or one number an example. "
-            "Received: float32 of shape (5242, 40, 1). Leave it out for the model's "
-            "own metrics.",
+            "Targets must be one class or one number an example. Received: float32 of "
+            "shape (5242, 40, 1)",
             kdl.recipes.Forecast(),
             scoring="r2",
         )

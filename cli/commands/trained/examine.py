@@ -1,0 +1,145 @@
+"""`kdl examine`: where a trained model errs, and what may be wrong with the data."""
+
+import time
+
+from kdl.evaluation import learning_curve
+from kdl.files import hold, write_json
+from kdl_cli.commands import arguments
+from kdl_cli.commands.evaluate import SHARED
+from kdl_cli.examination import page
+from kdl_cli.examination.advice import advice
+from kdl_cli.examination.explained import explained
+from kdl_cli.examination.findings import check_examined, examined
+from kdl_cli.folder import reading, writing
+from kdl_cli.terminal.text import short
+
+# Predictions that are explained, at most: those that the page shows.
+_EXPLAINED = 36
+
+
+class Examination:
+    """An examination, which `begin` prepares and `perform` runs.
+
+    Args:
+        options: `ExamineOptions`.
+
+    Raises:
+        ValueError: If the folder or the data cannot be used.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        self.path = options.out or options.folder / "examination"
+        if not options.overwrite:
+            writing.check_free(self.path, ", or --overwrite")
+        elif writing.occupied(self.path):
+            reading.read_settings(self.path, "examination")
+        self.recipe, self.model = arguments.trained(options)
+        settings = reading.read_settings(options.folder)
+        shared = {
+            name: settings[name] for name in SHARED if settings.get(name) is not None
+        }
+        self.settings = {
+            "kind": "examination",
+            **shared,
+            "backend": arguments.backend(),
+            "data": options.data or settings.get("data"),
+            "model": str(options.folder),
+            "curve": options.curve,
+        }
+
+    def begin(self):
+        """Loads the data, then makes the folder and locks it.
+
+        Raises:
+            ValueError: If the predictions of the model cannot be examined.
+        """
+        with arguments.names_data():
+            if self.options.data is not None:
+                self.recipe.test_on(self.options.data)
+            _, y = self.recipe.splits.test
+        check_examined(self.recipe, self.model, y)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.folder = writing.Folder(self.path, self.settings)
+        self.held = hold(self.path, "examining")
+        self.folder.begin()
+
+    def perform(self, console):
+        """Examines, writes the page and prints what matters."""
+        hint = "Run the command again, with --overwrite."
+        with self.held, writing.ending(self.folder, console, hint):
+            begun = time.monotonic()
+            findings = examined(self.recipe, self.model)
+            console.print(
+                f"Examined {len(findings.targets)} test examples in "
+                f"{time.monotonic() - begun:.0f} s."
+            )
+            why = explained(self.recipe, self.model, findings, _EXPLAINED)
+            curve, falls = self._curve(console), None
+            if curve:
+                falls = curve["examples"], curve["test_loss"].mean(axis=1), "the loss"
+            sentences = list(advice(findings, falls))
+            if why and why.suspects:
+                first = why.suspects[0]
+                sentences.insert(
+                    0,
+                    f"Look at the {first['place']} of {first['class']}: its "
+                    "predictions depend on it far more than those of other classes "
+                    "do. It is part of the object, or a mark that gives it away.",
+                )
+            self._write(findings, sentences)
+            written = page.write(
+                self.path, self.settings, findings, sentences, curve, why
+            )
+            for row in findings.metrics:
+                ends = f"{short(row['low'])} to {short(row['high'])}"
+                console.print(f"{row['metric']}: {short(row['value'])} ({ends})")
+            for sentence in sentences:
+                console.print(sentence)
+            console.print(self.folder.listing())
+            console.print(f"As a page: {written}")
+
+    def _write(self, findings, sentences):
+        """Writes tables of what the page shows."""
+        self.folder.write_rows("examples.csv", findings.rows())
+        self.folder.write_rows("scores.csv", findings.metrics)
+        slices = [
+            {
+                "rule": each.rule,
+                "examples": each.count,
+                "error": each.error,
+                "elsewhere": each.rest,
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in findings.slices
+        ]
+        if slices:
+            self.folder.write_rows("slices.csv", slices)
+        write_json(
+            self.path / reading.RESULTS,
+            {"test": {row["metric"]: row["value"] for row in findings.metrics}},
+        )
+        write_json(self.path / "advice.json", sentences)
+
+    def _curve(self, console):
+        """Trains on parts of the training set, if that is asked for."""
+        if not self.options.curve:
+            return None
+        settings = reading.read_settings(self.options.folder)
+        _, values = reading.read_hyperparameters(
+            self.options.folder / reading.HYPERPARAMETERS
+        )
+        found = learning_curve(
+            self.recipe,
+            values,
+            epochs=settings.get("epochs"),
+            directory=self.path / "curve",
+            on_training_end=lambda number, row: console.print(
+                f"Training {number + 1} of 4 for the learning curve has ended."
+            ),
+        )
+        names = [name for name in found if name.startswith("test_")]
+        wanted = self.recipe.objective.name.replace("val_", "test_", 1)
+        found["metric"] = wanted if wanted in names else names[0]
+        return found

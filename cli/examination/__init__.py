@@ -1,0 +1,1 @@
+"""What `kdl examine` finds, and the page that shows it."""

@@ -1,0 +1,182 @@
+"""What a model makes of the test set of its recipe."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from kdl.evaluation import label_errors, near_duplicates, slices
+from kdl.recipes.classes import class_names
+from kdl.recipes.estimator import estimator
+from kdl_cli.examination import scores
+from kdl_cli.examination.examples import Examples
+
+# Training examples that test examples are compared with, at most.
+_COMPARED = 20_000
+
+
+@dataclasses.dataclass
+class Findings:
+    """What is known of the examples of a test set.
+
+    Attributes:
+        examples: `Examples`.
+        train: `Examples` of the training set.
+        targets: Array of shape `(examples,)`: classes, or numbers.
+        predicted: Array of shape `(examples,)`.
+        losses: Array of shape `(examples,)`: cross-entropy, or squared error.
+        metrics: List of dicts of `metric`, `value`, `low` and `high`.
+        slices: List of `kdl.evaluation.Slice`s.
+        duplicates: List of tuples of a test row, a training row and their similarity;
+            `None` where inputs are of another kind.
+        names: Optional list of strings, the classes; `None` where targets are numbers.
+        probabilities: Optional array of shape `(examples, classes)`.
+        classes: List of dicts, how each class is found.
+        mislabelled: Integer array of the examples whose labels look wrong.
+    """
+
+    examples: Examples
+    train: Examples
+    targets: np.ndarray
+    predicted: np.ndarray
+    losses: np.ndarray
+    metrics: list
+    slices: list
+    duplicates: Any
+    names: Any = None
+    probabilities: Any = None
+    classes: list = dataclasses.field(default_factory=list)
+    mislabelled: Any = ()
+
+    @property
+    def is_wrong(self):
+        """Boolean array: which classes are not those predicted."""
+        return self.predicted != self.targets
+
+    def worst(self, count):
+        """Returns the rows of the largest losses; of classes, of wrong ones alone."""
+        order = np.argsort(-self.losses, kind="stable")
+        if self.names is not None:
+            order = order[self.is_wrong[order]]
+        return order[:count]
+
+    def least_sure(self, count):
+        """Returns the rows whose two likeliest classes are closest to each other."""
+        best = np.sort(self.probabilities, axis=1)[:, -2:]
+        return np.argsort(best[:, 1] - best[:, 0], kind="stable")[:count]
+
+    def rows(self):
+        """What is known of each example, a list of dicts."""
+        features = self.examples.features()
+        unlike = {} if self.examples.is_table else features
+        wrong = set(map(int, self.mislabelled))
+        found = []
+        for row in range(len(self.targets)):
+            told = {"example": row, **self._told(row)}
+            if self.names is not None:
+                told["label looks wrong"] = row in wrong
+            told |= {name: _plain(values[row]) for name, values in unlike.items()}
+            found.append(told)
+        return found
+
+    def _told(self, row):
+        if self.names is None:
+            target, predicted = float(self.targets[row]), float(self.predicted[row])
+            return {
+                "target": target,
+                "predicted": predicted,
+                "error": predicted - target,
+            }
+        label, predicted = self.targets[row], self.predicted[row]
+        return {
+            "target": self.names[label],
+            "predicted": self.names[predicted],
+            "probability": float(self.probabilities[row, predicted]),
+            "probability of the target": float(self.probabilities[row, label]),
+        }
+
+
+def examined(recipe, model):
+    """Returns the `Findings` of a model on the test set of its recipe.
+
+    Raises:
+        ValueError: If its targets are neither one class nor one number an example.
+    """
+    x, y = recipe.splits.test
+    targets = np.asarray(y)
+    judge = check_examined(recipe, model, targets)
+    white = getattr(recipe, "white", 1.0)
+    examples, train = (Examples(part, white) for part in (x, recipe.splits.train[0]))
+    common = {
+        "examples": examples,
+        "train": train,
+        "duplicates": _double(train, examples),
+    }
+    features = examples.features()
+    if not hasattr(judge, "predict_proba"):
+        targets = targets.reshape(len(targets)).astype("float64")
+        predicted = np.asarray(judge.predict(x), "float64")
+        errors = np.abs(predicted - targets)
+        return Findings(
+            targets=targets,
+            predicted=predicted,
+            losses=errors**2,
+            metrics=scores.number_metrics(targets, predicted),
+            slices=slices(features, errors) if features else [],
+            **common,
+        )
+    probabilities = judge.predict_proba(x)
+    predicted = probabilities.argmax(axis=1)
+    names = _names(recipe)
+    given = np.maximum(probabilities[np.arange(len(targets)), targets], 1e-7)
+    wrong = (predicted != targets).astype("float64")
+    return Findings(
+        targets=targets,
+        predicted=predicted,
+        losses=-np.log(given),
+        metrics=scores.class_metrics(targets, probabilities),
+        slices=slices(features, wrong) if features else [],
+        names=names,
+        probabilities=probabilities,
+        classes=scores.class_rows(targets, probabilities, names),
+        mislabelled=label_errors(targets, probabilities),
+        **common,
+    )
+
+
+def check_examined(recipe, model, targets):
+    """Returns the estimator of a recipe, provided its predictions can be examined.
+
+    Raises:
+        ValueError: If its targets are neither one class nor one number an example, or
+            if it predicts something else.
+    """
+    refused = ValueError(
+        f"The recipe {recipe.name!r} predicts neither one class nor one number for an "
+        "example: there is nothing to examine. `kdl evaluate` tests it."
+    )
+    try:
+        judge = estimator(recipe, model, targets)
+    except ValueError:
+        raise refused from None
+    if hasattr(judge, "predict_proba") and not recipe.scores_classes:
+        raise refused
+    return judge
+
+
+def _names(recipe):
+    """Names of the classes, of a recipe of one's own too."""
+    return list(getattr(recipe, "classes", None) or class_names(recipe.splits))
+
+
+def _double(train, test):
+    """Near duplicates of training examples in the test set."""
+    if not (train.are_images or train.are_texts):
+        return None
+    rows = np.arange(min(len(train), _COMPARED))
+    first, second = train.raw(rows), test.raw(np.arange(len(test)))
+    return near_duplicates(first, second)
+
+
+def _plain(value):
+    return value.item() if hasattr(value, "item") else value
