@@ -45,8 +45,8 @@ MAY_IMPORT = {
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
     "cli": {
-        *("callbacks", "checks", "data", "evaluation", "files", "recipes", "spaces"),
-        "tuning",
+        *("attribution", "callbacks", "checks", "data", "evaluation", "files"),
+        *("models", "recipes", "spaces", "tuning"),
     },
 }
 # Packages that only these rooms may import.

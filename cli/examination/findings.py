@@ -96,8 +96,14 @@ class Findings:
         }
 
 
-def examined(recipe, model):
+def examined(recipe, model, is_new=False):
     """Returns the `Findings` of a model on the test set of its recipe.
+
+    Args:
+        recipe: `kdl.recipes.Recipe`.
+        model: `keras.Model` of it.
+        is_new: Boolean. Whether the data are others than those of the training, in
+            whose training set no near duplicates are looked for. Defaults to `False`.
 
     Raises:
         ValueError: If its targets are neither one class nor one number an example.
@@ -110,7 +116,7 @@ def examined(recipe, model):
     common = {
         "examples": examples,
         "train": train,
-        "duplicates": _double(train, examples),
+        "duplicates": None if is_new else _double(train, examples),
     }
     features = examples.features()
     if not hasattr(judge, "predict_proba"):

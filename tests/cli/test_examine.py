@@ -81,6 +81,12 @@ def test_examines_classes(folder):
     assert "accuracy: " in output and "As a page: run/examination/report.html" in output
     assert "Examination" not in kdl("report", there).output
     assert refusal("run").startswith("run/examination already exists")
+    assert refusal("run", "--curve", "--data", "right") == (
+        "--curve trains on the data of the folder, and --data are others to test on. "
+        "Leave one of them out."
+    )
+    examined("run", "--data", "right", "--out", "other")
+    assert read(folder / "other" / "settings.json")["data"] == "right"
     examined("run", "--overwrite", "--curve")
     page = Page(there / "report.html")
     assert "Learning curve" in page.headings

@@ -29,6 +29,11 @@ class Examination:
 
     def __init__(self, options):
         self.options = options
+        if options.curve and options.data is not None:
+            raise ValueError(
+                "--curve trains on the data of the folder, and --data are others to "
+                "test on. Leave one of them out."
+            )
         self.path = options.out or options.folder / "examination"
         if not options.overwrite:
             writing.check_free(self.path, ", or --overwrite")
@@ -69,7 +74,8 @@ class Examination:
         hint = "Run the command again, with --overwrite."
         with self.held, writing.ending(self.folder, console, hint):
             begun = time.monotonic()
-            findings = examined(self.recipe, self.model)
+            is_new = self.options.data is not None
+            findings = examined(self.recipe, self.model, is_new)
             console.print(
                 f"Examined {len(findings.targets)} test examples in "
                 f"{time.monotonic() - begun:.0f} s."
