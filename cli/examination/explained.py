@@ -6,8 +6,8 @@ import numpy as np
 
 from kdl.attribution import by_place, integrated_gradients
 
-# Examples whose attributions are summed by class and place, at most.
-_SUMMED = 512
+_SUMMED = 512  # Examples whose attributions are summed by class and place, at most.
+_PARTS = 5  # Words of a text, or columns of a row, that are named.
 
 
 @dataclasses.dataclass
@@ -15,44 +15,68 @@ class Explained:
     """Attributions of some test examples.
 
     Attributes:
-        pictures: Dict from rows to `PIL.Image.Image`.
+        pictures: Dict from rows to `PIL.Image.Image`, of images.
+        parts: Dict from rows to strings: the words or columns that matter most, of
+            texts and tables.
         suspects: List of dicts, as of `kdl.attribution.by_place`; `None` where inputs
             are no images.
+        refused: String. Why nothing is explained, or empty.
     """
 
-    pictures: dict
+    pictures: dict = dataclasses.field(default_factory=dict)
+    parts: dict = dataclasses.field(default_factory=dict)
     suspects: list | None = None
-
-    @property
-    def places(self):
-        """Whether places were looked at."""
-        return self.suspects is not None
+    refused: str = ""
 
 
 def explained(recipe, model, findings, count):
-    """Returns what predictions depend on, `None` where inputs are of another kind.
+    """Returns what predictions depend on, an `Explained`.
 
     Args:
         recipe: `kdl.recipes.Recipe`.
         model: `keras.Model` of it.
         findings: `Findings`.
-        count: Integer. Examples whose pictures are made, at most: the worst, then the
-            least sure.
+        count: Integer. Examples that are explained by themselves, at most: the worst,
+            then the least sure.
     """
-    examples = findings.examples
-    if not examples.are_images or findings.names is None:
-        return None
-    rows = list(dict.fromkeys([*findings.worst(count), *findings.least_sure(count)]))
-    rows = sorted(map(int, rows[:count]))
-    pictures = recipe.explain(model, examples.raw(rows)).pictures
+    examples, rows = findings.examples, list(findings.worst(count))
+    if findings.names is not None:
+        rows += list(findings.least_sure(count))
+    rows = sorted(map(int, list(dict.fromkeys(rows))[:count]))
+    try:
+        found = recipe.explain(model, examples.raw(rows))
+        if found.pictures is None:
+            return Explained(parts=_parts(rows, found.rows))
+        pictures = dict(zip(rows, found.pictures, strict=True))
+        return Explained(pictures, suspects=_suspects(recipe, model, findings))
+    except ValueError as error:
+        return Explained(refused=str(error))
+
+
+def _parts(rows, told):
+    """The parts of each input whose attributions are largest, as a string."""
+    each = {row: [] for row in rows}
+    for row in told:
+        part = str(row["part"]), row["attribution"]
+        each[rows[row["input"]]].append(part)
+    strongest = {
+        row: sorted(parts, key=lambda part: -abs(part[1]))[:_PARTS]
+        for row, parts in each.items()
+    }
+    return {
+        row: ", ".join(f"{name} {value:+.2g}" for name, value in parts)
+        for row, parts in strongest.items()
+    }
+
+
+def _suspects(recipe, model, findings):
+    """Places that the predictions of a class depend on far more than the others."""
     # As many of each class as of the others, as far as there are.
-    some = _evenly(findings.predicted, _SUMMED)
-    x = recipe.inputs(examples.raw(some))
-    attributions, _ = integrated_gradients(
-        model, np.asarray(x, "float32"), findings.predicted[some]
-    )
-    found = by_place(attributions, findings.predicted[some], findings.names)
-    return Explained(dict(zip(rows, pictures, strict=True)), found.suspects)
+    rows = _evenly(findings.predicted, _SUMMED)
+    x = np.asarray(recipe.inputs(findings.examples.raw(rows)), "float32")
+    labels = findings.predicted[rows]
+    attributions, _ = integrated_gradients(model, x, labels)
+    return by_place(attributions, labels, findings.names).suspects
 
 
 def _evenly(labels, count):

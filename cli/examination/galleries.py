@@ -24,22 +24,25 @@ STYLE = """
 """
 
 
-def gallery(findings, rows, pictures=None):
+def gallery(findings, rows, explained=None):
     """Examples with what they are and what was predicted.
 
     Args:
         findings: `Findings`.
         rows: Sequence of integers. The examples.
-        pictures: Optional dict from rows to pictures of what a prediction depends on,
-            which stand beside the examples.
+        explained: Optional `Explained`: what predictions depend on, which stands
+            beside the examples.
     """
-    pictures, examples = pictures or {}, findings.examples
+    examples = findings.examples
     items = []
     for row in map(int, rows):
         parts = [examples.shown(row)]
-        if row in pictures:
-            parts.append(examples.shown(row, pictures[row]))
-        items.append(element("li", *parts, element("small", caption(findings, row))))
+        if explained and row in explained.pictures:
+            parts.append(examples.shown(row, explained.pictures[row]))
+        parts.append(element("small", caption(findings, row)))
+        if explained and row in explained.parts:
+            parts.append(element("small", f"by {explained.parts[row]}"))
+        items.append(element("li", *parts))
     kind = "gallery" if examples.are_images else "gallery texts"
     return element("ul", *items, class_=kind)
 

@@ -9,7 +9,7 @@ from kdl_cli.terminal.text import short
 _SHOWN = 24  # Examples of a gallery.
 
 
-def write(folder, settings, findings, sentences, curve=None, explained=None):
+def write(folder, settings, findings, sentences, explained, curve=None):
     """Writes the page.
 
     Args:
@@ -17,14 +17,13 @@ def write(folder, settings, findings, sentences, curve=None, explained=None):
         settings: Dict. Settings of the examination.
         findings: `Findings`.
         sentences: List of strings. What to collect next.
+        explained: `Explained`: what predictions depend on.
         curve: Optional dict, as `kdl.evaluation.learning_curve` returns it, with
             `"metric"`, the name of the score that is drawn.
-        explained: Optional `Explained`: what predictions depend on.
 
     Returns:
         `Path` of the page.
     """
-    pictures = explained.pictures if explained else {}
     of = f" on {settings['data']}" if settings.get("data") else ""
     head = joined(
         element(
@@ -37,13 +36,13 @@ def write(folder, settings, findings, sentences, curve=None, explained=None):
     made = {
         "Scores": lambda: scores(findings),
         "Confusions": lambda: findings.names and galleries.confusions(findings),
-        "Worst errors": lambda: worst(findings, pictures),
-        "Least sure": lambda: findings.names and least_sure(findings, pictures),
+        "Worst errors": lambda: worst(findings, explained),
+        "Least sure": lambda: findings.names and least_sure(findings, explained),
         "Classes": lambda: findings.names and classes(findings),
         "Slices": lambda: slices(findings),
         "Labels": lambda: findings.names and labels(findings),
         "Calibration": lambda: findings.names and calibration(findings),
-        "Shortcuts": lambda: explained and explained.places and places(explained),
+        "Shortcuts": lambda: explained.suspects is not None and places(explained),
         "Learning curve": lambda: curve and learning(curve),
         "Near duplicates": lambda: duplicates(findings),
     }
@@ -88,32 +87,33 @@ def scores(findings):
     return joined(*parts)
 
 
-def worst(findings, pictures):
+def worst(findings, explained):
     rows = findings.worst(_SHOWN)
     if not len(rows):
         return element("p", "No example is wrong.")
     about = (
         "The largest errors first."
         if findings.names is None
-        else (
-            "Those first of which the model was surest. Some are labels that are wrong."
+        else "Those first of which the model was surest. Some may be labels that are "
+        "wrong."
+    )
+    if explained.pictures:
+        about += (
+            " Beside each stands what the prediction depends on: red speaks for it, "
+            "blue against it."
         )
-    )
-    beside = (
-        " Beside each stands what the prediction depends on: red speaks for it, blue "
-        "against it."
-        if pictures and findings.examples.are_images
-        else ""
-    )
-    return joined(
-        element("p", about + beside), galleries.gallery(findings, rows, pictures)
-    )
+    elif explained.parts:
+        about += (
+            " Below each stand the parts that the prediction depends on most: what is "
+            "positive speaks for it."
+        )
+    return joined(element("p", about), galleries.gallery(findings, rows, explained))
 
 
-def least_sure(findings, pictures):
+def least_sure(findings, explained):
     return joined(
         element("p", "The two likeliest classes are close to each other."),
-        galleries.gallery(findings, findings.least_sure(_SHOWN // 2), pictures),
+        galleries.gallery(findings, findings.least_sure(_SHOWN // 2), explained),
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import html.parser
+import re
 
 import commands
 import numpy as np
@@ -109,6 +110,8 @@ def test_examines_numbers(folder):
     assert page.headings[:2] == ["Scores", "Worst errors"]
     assert not {"Confusions", "Classes", "Calibration"} & set(page.headings)
     assert "root mean squared error" in page.text
+    # Each of the worst stands with what it depends on.
+    assert re.search(r"by (size|town) [+-]", page.text)
     first, *_ = rows(folder / "run" / "examination" / "examples.csv")
     error = float(first["predicted"]) - float(first["target"])
     assert float(first["error"]) == pytest.approx(error)
@@ -149,6 +152,15 @@ def test_escapes_what_data_say(folder, monkeypatch):
     examined("run")
     text = (folder / "run" / "examination" / "report.html").read_text()
     assert "<script>alert(1)" not in text and "&lt;script&gt;alert(1)" in text
+
+
+def test_says_why_nothing_is_explained(folder, monkeypatch):
+    def refuse(recipe, model, raw):
+        raise ValueError("It is too deep.")
+
+    monkeypatch.setattr(tiny.Tiny, "explain", refuse)
+    kdl("run", "tiny", "--epochs", 1, "--out", "run")
+    assert "Predictions are not explained. It is too deep." in examined("run")
 
 
 class TestRefusals:

@@ -85,7 +85,9 @@ class Examination:
             if curve:
                 falls = curve["examples"], curve["test_loss"].mean(axis=1), "the loss"
             sentences = list(advice(findings, falls))
-            if why and why.suspects:
+            if why.refused:
+                console.print(f"Predictions are not explained. {why.refused}")
+            if why.suspects:
                 first = why.suspects[0]
                 sentences.insert(
                     0,
@@ -95,7 +97,7 @@ class Examination:
                 )
             self._write(findings, sentences)
             written = page.write(
-                self.path, self.settings, findings, sentences, curve, why
+                self.path, self.settings, findings, sentences, why, curve
             )
             for row in findings.metrics:
                 ends = f"{short(row['low'])} to {short(row['high'])}"
