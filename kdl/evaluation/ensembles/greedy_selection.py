@@ -33,7 +33,7 @@ def greedy_selection(predictions, y, rounds, loss=None):
         `weights`.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If an argument is not as described, or if numbers are not finite.
 
     Example:
 
@@ -60,10 +60,18 @@ def greedy_selection(predictions, y, rounds, loss=None):
         def loss(y, mean):
             return log_loss(y, mean, labels=labels)
 
+    elif not np.isfinite(predictions).all():
+        raise ValueError(
+            f"`predictions` must be finite numbers of shape (models, {len(y)}, …). "
+            "Received: numbers that are not finite"
+        )
     total, chosen = np.zeros(predictions.shape[1:]), []
     losses = []
     for size in range(1, rounds + 1):
         found = [loss(y, (total + part) / size) for part in predictions]
+        if np.isnan(found).any():
+            # It would count as the least.
+            raise ValueError("`loss` must return a number. Received: nan")
         best = int(np.argmin(found))
         total = total + predictions[best]
         chosen.append(best)

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_squared_error
 
 from kdl.evaluation import greedy_selection
 
@@ -70,4 +70,24 @@ def test_refuses_bad_arguments():
         greedy_selection(PREDICTIONS, Y, 0)
     assert str(error.value) == (
         "`rounds` must be an integer in [1, inf). Received: rounds=0"
+    )
+
+
+def test_refuses_what_is_not_finite():
+    """NaN counts as the least of some numbers."""
+    numbers, truth = [[np.nan, np.nan], [1.0, 2.0]], [1.0, 2.0]
+    with pytest.raises(ValueError) as error:
+        greedy_selection(numbers, truth, 3, mean_squared_error)
+    assert str(error.value) == (
+        "`predictions` must be finite numbers of shape (models, 2, …). Received: "
+        "numbers that are not finite"
+    )
+    with pytest.raises(ValueError) as error:
+        greedy_selection(numbers[1:], truth, 3, lambda y, mean: np.nan)
+    assert str(error.value) == "`loss` must return a number. Received: nan"
+    with pytest.raises(ValueError) as error:
+        greedy_selection(np.where(PREDICTIONS > 0.5, np.nan, PREDICTIONS), Y, 3)
+    assert str(error.value) == (
+        "`predictions` must be probabilities of shape (members, examples, classes), "
+        "which sum to 1. Received: numbers that are not finite"
     )
