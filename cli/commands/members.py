@@ -5,13 +5,13 @@ import dataclasses
 import keras
 import numpy as np
 from keras import tree
-from scipy.special import softmax
 
 from kdl.callbacks.log_values import Scalars
 from kdl.data.on_disk import OnDisk
 from kdl.evaluation import ensemble, ensemble_weights, greedy_selection
 from kdl.evaluation.ensembles.ensemble import check_members
 from kdl.models.interface import LOGITS, scores_of
+from kdl.recipes.estimator import probabilities
 from kdl.recipes.reading.from_disk import evaluated, predicted
 from kdl_cli.folder import reading
 
@@ -72,7 +72,7 @@ def combined(recipe, models, data, voting=None, weights=EQUAL, rounds=_ROUNDS):
     # Others are refused by `ensemble`.
     are_alike = len({part.shape for part in outputs}) == 1
     if are_alike and weights != EQUAL:
-        numbers = _weights(weights, outputs, y, kinds, has_classes, rounds)
+        numbers = _weights(weights, models, outputs, y, has_classes, rounds)
     together = ensemble(models, voting, numbers, kinds)
     shares = np.asarray(numbers, "float64") / np.sum(numbers)
     return Combined(
@@ -130,23 +130,44 @@ def _scores(recipe, model, x, y):
     return {f"val_{name}": value for name, value in scores.items()}
 
 
-def _weights(way, outputs, y, kinds, has_classes, rounds):
+def _weights(way, models, outputs, y, has_classes, rounds):
     """Weights of models that are best, or good, on the validation set."""
     y = y[np.arange(len(y))] if isinstance(y, OnDisk) else np.asarray(y)
     if has_classes:
-        classes = outputs[0].shape[-1]
         parts = [
-            np.reshape(softmax(part, -1) if is_logits else part, (-1, classes))
-            for part, is_logits in zip(outputs, kinds, strict=True)
+            probabilities(model, part)
+            for model, part in zip(models, outputs, strict=True)
         ]
+        parts = [part.reshape(-1, part.shape[-1]) for part in parts]
         if way == GREEDY:
             return greedy_selection(parts, np.ravel(y), rounds)
         return ensemble_weights(parts, np.ravel(y))
-    parts = [np.ravel(part) for part in outputs]
-    target = np.ravel(tree.flatten(y)[0]).astype("float64")
+    target = np.asarray(tree.flatten(y)[0], "float64")
+    if target.size != outputs[0].size:
+        raise ValueError(
+            f"Weights by the validation set ({way}) need a number of the targets for "
+            f"each one of the outputs. Received: outputs of shape {outputs[0].shape} "
+            f"for targets of shape {target.shape}"
+        )
+    parts = [
+        np.ravel(_as_targets(model, part, target))
+        for model, part in zip(models, outputs, strict=True)
+    ]
+    target = np.ravel(target)
     if way == GREEDY:
         return greedy_selection(parts, target, rounds, _squared)
     return ensemble_weights(parts, target, "squared")
+
+
+def _as_targets(model, outputs, target):
+    """Outputs as numbers that may be compared with targets: logits are none."""
+    if scores_of(model) is None:
+        return outputs
+    is_one_hot = outputs.shape[-1] > 1 and np.allclose(target.sum(axis=-1), 1)
+    if is_one_hot:
+        return probabilities(model, outputs)
+    # Of several labels, each is true or not, whatever the others are.
+    return probabilities(model, outputs[..., None])[..., 1]
 
 
 def _squared(y, mean):
