@@ -7,6 +7,7 @@ from keras import ops
 
 from kdl.checks import check_boolean
 from kdl.models.compiling import compile_as
+from kdl.models.interface import check_from_logits
 
 
 def average_flips(model, from_logits=True, vertical=False):
@@ -21,18 +22,20 @@ def average_flips(model, from_logits=True, vertical=False):
     Args:
         model: `keras.Model` of images `(batch, height, width, channels)`, with scores
             of classes as outputs, `(batch, classes)`, or with those of each pixel,
-            `(batch, height, width, classes)`.
+            `(batch, height, width, classes)`. A single one is that of the second of two
+            classes.
         from_logits: Boolean. Whether outputs are logits, rather than probabilities.
             Defaults to `True`.
         vertical: Boolean. Whether images are turned upside down as well, and both, in
             four times the time. Defaults to `False`.
 
     Returns:
-        `keras.Model` of logits, the logarithms of the mean probabilities, or of
-        probabilities.
+        `keras.Model` of logits, the logarithms of the mean probabilities, or the
+        log-odds of a single one; or of probabilities.
 
     Raises:
-        ValueError: If the model takes no images, or has other outputs.
+        ValueError: If the model takes no images, has other outputs, or if its loss says
+            otherwise than `from_logits`.
 
     Example:
 
@@ -53,18 +56,26 @@ def average_flips(model, from_logits=True, vertical=False):
             "return scores of shape (batch, classes), or (batch, height, width, "
             f"classes) of pixels. Received: {shapes[0]} to {shapes[1]}"
         )
+    check_from_logits(model, from_logits)
     inputs = keras.Input(shapes[0][1:], dtype=model.inputs[0].dtype)
     all_scores = []
     for axes in ((), (2,), (1,), (1, 2)) if vertical else ((), (2,)):
         scores = model(ops.flip(inputs, axes) if axes else inputs)
         if axes and of_pixels:
             scores = ops.flip(scores, axes)
-        all_scores.append(ops.log_softmax(scores, -1) if from_logits else scores)
+        all_scores.append(scores)
     stacked = ops.stack(all_scores)
-    if from_logits:
-        outputs = ops.logsumexp(stacked, 0) - math.log(len(all_scores))
-    else:
+    if not from_logits:
         outputs = ops.mean(stacked, 0)
+    elif shapes[1][-1] == 1:
+        # Log-odds, in which the number of images cancels.
+        yes, no = (
+            ops.logsumexp(ops.log_sigmoid(sign * stacked), 0) for sign in (1, -1)
+        )
+        outputs = yes - no
+    else:
+        outputs = ops.logsumexp(ops.log_softmax(stacked, -1), 0)
+        outputs = outputs - math.log(len(all_scores))
     averaged = keras.Model(inputs, outputs, name=f"{model.name}_flips")
     compile_as(averaged, model)
     return averaged

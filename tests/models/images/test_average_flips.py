@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from contracts import array
-from scipy.special import softmax
+from scipy.special import expit, logit, softmax
 
 from kdl.models import average_flips, cnn
 
@@ -54,6 +54,24 @@ def test_averages_probabilities_as_they_are(model):
     np.testing.assert_allclose(array(averaged(X)), desired, rtol=1e-5)
 
 
+@pytest.mark.parametrize("of_pixels", [False, True])
+def test_averages_what_is_said_of_the_second_of_two_classes(of_pixels):
+    inputs = keras.Input((8, 8, 1))
+    x = inputs if of_pixels else keras.layers.Flatten()(inputs)
+    outputs = keras.layers.Dense(1, kernel_initializer="glorot_normal")(x)
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    logits = model.predict(X, verbose=0), model.predict(X[:, :, ::-1], verbose=0)
+    both = expit(np.array(logits, "float64"))
+    both = [both[0], both[1][:, :, ::-1] if of_pixels else both[1]]
+    found = average_flips(model).predict(X, verbose=0)
+    np.testing.assert_allclose(found, logit(np.mean(both, 0)), rtol=1e-4, atol=1e-6)
+    assert np.ptp(found) > 0
+    shares = keras.Model(inputs, keras.layers.Activation("sigmoid")(outputs))
+    found = average_flips(shares, from_logits=False).predict(X, verbose=0)
+    np.testing.assert_allclose(found, np.mean(both, 0), rtol=1e-5)
+
+
 def test_is_saved(model, tmp_path):
     averaged = average_flips(model)
     averaged.save(tmp_path / "model.keras")
@@ -79,4 +97,17 @@ def test_takes_classifiers_of_images_alone():
         "`model` must take images of shape (batch, height, width, channels) and return "
         "scores of shape (batch, classes), or (batch, height, width, classes) of "
         "pixels. Received: (None, 8, 8, 1) to (None, 6, 6, 2)"
+    )
+
+
+@pytest.mark.one_backend
+def test_refuses_probabilities_as_logits(model):
+    inputs = keras.Input((8, 8, 1))
+    shares = keras.Model(inputs, keras.layers.Softmax()(model(inputs)), name="shares")
+    shares.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError) as error:
+        average_flips(shares)
+    assert str(error.value) == (
+        "`from_logits` must be False for the model 'shares', whose loss takes "
+        "probabilities. Received: from_logits=True"
     )
