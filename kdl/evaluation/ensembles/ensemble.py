@@ -28,8 +28,9 @@ def ensemble(models, voting="soft", weights=None, from_logits=True):
     It is a `keras.Model` like any other, to be evaluated, saved in one file and
     exported. Its members are copies of the models as they predict: without penalties
     and without a `kdl.layers.Clock`, of which two cannot be in one model. It has the
-    loss and the metrics of the first model. It takes as long as all members one after
-    the other.
+    loss and the metrics of the first model, or, where only some return logits, of the
+    first one that returns probabilities. It takes as long as all members one after the
+    other.
 
     Args:
         models: List of built `keras.Model`s that take the same inputs and return a
@@ -91,7 +92,9 @@ def ensemble(models, voting="soft", weights=None, from_logits=True):
         vote = _soft if voting == "soft" else _hard
         together = vote(outputs, shares, kinds, all(is_logits))
     model = keras.Model(inputs, together, name="ensemble")
-    compile_as(model, models[0])
+    # Its loss takes what the ensemble returns: logits only if all members do.
+    kind = is_logits[0] if voting == "mean" else all(is_logits)
+    compile_as(model, models[is_logits.index(kind)])
     return model
 
 

@@ -74,6 +74,9 @@ class TestSoftVotes:
         together = ensemble(models, from_logits=[True, False])
         mean = (softmax(predicted(models[0]), -1) + predicted(models[1])) / 2
         np.testing.assert_allclose(predicted(together), mean, rtol=1e-5)
+        # The loss of the first one takes logits.
+        loss = -np.log(mean[np.arange(20), Y]).mean()
+        assert together.evaluate(X, Y, verbose=0)[0] == pytest.approx(loss, rel=1e-5)
 
     @pytest.mark.one_backend
     def test_of_one_score_are_log_odds(self):
