@@ -6,6 +6,9 @@ from kdl.checks import check_integer, check_number
 from kdl.models.compiling import compile_as
 from kdl.models.copies import copied
 
+# Arguments of `fit` with which a cycle has other steps than its examples say.
+_OTHER_STEPS = ("validation_split", "steps_per_epoch", "initial_epoch")
+
 
 def snapshots(
     model, x, y, cycles=5, epochs=10, learning_rate=0.1, batch_size=32, **fit
@@ -28,14 +31,16 @@ def snapshots(
             cycle, larger than usual. Defaults to `0.1`.
         batch_size: Integer in `[1, inf)`. Examples of a training step. Defaults to
             `32`.
-        **fit: Other arguments of `model.fit`, such as `verbose`.
+        **fit: Other arguments of `model.fit`, such as `verbose` and `validation_data`,
+            but none that changes the number of steps: `validation_split`,
+            `steps_per_epoch` or `initial_epoch`.
 
     Returns:
         List of compiled `keras.Model`s, the last one of the last cycle.
 
     Raises:
-        ValueError: If an argument is outside its interval, or if the model is not
-            compiled.
+        ValueError: If an argument is outside its interval or changes the number of
+            steps, or if the model is not compiled.
 
     Example:
 
@@ -53,6 +58,12 @@ def snapshots(
         raise ValueError(
             f"`model` must be a compiled keras.Model. Received: model={model!r}"
         )
+    for name in _OTHER_STEPS:
+        if fit.get(name):
+            raise ValueError(
+                f"`{name}` must be left out: a cycle has a step for each batch of `x` "
+                f"in each of its epochs. Received: {name}={fit[name]!r}"
+            )
     steps = epochs * -(-len(y) // batch_size)
     model.optimizer.learning_rate = keras.optimizers.schedules.CosineDecayRestarts(
         learning_rate, steps, t_mul=1.0, m_mul=1.0

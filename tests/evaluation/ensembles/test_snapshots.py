@@ -60,6 +60,16 @@ def test_refuses_bad_arguments():
             {"learning_rate": 0},
             "`learning_rate` must be a number in (0, inf). Received: learning_rate=0",
         ),
+        (
+            {"validation_split": 0.5},
+            "`validation_split` must be left out: a cycle has a step for each batch of "
+            "`x` in each of its epochs. Received: validation_split=0.5",
+        ),
+        (
+            {"steps_per_epoch": 1},
+            "`steps_per_epoch` must be left out: a cycle has a step for each batch of "
+            "`x` in each of its epochs. Received: steps_per_epoch=1",
+        ),
         ({"model": 3}, "`model` must be a compiled keras.Model. Received: model=3"),
     ):
         with pytest.raises(ValueError) as error:
