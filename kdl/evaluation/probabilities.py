@@ -47,13 +47,25 @@ def check_logits(name, value):
     return as_array(name, value, 2, allowed)
 
 
-def as_array(name, value, ndim, allowed):
-    """Returns `value` as a finite float64 array of so many axes, none of them empty."""
+def as_array(name, value, ndim, allowed, least=2):
+    """Returns `value` as a finite float64 array of so many axes, none of them empty.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+        ndim: Integer. Number of axes.
+        allowed: String. What is allowed, a sentence.
+        least: Integer. Least size of the last of several axes, such as that of classes.
+            Defaults to `2`.
+
+    Raises:
+        ValueError: If `value` is anything else.
+    """
     try:
         found = np.asarray(value, "float64")
     except (TypeError, ValueError):
         raise ValueError(f"{allowed} Received: {name}={value!r}") from None
-    if found.ndim != ndim or not found.size or (ndim > 1 and found.shape[-1] < 2):
+    if found.ndim != ndim or not found.size or (ndim > 1 and found.shape[-1] < least):
         raise ValueError(f"{allowed} Received: shape={found.shape}")
     if not np.isfinite(found).all():
         raise ValueError(f"{allowed} Received: numbers that are not finite")
@@ -81,6 +93,27 @@ def check_labels(name, value, shape):
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         raise ValueError(f"{allowed} Received: {int(labels[np.argmax(outside)])}")
+    return labels.astype("int64")
+
+
+def check_classes(name, value):
+    """Returns `value` as an integer array, provided it has classes, however many.
+
+    Args:
+        name: String. Name of the argument, as the user wrote it.
+        value: Value of the argument.
+
+    Raises:
+        ValueError: If `value` is anything else, or if it is empty.
+    """
+    allowed = f"`{name}` must be integers in [0, inf) of shape (examples,)."
+    labels = np.asarray(value)
+    if labels.shape[1:] == (1,):
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not labels.size or labels.dtype.kind not in "iu":
+        raise ValueError(f"{allowed} Received: {labels.dtype} of shape {labels.shape}")
+    if labels.min() < 0:
+        raise ValueError(f"{allowed} Received: {int(labels.min())}")
     return labels.astype("int64")
 
 

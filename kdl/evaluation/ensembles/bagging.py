@@ -11,7 +11,8 @@ from sklearn.metrics import r2_score
 from kdl import seeds
 from kdl.checks import check_boolean, check_choice, check_integer
 from kdl.evaluation.ensembles.ensemble import VOTING, ensemble
-from kdl.evaluation.probabilities import check_trained
+from kdl.evaluation.probabilities import as_array, check_classes, check_trained
+from kdl.models.interface import check_from_logits
 
 
 class Bagged(NamedTuple):
@@ -58,7 +59,8 @@ def bagging(train, x, y, members=10, seed=0, voting="soft", from_logits=True):
         or numbers; and `score`, their accuracy or, of numbers, R².
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If an argument is not as described, or if the loss of a model says
+            otherwise than `from_logits`.
 
     Example:
 
@@ -81,12 +83,20 @@ def bagging(train, x, y, members=10, seed=0, voting="soft", from_logits=True):
     check_choice("voting", voting, VOTING)
     check_boolean("from_logits", from_logits)
     y, models, predictions = np.asarray(y), [], []
+    if voting == "mean":
+        allowed = "`y` must be finite numbers of shape (examples, …)."
+        as_array("y", y.ravel(), 1, allowed)
+    else:
+        check_classes("y", y)
     draw = seeds.generator(seed, seeds.BAGS)
     samples = draw.integers(0, len(y), (members, len(y)))
     for n, rows in enumerate(samples):
         some = tree.map_structure(lambda part, rows=rows: np.asarray(part)[rows], x)
         models.append(train(some, y[rows], n))
-        scores = check_trained(models[-1]).predict(x, verbose=0)
+        check_trained(models[-1])
+        if voting != "mean":
+            check_from_logits(models[-1], from_logits)
+        scores = models[-1].predict(x, verbose=0)
         predictions.append(_votes(scores, voting, from_logits))
     found = out_of_bag(predictions, samples)
     together = ensemble(models, voting, from_logits=from_logits)

@@ -48,8 +48,7 @@ def ensemble_weights(predictions, y, loss="nll"):
     check_choice("loss", loss, ("nll", "squared"))
     if loss == "squared" and np.ndim(predictions) == 2:
         allowed = "`predictions` must be finite numbers of shape (members, examples)."
-        members = np.asarray(predictions, "float64")
-        members = as_array("predictions", predictions, 2, allowed)
+        members = as_array("predictions", predictions, 2, allowed, least=1)
         allowed = f"`y` must be {members.shape[1]} finite numbers."
         target = as_array("y", np.ravel(y), 1, allowed)
         if target.shape != members.shape[1:]:

@@ -6,7 +6,7 @@ from keras import layers, tree
 from scipy.special import softmax
 
 from kdl.checks import check_choice, check_integer, check_number
-from kdl.evaluation.probabilities import as_array, check_labels, check_trained
+from kdl.evaluation.probabilities import as_array, check_classes, check_trained
 from kdl.models.copies import copied, inputs_of
 
 
@@ -62,9 +62,9 @@ def gradient_boosting(train, x, y, rounds=10, shrinkage=0.1, loss="squared"):
     shrinkage = check_number("shrinkage", shrinkage, "(0, 1]")
     check_choice("loss", loss, ("squared", "log"))
     if loss == "log":
-        labels = np.asarray(y)
+        labels = check_classes("y", y)
         classes = int(labels.max()) + 1
-        target = np.eye(classes)[check_labels("y", labels, (len(labels), classes))]
+        target = np.eye(classes)[labels]
         shares = target.mean(axis=0)
         if not shares.all():
             raise ValueError(
@@ -74,8 +74,7 @@ def gradient_boosting(train, x, y, rounds=10, shrinkage=0.1, loss="squared"):
         start = np.log(shares)
     else:
         allowed = "`y` must be finite numbers of shape (examples, outputs)."
-        numbers = np.reshape(np.asarray(y), (len(y), -1))
-        target = as_array("y", numbers.ravel(), 1, allowed).reshape(numbers.shape)
+        target = as_array("y", np.ravel(y), 1, allowed).reshape(len(y), -1)
         start = target.mean(axis=0)
     total, models = np.tile(start, (len(target), 1)), []
     for n in range(rounds):

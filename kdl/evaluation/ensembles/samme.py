@@ -5,9 +5,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from kdl.checks import check_integer, check_number
+from kdl.checks import check_boolean, check_integer, check_number
 from kdl.evaluation.ensembles.ensemble import ensemble
-from kdl.evaluation.probabilities import check_labels, check_trained
+from kdl.evaluation.probabilities import check_classes, check_trained
+from kdl.models.interface import check_from_logits
 
 
 class Boosted(NamedTuple):
@@ -28,8 +29,8 @@ def samme(train, x, y, rounds=10, learning_rate=1.0, from_logits=True):
     """Trains classifiers one after the other, each on what those before got wrong.
 
     This is AdaBoost for any number of classes. Member `m` is trained with weights of
-    the examples, and errs on a weighted share `e` of them. With `K` classes, its vote
-    counts
+    the examples, and errs on a weighted share `e` of them. With `K` classes that
+    `y` has, its vote counts
 
         a = learning_rate * (log((1 - e) / e) + log(K - 1))
 
@@ -56,8 +57,8 @@ def samme(train, x, y, rounds=10, learning_rate=1.0, from_logits=True):
         and `errors`, float arrays with a number for each member.
 
     Raises:
-        ValueError: If an argument is not as described, or if the first model is no
-            better than chance.
+        ValueError: If an argument is not as described, if the first model is no better
+            than chance, or if the loss of a model says otherwise than `from_logits`.
 
     Example:
 
@@ -74,13 +75,16 @@ def samme(train, x, y, rounds=10, learning_rate=1.0, from_logits=True):
     """
     rounds = check_integer("rounds", rounds, "[1, inf)")
     learning_rate = check_number("learning_rate", learning_rate, "(0, inf)")
-    classes = int(np.max(y)) + 1
-    y = check_labels("y", y, (len(y), max(classes, 2)))
+    check_boolean("from_logits", from_logits)
+    y = check_classes("y", y)
+    # A label that no example has is no class that chance might name.
+    classes = max(len(np.unique(y)), 2)
     weights = np.full(len(y), 1 / len(y))
     models, votes, errors = [], [], []
     for n in range(rounds):
         model = train(x, y, (weights * len(y)).astype("float32"), n)
-        scores = check_trained(model).predict(x, verbose=0)
+        check_from_logits(check_trained(model), from_logits)
+        scores = model.predict(x, verbose=0)
         found = (
             scores.argmax(-1)
             if scores.shape[-1] > 1
@@ -88,7 +92,7 @@ def samme(train, x, y, rounds=10, learning_rate=1.0, from_logits=True):
         )
         wrong = found != y
         error = float(weights @ wrong)
-        if error >= 1 - 1 / max(classes, 2):
+        if error >= 1 - 1 / classes:
             if not models:
                 raise ValueError(
                     "`train` must return models that are better than chance. Received: "
@@ -101,7 +105,7 @@ def samme(train, x, y, rounds=10, learning_rate=1.0, from_logits=True):
             # Its vote would count infinitely much.
             votes.append(1.0)
             break
-        log_odds = np.log((1 - error) / error) + np.log(max(classes, 2) - 1)
+        log_odds = np.log((1 - error) / error) + np.log(classes - 1)
         votes.append(learning_rate * log_odds)
         weights = weights * np.exp(votes[-1] * wrong)
         weights /= weights.sum()

@@ -103,7 +103,34 @@ def test_refuses_bad_arguments():
             {"seed": -1},
             "`seed` must be an integer in [0, 4294967296). Received: seed=-1",
         ),
+        (
+            {"y": np.eye(3, dtype=int)[Y]},
+            "`y` must be integers in [0, inf) of shape (examples,). Received: int64 of "
+            "shape (150, 3)",
+        ),
+        (
+            {"y": np.where(Y, np.inf, 0), "voting": "mean"},
+            "`y` must be finite numbers of shape (examples, …). Received: numbers that "
+            "are not finite",
+        ),
     ):
         with pytest.raises(ValueError) as error:
             bagging(**{"train": train, "x": ROWS, "y": Y, **arguments})
         assert str(error.value) == message
+
+
+def test_asks_the_first_model_whether_it_returns_logits():
+    trained = []
+
+    def train_once(*args):
+        trained.append(lookup(np.eye(3)[Y * (ROWS % 5 > 0)]))
+        trained[-1].compile(loss="sparse_categorical_crossentropy")
+        return trained[-1]
+
+    with pytest.raises(ValueError) as error:
+        bagging(train_once, ROWS, Y)
+    assert str(error.value) == (
+        f"`from_logits` must be False for the model {trained[0].name!r}, whose loss "
+        "takes probabilities. Received: from_logits=True"
+    )
+    assert len(trained) == 1

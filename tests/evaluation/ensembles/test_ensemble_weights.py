@@ -53,6 +53,12 @@ def test_a_member_that_only_harms_gets_nothing():
     assert ensemble_weights([PREDICTIONS[2], wrong], Y)[1] == 0
 
 
+def test_one_example_is_enough():
+    """Between 1 and 4, the mean is 2 with a third of the latter."""
+    found = ensemble_weights([[1.0], [4.0]], [2.0], loss="squared")
+    np.testing.assert_allclose(found, [2 / 3, 1 / 3], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -76,6 +82,11 @@ def test_a_member_that_only_harms_gets_nothing():
         (
             {"predictions": np.ones((2, 3)), "y": np.ones(4), "loss": "squared"},
             "`y` must be 3 finite numbers. Received: shape=(4,)",
+        ),
+        (
+            {"predictions": np.ones((2, 0)), "y": [], "loss": "squared"},
+            "`predictions` must be finite numbers of shape (members, examples). "
+            "Received: shape=(2, 0)",
         ),
     ],
 )

@@ -108,6 +108,21 @@ def test_of_networks_is_saved(tmp_path):
             "1",
         ),
         (
+            {"y": [], "loss": "log"},
+            "`y` must be integers in [0, inf) of shape (examples,). Received: float64 "
+            "of shape (0,)",
+        ),
+        (
+            {"y": []},
+            "`y` must be finite numbers of shape (examples, outputs). Received: "
+            "shape=(0,)",
+        ),
+        (
+            {"y": np.array(["a", "b"])[ROWS % 2], "loss": "log"},
+            "`y` must be integers in [0, inf) of shape (examples,). Received: <U1 of "
+            "shape (442,)",
+        ),
+        (
             {"train": lambda x, y, n: lookup(np.zeros((442, 2)))},
             "`train` must return models with outputs of shape (batch, 1). Received: "
             "(442, 2)",

@@ -49,6 +49,25 @@ def test_leaves_out_a_member_that_is_no_better_than_chance():
 
 
 @pytest.mark.one_backend
+def test_counts_the_classes_that_there_are():
+    """As scikit-learn does, of labels 0 and 5."""
+    y = np.where(Y == 2, 5, 0)
+    columns = np.array([0, 5])
+
+    def train(x, y, sample_weight, n):
+        tree = DecisionTreeClassifier(max_depth=1, random_state=0)
+        tree.fit(FEATURES[x], y, sample_weight)
+        table = np.zeros((150, 6))
+        table[:, columns] = tree.predict_proba(FEATURES)
+        return lookup(table)
+
+    found = samme(train, ROWS, y, 4, from_logits=False)
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0)
+    reference = AdaBoostClassifier(tree, n_estimators=4).fit(FEATURES, y)
+    np.testing.assert_allclose(found.weights, reference.estimator_weights_, rtol=1e-4)
+
+
+@pytest.mark.one_backend
 def test_of_one_score_is_that_of_two():
     y = (Y == 2).astype("int32")
 
@@ -99,6 +118,15 @@ def test_networks_learn_from_the_weights():
             "`learning_rate` must be a number in (0, inf). Received: learning_rate=0",
         ),
         (
+            {"y": np.array(["a", "b"])[ROWS % 2]},
+            "`y` must be integers in [0, inf) of shape (examples,). Received: <U1 of "
+            "shape (150,)",
+        ),
+        (
+            {"y": ROWS % 2 - 1},
+            "`y` must be integers in [0, inf) of shape (examples,). Received: -1",
+        ),
+        (
             {"train": lambda *args: 3},
             "`train` must return a keras.Model. Received: 3",
         ),
@@ -113,3 +141,21 @@ def test_refuses_bad_arguments(arguments, message):
     with pytest.raises(ValueError) as error:
         samme(**{"train": stump, "x": ROWS, "y": Y, **arguments})
     assert str(error.value) == message
+
+
+@pytest.mark.one_backend
+def test_asks_the_first_model_whether_it_returns_logits():
+    trained = []
+
+    def train_once(*args):
+        trained.append(lookup(np.eye(3)[Y * (ROWS % 5 > 0)]))
+        trained[-1].compile(loss="sparse_categorical_crossentropy")
+        return trained[-1]
+
+    with pytest.raises(ValueError) as error:
+        samme(train_once, ROWS, Y)
+    assert str(error.value) == (
+        f"`from_logits` must be False for the model {trained[0].name!r}, whose loss "
+        "takes probabilities. Received: from_logits=True"
+    )
+    assert len(trained) == 1
