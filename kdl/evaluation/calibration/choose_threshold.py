@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_curve
+from sklearn.metrics import precision_recall_curve
 
 from kdl.checks import check_number
 from kdl.evaluation.probabilities import as_array, check_labels
@@ -107,10 +107,12 @@ def _cheapest(scores, labels, costs, values, precisions, recalls):
     costs = as_array("costs", costs, 2, allowed)
     if costs.shape != (2, 2):
         raise ValueError(f"{allowed} Received: shape={costs.shape}")
-    found = [
-        (confusion_matrix(labels, scores >= value, labels=[0, 1]) * costs).sum()
-        for value in values
-    ]
+    # How many of each class are below each threshold, and so called negative.
+    found = np.zeros(len(values))
+    for label in (0, 1):
+        of_class = np.sort(scores[labels == label])
+        below = np.searchsorted(of_class, values)
+        found += costs[label, 0] * below + costs[label, 1] * (len(of_class) - below)
     best = int(np.argmin(found))
     return Threshold(
         float(values[best]),

@@ -48,6 +48,18 @@ def test_costs_are_the_least(costs):
     assert costs[Y, called].mean() == pytest.approx(found.cost)
 
 
+def test_costs_of_many_scores_are_counted_once():
+    """A confusion matrix for each threshold would take hours."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 200_000)
+    scores = rng.permutation(200_000) + 50_000.5 * y
+    found = choose_threshold(scores, y, costs=[[0, 1], [3, 0]])
+    # From the greatest score down, each one is called positive in its turn.
+    order = np.argsort(-scores, kind="stable")
+    total = 3 * y.sum() + np.cumsum(np.where(y[order], -3, 1))
+    assert found.cost == pytest.approx(total.min() / 200_000)
+
+
 def test_nothing_is_positive_where_that_costs_too_much():
     found = choose_threshold(SCORES, Y, costs=[[0, 1000], [1, 1000]])
     assert found.value == np.inf and found.recall == 0
