@@ -14,9 +14,10 @@ class ConformalSets:
 
     - `"lac"`: `1 - p`, of its probability `p`. The sets are the smallest on average,
       and may be empty.
-    - `"aps"`: the sum of the probabilities of all classes that are at least as likely.
-      Sets grow where an example is hard, and are never empty. They hold the right class
-      rather more often than wanted, since nothing is left to chance.
+    - `"aps"`: the sum of its probability and of those of all classes that are more
+      likely; of equally likely ones, the first counts as more so. Sets grow where an
+      example is hard, and are never empty. They hold the right class rather more often
+      than wanted, since nothing is left to chance.
 
     With the scores of the right classes of `n` calibration examples, a set holds all
     classes whose score is at most the `ceil((n + 1) coverage)`-th smallest. If examples
@@ -69,7 +70,8 @@ class ConformalSets:
         probabilities = check_probabilities("probabilities", probabilities)
         labels = check_labels("y", y, probabilities.shape)
         scores = np.sort(self._scores(probabilities)[np.arange(len(labels)), labels])
-        rank = int(np.ceil((len(scores) + 1) * self.coverage))
+        # What is an integer but for rounding must not become the next one.
+        rank = int(np.ceil((len(scores) + 1) * self.coverage * (1 - 1e-12)))
         self.threshold = float(scores[rank - 1]) if rank <= len(scores) else np.inf
 
     def predict(self, probabilities):

@@ -37,6 +37,23 @@ def test_aps_covers_at_least_as_often():
     assert np.mean(found) > 0.8 - 4 * np.std(found) / np.sqrt(200)
 
 
+def test_rank_is_that_of_exact_numbers():
+    """In floats, 100 times 0.07 is more than 7."""
+    assert 100 * 0.07 > 7
+    right = np.linspace(0.99, 0.01, 99)
+    for percent in range(1, 100):
+        sets = ConformalSets(percent / 100)
+        sets.fit(np.stack([right, 1 - right], 1), np.zeros(99, int))
+        assert sets.threshold == 1 - right[percent - 1]
+
+
+def test_of_equally_likely_classes_the_first_is_first():
+    sets = ConformalSets(0.5, "aps")
+    sets.fit([[0.5, 0.5, 0.0]], [0])
+    assert sets.threshold == 0.5
+    np.testing.assert_array_equal(sets.predict([[0.5, 0.5, 0.0]]), [[1, 0, 0]])
+
+
 # Sixteenths, whose sums are exact.
 P = np.array([[10, 4, 2], [8, 2, 6], [4, 11, 1], [14, 1.5, 0.5]]) / 16
 
