@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-from scipy.special import softmax
 from sklearn.metrics import brier_score_loss, log_loss
 
 from kdl.checks import check_choice
@@ -14,6 +13,7 @@ from kdl.evaluation import (
 )
 from kdl.evaluation.calibration.scaling import METHODS
 from kdl.models.interface import LOGITS, scores_of
+from kdl.recipes.estimator import probabilities
 from kdl.recipes.reading.from_disk import predicted
 from kdl_cli.commands import arguments
 from kdl_cli.commands.members import are_classes, check_combines, part_for
@@ -87,11 +87,11 @@ class Calibration:
             console.print(f"Calibrated into {self.folder.path}: {self._told()}")
             x, y = part_for(self.recipe, self.model, "test")
             scores, y = predicted(self.model, x), np.ravel(y)
-            before = softmax(scores, -1) if self.is_logits else scores
             model = calibrated(self.model, self.scaling, self.is_logits)
-            after = predicted(model, x)
-            after = softmax(after, -1) if self.is_logits else after
-            both = {"before": before, "after": after}
+            both = {
+                "before": probabilities(self.model, scores),
+                "after": probabilities(model, predicted(model, x)),
+            }
             rows = [
                 {"test set": name, **calibration(part, y)}
                 for name, part in both.items()
@@ -118,11 +118,11 @@ class Calibration:
         return f"factors from {ends[0]} to {ends[1]}, {by}"
 
 
-def calibration(probabilities, y):
+def calibration(p, y):
     """Returns how good probabilities are, a dict of floats by name."""
-    labels = np.arange(probabilities.shape[1])
-    p = np.asarray(probabilities, "float64")
-    p /= p.sum(axis=1, keepdims=True)
+    labels = np.arange(p.shape[1])
+    # Those of a softmax in float32 sum to one but for rounding.
+    p = p / p.sum(axis=1, keepdims=True)
     return {
         "nll": float(log_loss(y, p, labels=labels)),
         "ece_width": expected_calibration_error(p, y),
