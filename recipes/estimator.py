@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from kdl.models.interface import PROBABILITIES, scores_of
+from kdl.recipes.classes import class_names
 
 
 def estimator(recipe, model, y):
@@ -17,11 +18,22 @@ def estimator(recipe, model, y):
         y: Array of targets, which say what it predicts.
 
     Raises:
-        ValueError: If they are neither one class nor one number an example.
+        ValueError: If they are neither one class nor one number an example, or if the
+            recipe predicts something else of them.
     """
+    if not hasattr(y, "dtype"):
+        raise ValueError(
+            "Targets must be one class or one number an example. Received: "
+            f"{type(y).__name__}"
+        )
     kind, shape = np.dtype(y.dtype).kind, np.shape(y)
     classifier, regressor = _kinds()
     if kind in "iub" and len(shape) == 1:
+        if not recipe.scores_classes:
+            raise ValueError(
+                f"The recipe {recipe.name!r} gives no score for each class of its "
+                "targets."
+            )
         return classifier(recipe, model)
     if kind == "f" and (len(shape) == 1 or shape[1:] == (1,)):
         return regressor(recipe, model)
@@ -79,8 +91,11 @@ def _kinds():
         @property
         def classes_(self):
             """Labels, as targets have them."""
-            last = self.model.output_shape[-1]
-            return np.arange(2 if last == 1 else last)
+            shape = getattr(self.model, "output_shape", None)
+            if shape is None:
+                # It is a subclass: the names of the classes say how many.
+                return np.arange(len(class_names(self.recipe.splits)))
+            return np.arange(2 if shape[-1] == 1 else shape[-1])
 
         def predict_proba(self, x):
             # Variants of inputs have a model that is trained.

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import keras
 import keras_tuner
-import numpy as np
 
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
@@ -541,9 +540,9 @@ class Recipe(keras_tuner.HyperModel):
             model: `keras.Model` of this recipe.
 
         Raises:
-            ValueError: If targets are neither one class nor one number an example.
+            ValueError: If it predicts neither one class nor one number an example.
         """
-        return estimator(self, model, np.asarray(self.splits.test[1]))
+        return estimator(self, model, self.splits.test[1])
 
     def pair_for(self, model, x, y=None, *weights):
         """Returns inputs, targets and maybe weights as a model takes them."""

@@ -197,6 +197,11 @@ class Segmentation(ImageRecipe):
 
     def averaged(self, model, count=2, hp=None, merge="probabilities"):
         check_choice("count", count, (2, 4))
+        if not self.values_of(hp).flip:
+            raise ValueError(
+                "The training flips no images: there are no variants of one to average "
+                "over."
+            )
         check_choice("merge", merge, ("probabilities",))
         return models.average_flips(model, vertical=count == 4)
 

@@ -9,6 +9,8 @@ from kdl import recipes
 from kdl.data import Splits
 from kdl_cli.main import app
 
+CLASSES = 2
+
 
 def sides(side):
     """Returns a source: points in the plane, and which side of 0 one is on."""
@@ -38,7 +40,7 @@ class Tiny(recipes.Recipe):
     def build(self, hp):
         self.space(hp)
         units = hp.get("units") if hp.get("kind") == "wide" else 2
-        layers = [keras.layers.Dense(n) for n in (units, 2)]
+        layers = [keras.layers.Dense(n) for n in (units, CLASSES)]
         model = keras.Sequential([keras.Input((2,)), *layers])
         model.compile(
             keras.optimizers.Adam(hp.get("learning_rate")),

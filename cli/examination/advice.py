@@ -52,10 +52,10 @@ def _of_classes(findings):
     worst = min(rows, key=lambda row: row["found"][0])
     mean = float(np.mean(findings.predicted == findings.targets))
     share, _, high = worst["found"]
-    if high >= mean:
-        return
     label = findings.names.index(worst["class"])
     taken = findings.predicted[(findings.targets == label) & findings.is_wrong]
+    if high >= mean or not len(taken):
+        return
     most = findings.names[int(np.bincount(taken).argmax())]
     yield (
         f"Collect examples of {worst['class']}, above all such as look like {most}: "

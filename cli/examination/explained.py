@@ -6,6 +6,7 @@ import numpy as np
 
 from kdl.attribution import by_place, integrated_gradients
 
+WORST, LEAST_SURE = 24, 12  # Examples that the page shows of each kind.
 _SUMMED = 512  # Examples whose attributions are summed by class and place, at most.
 _PARTS = 5  # Words of a text, or columns of a row, that are named.
 
@@ -29,28 +30,28 @@ class Explained:
     refused: str = ""
 
 
-def explained(recipe, model, findings, count):
-    """Returns what predictions depend on, an `Explained`.
+def explained(recipe, model, findings):
+    """Returns what the predictions depend on that the page shows, an `Explained`.
 
     Args:
         recipe: `kdl.recipes.Recipe`.
         model: `keras.Model` of it.
         findings: `Findings`.
-        count: Integer. Examples that are explained by themselves, at most: the worst,
-            then the least sure.
     """
-    examples, rows = findings.examples, list(findings.worst(count))
+    examples, rows = findings.examples, list(findings.worst(WORST))
     if findings.names is not None:
-        rows += list(findings.least_sure(count))
-    rows = sorted(map(int, list(dict.fromkeys(rows))[:count]))
+        rows += list(findings.least_sure(LEAST_SURE))
+    rows = sorted(set(map(int, rows)))
     try:
-        found = recipe.explain(model, examples.raw(rows))
-        if found.pictures is None:
-            return Explained(parts=_parts(rows, found.rows))
-        pictures = dict(zip(rows, found.pictures, strict=True))
-        return Explained(pictures, suspects=_suspects(recipe, model, findings))
+        told, pictures = recipe.explain(model, examples.raw(rows))
     except ValueError as error:
         return Explained(refused=str(error))
+    if pictures is None:
+        return Explained(parts=_parts(rows, told))
+    # Places are compared by class, of models with a score for each.
+    several = findings.names is not None and model.output_shape[-1] > 1
+    suspects = _suspects(recipe, model, findings) if several else None
+    return Explained(dict(zip(rows, pictures, strict=True)), suspects=suspects)
 
 
 def _parts(rows, told):
@@ -74,6 +75,8 @@ def _suspects(recipe, model, findings):
     # As many of each class as of the others, as far as there are.
     rows = _evenly(findings.predicted, _SUMMED)
     x = np.asarray(recipe.inputs(findings.examples.raw(rows)), "float32")
+    if min(x.shape[1:3]) < 3:
+        return None  # There are no places in so small an image.
     labels = findings.predicted[rows]
     attributions, _ = integrated_gradients(model, x, labels)
     return by_place(attributions, labels, findings.names).suspects

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from kdl.evaluation import label_errors, near_duplicates, slices
-from kdl.recipes.classes import class_names
 from kdl.recipes.estimator import estimator
 from kdl_cli.examination import scores
 from kdl_cli.examination.examples import Examples
 
 # Training examples that test examples are compared with, at most.
-_COMPARED = 20_000
+COMPARED = 20_000
 
 
 @dataclasses.dataclass
@@ -22,6 +21,7 @@ class Findings:
     Attributes:
         examples: `Examples`.
         train: `Examples` of the training set.
+        features: Dict of arrays by name, what else is known of each example.
         targets: Array of shape `(examples,)`: classes, or numbers.
         predicted: Array of shape `(examples,)`.
         losses: Array of shape `(examples,)`: cross-entropy, or squared error.
@@ -37,6 +37,7 @@ class Findings:
 
     examples: Examples
     train: Examples
+    features: dict
     targets: np.ndarray
     predicted: np.ndarray
     losses: np.ndarray
@@ -67,8 +68,7 @@ class Findings:
 
     def rows(self):
         """What is known of each example, a list of dicts."""
-        features = self.examples.features()
-        unlike = {} if self.examples.is_table else features
+        unlike = {} if self.examples.is_table else self.features
         wrong = set(map(int, self.mislabelled))
         found = []
         for row in range(len(self.targets)):
@@ -109,16 +109,17 @@ def examined(recipe, model, is_new=False):
         ValueError: If its targets are neither one class nor one number an example.
     """
     x, y = recipe.splits.test
+    judge = check_examined(recipe, model, y)
     targets = np.asarray(y)
-    judge = check_examined(recipe, model, targets)
     white = getattr(recipe, "white", 1.0)
     examples, train = (Examples(part, white) for part in (x, recipe.splits.train[0]))
+    features = examples.features()
     common = {
         "examples": examples,
         "train": train,
+        "features": features,
         "duplicates": None if is_new else _double(train, examples),
     }
-    features = examples.features()
     if not hasattr(judge, "predict_proba"):
         targets = targets.reshape(len(targets)).astype("float64")
         predicted = np.asarray(judge.predict(x), "float64")
@@ -133,7 +134,7 @@ def examined(recipe, model, is_new=False):
         )
     probabilities = judge.predict_proba(x)
     predicted = probabilities.argmax(axis=1)
-    names = _names(recipe)
+    names = _names(recipe, probabilities.shape[1])
     given = np.maximum(probabilities[np.arange(len(targets)), targets], 1e-7)
     wrong = (predicted != targets).astype("float64")
     return Findings(
@@ -150,38 +151,32 @@ def examined(recipe, model, is_new=False):
     )
 
 
-def check_examined(recipe, model, targets):
+def check_examined(recipe, model, y):
     """Returns the estimator of a recipe, provided its predictions can be examined.
 
     Raises:
-        ValueError: If its targets are neither one class nor one number an example, or
-            if it predicts something else.
+        ValueError: If it predicts neither one class nor one number an example.
     """
-    refused = ValueError(
-        f"The recipe {recipe.name!r} predicts neither one class nor one number for an "
-        "example: there is nothing to examine. `kdl evaluate` tests it."
-    )
     try:
-        judge = estimator(recipe, model, targets)
+        return estimator(recipe, model, y)
     except ValueError:
-        raise refused from None
-    if hasattr(judge, "predict_proba") and not recipe.scores_classes:
-        raise refused
-    return judge
+        raise ValueError(
+            f"The recipe {recipe.name!r} predicts neither one class nor one number for "
+            "an example: there is nothing to examine. `kdl evaluate` tests it."
+        ) from None
 
 
-def _names(recipe):
-    """Names of the classes, of a recipe of one's own too."""
-    return list(getattr(recipe, "classes", None) or class_names(recipe.splits))
+def _names(recipe, count):
+    """Names of the classes that a model has, of a recipe of one's own too."""
+    names = getattr(recipe, "classes", None) or recipe.splits.classes or ()
+    return list(names) if len(names) == count else list(map(str, range(count)))
 
 
 def _double(train, test):
     """Near duplicates of training examples in the test set."""
     if not (train.are_images or train.are_texts):
         return None
-    rows = np.arange(min(len(train), _COMPARED))
-    first, second = train.raw(rows), test.raw(np.arange(len(test)))
-    return near_duplicates(first, second)
+    return near_duplicates(train.x[:COMPARED], test.x)
 
 
 def _plain(value):

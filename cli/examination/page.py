@@ -1,7 +1,10 @@
 """The page of an examination: one HTML file that needs no network."""
 
 from kdl.evaluation import expected_calibration_error
+from kdl.evaluation.errors.slices import LEAST
 from kdl_cli.examination import charts, galleries
+from kdl_cli.examination.explained import LEAST_SURE, WORST
+from kdl_cli.examination.findings import COMPARED
 from kdl_cli.page import document
 from kdl_cli.page.markup import chart, element, joined, table
 from kdl_cli.terminal.text import short
@@ -88,7 +91,7 @@ def scores(findings):
 
 
 def worst(findings, explained):
-    rows = findings.worst(_SHOWN)
+    rows = findings.worst(WORST)
     if not len(rows):
         return element("p", "No example is wrong.")
     about = (
@@ -99,13 +102,13 @@ def worst(findings, explained):
     )
     if explained.pictures:
         about += (
-            " Beside each stands what the prediction depends on: red speaks for it, "
-            "blue against it."
+            " Beside each stands what its score depends on: red raises it, blue lowers "
+            "it."
         )
     elif explained.parts:
         about += (
-            " Below each stand the parts that the prediction depends on most: what is "
-            "positive speaks for it."
+            " Below each stand the parts that its score depends on most: what is "
+            "positive raises it."
         )
     return joined(element("p", about), galleries.gallery(findings, rows, explained))
 
@@ -113,7 +116,7 @@ def worst(findings, explained):
 def least_sure(findings, explained):
     return joined(
         element("p", "The two likeliest classes are close to each other."),
-        galleries.gallery(findings, findings.least_sure(_SHOWN // 2), explained),
+        galleries.gallery(findings, findings.least_sure(LEAST_SURE), explained),
     )
 
 
@@ -136,14 +139,16 @@ def _interval(value):
 
 
 def slices(findings):
-    if not findings.examples.features():
+    if not findings.features:
         return None
     if not findings.slices:
-        return element(
-            "p",
-            "No group of examples with more errors than the others was found, by "
-            f"{', '.join(findings.examples.features())}.",
+        by = ", ".join(findings.features)
+        found = (
+            f"No group of examples with more errors than the others was found, by {by}."
+            if len(findings.targets) >= LEAST
+            else f"{LEAST} examples or more are needed to look for slices."
         )
+        return element("p", found)
     what = "mean error" if findings.names is None else "share of errors"
     rows = [
         [
@@ -214,7 +219,7 @@ def calibration(findings):
             f"On average the model gives its predictions {share:.1%} and is right in "
             f"{right:.1%}: it is {way}. Expected calibration error: {width:.3f} by "
             f"bins of the same width, {mass:.3f} by bins of as many examples. `kdl "
-            "calibrate` mends it.",
+            "calibrate` may mend it.",
         ),
         chart(
             "chart-calibration",
@@ -262,12 +267,14 @@ def learning(curve):
 def duplicates(findings):
     if findings.duplicates is None:
         return None
+    some = f"first {COMPARED:,} of the " if len(findings.train) > COMPARED else ""
     if not findings.duplicates:
-        return element("p", "No test example is nearly one of the training set.")
+        text = f"No test example is nearly one of the {some}training examples."
+        return element("p", text)
     return joined(
         element(
             "p",
-            f"Test examples that are nearly in the training set, too: "
+            f"Test examples that are nearly among the {some}training examples, too: "
             f"{len(findings.duplicates)}. They tell nothing of new examples.",
         ),
         galleries.duplicates(findings),

@@ -1,7 +1,7 @@
 """Metrics of predictions, each with an interval."""
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 
 from kdl.evaluation import bootstrap_interval
 
@@ -119,9 +119,5 @@ def _share(hits, count):
     """A share and its interval by Wilson's formula, or `None`."""
     if not count:
         return None
-    z, p = 1.96, hits / count
-    centre = (p + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = (z / (1 + z**2 / count)) * np.sqrt(
-        p * (1 - p) / count + z**2 / (4 * count**2)
-    )
-    return p, float(centre - half), float(centre + half)
+    ends = binomtest(hits, count).proportion_ci(method="wilson")
+    return hits / count, float(ends.low), float(ends.high)

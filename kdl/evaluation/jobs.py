@@ -3,16 +3,20 @@
 import abc
 import contextlib
 import copy
+import hashlib
 import importlib.util
 import shutil
 import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
+from keras import tree
 
 from kdl.callbacks import Resume
 from kdl.callbacks.arguments import check_path, make_folder
 from kdl.checks import check_integer, check_optional
+from kdl.data.on_disk import OnDisk
 from kdl.files import atomic, hold, write_json
 from kdl.recipes import Recipe, run
 from kdl.recipes.load import read_json, read_model
@@ -27,6 +31,7 @@ class Jobs(abc.ABC):
         what: String. What one is, in the name of its file.
         all_: String. What all of them are, in a sentence.
         count: Integer. Number of them.
+        recipe: `kdl.recipes.Recipe`.
         directory: `Path`, where they are `kept`.
         keeps_models: Boolean. Whether their models are kept, too.
     """
@@ -107,7 +112,11 @@ class Jobs(abc.ABC):
         )
 
     def _check_identity(self):
-        identity = self.identity() | {"backend": keras.backend.backend()}
+        identity = {
+            **self.identity(),
+            "backend": keras.backend.backend(),
+            "digest of the data": _digest(self.recipe),
+        }
         path = self.directory / _IDENTITY
         if not path.exists():
             write_json(path, identity)
@@ -176,6 +185,23 @@ class Jobs(abc.ABC):
 
 def _perform(jobs, number):
     jobs._perform(number)
+
+
+def _digest(recipe):
+    """A digest of what a recipe learns, by which other data are known as others.
+
+    Of what is on disk, it is one of the names.
+    """
+    found = hashlib.sha256()
+    for part in tree.flatten(recipe.splits[:2]):
+        if isinstance(part, OnDisk):
+            content = "\n".join(part.names()).encode(errors="surrogatepass")
+        else:
+            array = np.asarray(part)
+            # Objects have no bytes of their own.
+            content = (array.astype(str) if array.dtype == object else array).tobytes()
+        found.update(content + f"|{np.shape(part)}|".encode())
+    return found.hexdigest()[:16]
 
 
 def check_recipe(recipe):

@@ -84,6 +84,8 @@ class Variants:
             verbose: Integer, as of `model.evaluate`.
             return_dict: Always `True`.
         """
+        if not self.model.compiled:
+            raise ValueError("The model must be compiled: its loss is evaluated.")
         y = x.y if y is None else y
         outputs = self.predict(x, verbose)
         # Loss and metrics are those of the model, of outputs that are known already.

@@ -7,6 +7,7 @@ import numpy as np
 from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import CutMix, Cutout, MixUp, RandAugment, RandomAffine, RandomFlip
 from kdl.data.splits import labelled_images
+from kdl.models.interface import PROBABILITIES, scores_of
 from kdl.recipes.classes import class_names, class_rows
 from kdl.recipes.reading.from_disk import predicted
 from kdl.recipes.reading.variants import Variants
@@ -166,7 +167,8 @@ class ImageClassifier(ImageRecipe):
             if any(moves) and (not flips or number > 1):
                 yield RandomAffine(*moves)
 
-        return Variants(model, augment, count, merge=merge)
+        are_logits = scores_of(model) != PROBABILITIES
+        return Variants(model, augment, count, are_logits=are_logits, merge=merge)
 
     def rows(self, raw, outputs):
         return with_files(raw, class_rows(self.classes, outputs))

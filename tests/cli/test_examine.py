@@ -154,6 +154,37 @@ def test_escapes_what_data_say(folder, monkeypatch):
     assert "<script>alert(1)" not in text and "&lt;script&gt;alert(1)" in text
 
 
+def test_new_data_may_lack_a_class_of_the_model(folder, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(90, 2)).astype("float32"), np.arange(90) % 3
+    few = Splits(*[(x, y.astype("int32"))] * 3)
+    monkeypatch.setitem(tiny.Tiny.sources, "left", lambda seed: few)
+    monkeypatch.setattr(tiny, "CLASSES", 3)
+    kdl("run", "tiny", "--epochs", 1, "--out", "run")
+    # Of classes 0 and 1 alone.
+    examined("run", "--data", "right")
+    table = rows(folder / "run" / "examination" / "examples.csv")
+    assert {row["target"] for row in table} == {"0", "1"}
+    # And with one that the model lacks.
+    more = Splits(*[(x, (y + 1).astype("int32"))] * 3)
+    monkeypatch.setitem(tiny.Tiny.sources, "right", lambda seed: more)
+    assert refusal("run", "--data", "right", "--overwrite") == (
+        "The test set must have targets from 0 to 2, as the model has 3 classes. "
+        "Received: 3 in example 2"
+    )
+
+
+def test_folders_without_hyperparameters_have_no_curve(folder):
+    for seed in (0, 1):
+        kdl("run", "tiny", "--epochs", 1, "--seed", seed, "--out", f"run{seed}")
+    kdl("ensemble", "run0", "run1", "--out", "both")
+    examined("both")
+    assert refusal("both", "--curve", "--overwrite") == (
+        "both has no hyperparameters.json to train with: --curve needs the folder of a "
+        "run or a search."
+    )
+
+
 def test_says_why_nothing_is_explained(folder, monkeypatch):
     def refuse(recipe, model, raw):
         raise ValueError("It is too deep.")

@@ -4,6 +4,7 @@ import time
 
 from kdl.evaluation import learning_curve
 from kdl.files import hold, write_json
+from kdl.recipes.training.training_data import check_set
 from kdl_cli.commands import arguments
 from kdl_cli.commands.evaluate import SHARED
 from kdl_cli.examination import page
@@ -13,8 +14,7 @@ from kdl_cli.examination.findings import check_examined, examined
 from kdl_cli.folder import reading, writing
 from kdl_cli.terminal.text import short
 
-# Predictions that are explained, at most: those that the page shows.
-_EXPLAINED = 36
+SIZES = 0.125, 0.25, 0.5, 1.0  # Parts of the training set, for a learning curve.
 
 
 class Examination:
@@ -39,6 +39,11 @@ class Examination:
             writing.check_free(self.path, ", or --overwrite")
         elif writing.occupied(self.path):
             reading.read_settings(self.path, "examination")
+        if options.curve and not (options.folder / reading.HYPERPARAMETERS).exists():
+            raise ValueError(
+                f"{options.folder} has no {reading.HYPERPARAMETERS} to train with: "
+                "--curve needs the folder of a run or a search."
+            )
         self.recipe, self.model = arguments.trained(options)
         settings = reading.read_settings(options.folder)
         shared = {
@@ -64,6 +69,10 @@ class Examination:
                 self.recipe.test_on(self.options.data)
             _, y = self.recipe.splits.test
         check_examined(self.recipe, self.model, y)
+        x, y = self.recipe.pair_for(
+            self.model, *self.recipe.encode(self.recipe.splits.test)
+        )
+        check_set("The test set", x, y, self.model, self.recipe.takes_nan)
         self.path.mkdir(parents=True, exist_ok=True)
         self.folder = writing.Folder(self.path, self.settings)
         self.held = hold(self.path, "examining")
@@ -80,7 +89,7 @@ class Examination:
                 f"Examined {len(findings.targets)} test examples in "
                 f"{time.monotonic() - begun:.0f} s."
             )
-            why = explained(self.recipe, self.model, findings, _EXPLAINED)
+            why = explained(self.recipe, self.model, findings)
             curve, falls = self._curve(console), None
             if curve:
                 falls = curve["examples"], curve["test_loss"].mean(axis=1), "the loss"
@@ -124,6 +133,9 @@ class Examination:
         ]
         if slices:
             self.folder.write_rows("slices.csv", slices)
+        else:
+            # Of an examination before.
+            (self.path / "slices.csv").unlink(missing_ok=True)
         write_json(
             self.path / reading.RESULTS,
             {"test": {row["metric"]: row["value"] for row in findings.metrics}},
@@ -141,10 +153,11 @@ class Examination:
         found = learning_curve(
             self.recipe,
             values,
+            sizes=SIZES,
             epochs=settings.get("epochs"),
-            directory=self.path / "curve",
             on_training_end=lambda number, row: console.print(
-                f"Training {number + 1} of 4 for the learning curve has ended."
+                f"Training {number + 1} of {len(SIZES)} for the learning curve has "
+                "ended."
             ),
         )
         names = [name for name in found if name.startswith("test_")]

@@ -10,6 +10,7 @@ from kdl.checks import check_integer
 from kdl.seeds import FOLDS, generator
 
 _LEAST = 10  # Examples of a slice, in each half.
+LEAST = 4 * _LEAST  # Examples that slices are looked for in.
 _SHARE = 0.02  # Of all examples that a slice has at least.
 _GAIN = 0.01  # Of the variance of the errors, that a condition explains at least.
 
@@ -41,7 +42,8 @@ def slices(features, errors, depth=2, seed=0):
     """Finds groups of examples on which a model errs more than on the others.
 
     A shallow decision tree is fitted to the errors of one half of the examples; what
-    its leaves come to is measured on the other half, so that a slice is no chance find.
+    its leaves come to is measured on the other half, so that few slices are by
+    chance.
     Each leaf is a slice, said by its rule.
 
     Args:
@@ -78,6 +80,11 @@ def slices(features, errors, depth=2, seed=0):
                 f"`features` must have a value for each of the {len(errors)} errors. "
                 f"Received: {name!r} of shape {np.shape(values)}"
             )
+    if not np.isfinite(errors).all():
+        bad = int(np.argmin(np.isfinite(errors)))
+        raise ValueError(
+            f"`errors` must be finite numbers. Received: {errors[bad]} in row {bad}"
+        )
     columns = _columns(features)
     order = generator(seed, FOLDS).permutation(len(errors))
     half = len(errors) // 2
@@ -126,12 +133,22 @@ class _Column:
     values: np.ndarray
     category: str | None = None
 
-    def side(self, threshold, is_left):
+    def side(self, threshold, is_left, is_known):
+        """Says what is on a side of a threshold.
+
+        Args:
+            threshold: Float.
+            is_left: Boolean. Whether it is the side below.
+            is_known: Boolean. Whether no number there is missing, by what was said.
+        """
         if self.category is not None:
             return f"{self.name} is{' not' if is_left else ''} {self.category}"
         if threshold < _MISSING / 2:
             return f"{self.name} is{'' if is_left else ' not'} missing"
-        return f"{self.name} {'<=' if is_left else '>'} {threshold:.3g}"
+        if not is_left:
+            return f"{self.name} > {threshold:.3g}"
+        has_missing = not is_known and self.values.min() == _MISSING
+        return f"{self.name} <= {threshold:.3g}{' or missing' if has_missing else ''}"
 
 
 # What stands for a number that is missing, far below all others.
@@ -144,7 +161,9 @@ def _columns(features):
         values = np.asarray(values)
         if values.dtype.kind in "biuf":
             numbers = values.astype("float64")
-            known = np.where(np.isnan(numbers), _MISSING, numbers)
+            # What is infinite is beyond all others, and not missing.
+            known = np.clip(numbers, _MISSING / 10, -_MISSING / 10)
+            known[np.isnan(numbers)] = _MISSING
             columns.append(_Column(name, known))
             continue
         values = values.astype(str)
@@ -170,7 +189,8 @@ def _rules(tree, columns):
         ):
             key = tree.feature[node], is_left
             # The last condition of a side is the narrowest.
-            deeper = {**conditions, key: column.side(threshold, is_left)}
+            is_known = (tree.feature[node], False) in conditions
+            deeper = {**conditions, key: column.side(threshold, is_left, is_known)}
             yield from walk(child, deeper)
 
     yield from walk(0, {})

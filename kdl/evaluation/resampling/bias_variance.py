@@ -91,8 +91,9 @@ def bias_variance(
     check_integer("resamples", resamples, "[2, inf)")
     check_integer("seeds", seeds, "[1, inf)")
     check_independent(recipe)
-    y = np.asarray(recipe.splits.test[1])
+    y = recipe.splits.test[1]
     is_class = hasattr(estimator(recipe, None, y), "predict_proba")
+    y = np.asarray(y)
     if hp is None or isinstance(hp, dict):
         hp = hyperparameters(recipe, hp or {})
     jobs = _Samples(
@@ -189,7 +190,7 @@ class _Samples(Jobs):
         keras.utils.set_random_seed(seed)
         model, history = self.fit(recipe, self.hp, number, seed, self.epochs)
         x, y = recipe.splits.test
-        predictions = estimator(recipe, model, np.asarray(y)).predict(x)
+        predictions = estimator(recipe, model, y).predict(x)
         return model, {
             "epochs": len(history.epoch),
             "predictions": np.asarray(predictions).tolist(),

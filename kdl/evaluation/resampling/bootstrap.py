@@ -5,6 +5,7 @@ from keras import tree
 
 from kdl.data import Splits
 from kdl.data.on_disk import take
+from kdl.evaluation.validation.folds import are_classes
 from kdl.recipes.own.named import on
 from kdl.seeds import BOOTSTRAP, generator
 
@@ -28,7 +29,7 @@ def resampled(recipe, seed):
     check_independent(recipe)
     train, validation, test = splits = recipe.splits
     targets = np.asarray(tree.flatten(train[1])[0])
-    is_class = targets.ndim == 1 and targets.dtype.kind in "iub"
+    is_class = are_classes(targets)
     for draw in range(_DRAWS):
         rng = generator(seed, BOOTSTRAP, draw)
         rows = rng.integers(len(targets), size=len(targets))

@@ -13,6 +13,7 @@ from kdl.checks import check_integer, check_number
 from kdl.data import Splits
 from kdl.data.on_disk import take
 from kdl.evaluation.jobs import Jobs, check_options, check_recipe
+from kdl.evaluation.validation.folds import are_classes
 from kdl.recipes import hyperparameters
 from kdl.recipes.own.named import on
 from kdl.seeds import BOOTSTRAP, FIT, generator, integer
@@ -89,7 +90,7 @@ def learning_curve(
         hp = hyperparameters(recipe, hp or {})
     targets = np.asarray(tree.flatten(recipe.splits.train[1])[0])
     counts = [max(1, round(size * len(targets))) for size in sizes]
-    is_class = targets.ndim == 1 and targets.dtype.kind in "iub"
+    is_class = are_classes(targets)
     least = max(2, len(np.unique(targets))) if is_class else 2
     if counts[0] < least:
         raise ValueError(

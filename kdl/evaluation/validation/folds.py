@@ -57,7 +57,7 @@ class Pool:
             for sides in zip(*self.splits[:2], strict=True)
         )
         first = tree.flatten(self.y)[0]
-        is_class = first.ndim == 1 and np.dtype(first.dtype).kind in "iub"
+        is_class = recipe.scores_classes and are_classes(first)
         self.labels = np.asarray(first) if is_class else None
 
     def __len__(self):
@@ -90,6 +90,10 @@ def make_folds(pool, cv, groups, overlap, seed):
         ValueError: If they cannot be made.
     """
     count = len(pool)
+    if groups is not None and overlap is not None:
+        raise ValueError(
+            "The examples of this recipe follow each other: leave `groups` out."
+        )
     if groups is not None:
         groups = np.asarray(groups)
         if groups.shape != (count,):
@@ -109,9 +113,16 @@ def make_folds(pool, cv, groups, overlap, seed):
         if np.intersect1d(seen, test).size:
             raise ValueError(f"Fold {number} trains on examples that it is tested on.")
         _check_classes(number, pool, seen)
+        if overlap is not None:
+            _check_apart(number, seen, test, overlap)
         rest, held_out = _held_out(number, pool, seen, groups, overlap, seed)
         folds.append(Fold(rest, held_out, test))
     return folds
+
+
+def are_classes(targets):
+    """Whether targets are one class an example."""
+    return len(np.shape(targets)) == 1 and np.dtype(targets.dtype).kind in "iub"
 
 
 def digest(folds):
@@ -205,6 +216,19 @@ def _check_classes(number, pool, seen):
         )
 
 
+def _check_apart(number, seen, test, overlap):
+    """Refuses training examples that share a part with those that are tested."""
+    places = np.searchsorted(np.sort(test), seen)
+    ends = np.r_[-np.inf, np.sort(test), np.inf]
+    distance = np.minimum(seen - ends[places], ends[places + 1] - seen)
+    if distance.min() <= overlap:
+        raise ValueError(
+            f"Fold {number} trains on examples that share a part with those that it is "
+            f"tested on: {overlap} before and after one do. Give `cv` a number, or a "
+            f"splitter that leaves them out, as TimeSeriesSplit(gap={overlap}) does."
+        )
+
+
 def _held_out(number, pool, seen, groups, overlap, seed):
     """Returns what a fold trains on, and about a tenth of its rows to stop by."""
     if len(seen) < 2:
@@ -218,7 +242,7 @@ def _held_out(number, pool, seen, groups, overlap, seed):
         return seen[: max(1, rest - overlap)], seen[rest:]
     rng = generator(seed, SPLITS, number)
     if groups is not None:
-        return _held_out_groups(seen, groups[seen], tenth, rng)
+        return _held_out_groups(pool, seen, groups[seen], tenth, rng)
     if pool.labels is None:
         order = rng.permutation(seen)
         return order[tenth:], order[:tenth]
@@ -233,14 +257,28 @@ def _held_out(number, pool, seen, groups, overlap, seed):
     return rng.permutation(np.setdiff1d(seen, held_out)), rng.permutation(held_out)
 
 
-def _held_out_groups(seen, groups, tenth, rng):
-    """Holds out whole groups until there are a tenth of the rows."""
-    names, sizes = np.unique(groups, return_counts=True)
-    if len(names) < 2:
-        # There is one group to learn from: nothing else can be held out.
-        order = rng.permutation(seen)
-        return order[tenth:], order[:tenth]
-    order = rng.permutation(len(names))
-    enough = 1 + int(np.searchsorted(np.cumsum(sizes[order]), tenth))
-    chosen = np.isin(groups, names[order[: min(enough, len(names) - 1)]])
-    return rng.permutation(seen[~chosen]), rng.permutation(seen[chosen])
+def _held_out_groups(pool, seen, groups, tenth, rng):
+    """Holds out whole groups, about a tenth of the rows, of which classes remain."""
+    held_out = np.zeros(len(seen), bool)
+    for name in rng.permutation(np.unique(groups)):
+        more = held_out | (groups == name)
+        # A large group, or the last with a class, is one to learn from.
+        is_small = more.sum() <= max(2 * tenth, 1)
+        if is_small and _has_classes(pool, seen, seen[~more]):
+            held_out = more
+        if held_out.sum() >= tenth:
+            break
+    if not held_out.any():
+        raise ValueError(
+            "No group of training examples can be held out to stop by: each is more "
+            "than a fifth of them, or the only one with a class. Ask for fewer folds, "
+            "or give finer `groups`."
+        )
+    return rng.permutation(seen[~held_out]), rng.permutation(seen[held_out])
+
+
+def _has_classes(pool, seen, rest):
+    """Whether some rows have all the classes of others, and there are any."""
+    if pool.labels is None:
+        return len(rest) > 0
+    return np.isin(pool.labels[seen], pool.labels[rest]).all()

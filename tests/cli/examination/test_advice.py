@@ -15,6 +15,7 @@ def findings(labels, predicted, names="abc", **changes):
     return Findings(
         examples=None,
         train=None,
+        features={},
         targets=labels,
         predicted=predicted,
         losses=np.zeros(len(labels)),
@@ -46,6 +47,12 @@ def test_says_nothing_of_differences_that_may_be_chance():
     predicted = labels.copy()
     predicted[0] = 1
     assert list(advice(findings(labels, predicted))) == []
+
+
+def test_says_nothing_of_a_perfect_model():
+    for count in (1, 2, 6, 21, 31):
+        labels = np.repeat([0, 1, 2], count)
+        assert list(advice(findings(labels, labels))) == []
 
 
 def test_labels_and_doubles_come_first():

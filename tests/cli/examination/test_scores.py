@@ -57,7 +57,7 @@ def test_classes_have_the_intervals_of_wilson():
         assert row["right where predicted"][0] == pytest.approx(precision[n])
         hits = round(recall[n] * counts[n])
         ends = binomtest(int(hits), int(counts[n])).proportion_ci(method="wilson")
-        assert row["found"][1:] == pytest.approx((ends.low, ends.high), abs=1e-4)
+        assert row["found"][1:] == pytest.approx((ends.low, ends.high), rel=1e-9)
 
 
 def test_a_class_that_is_not_there_has_no_shares():

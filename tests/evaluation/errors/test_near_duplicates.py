@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from image_folders import make_folder
 
 import kdl
 from kdl.evaluation import near_duplicates
+from kdl.evaluation.errors import near_duplicates as module
 
 pytestmark = pytest.mark.one_backend
 RNG = np.random.default_rng(0)
@@ -23,6 +25,35 @@ def test_finds_images_that_are_brighter_larger_or_grainy():
     large = np.kron(images[7:8], np.ones((1, 2, 2, 1)))
     ((row, place, likeness),) = near_duplicates(images, large)
     assert (row, place) == (0, 7) and likeness == pytest.approx(1, abs=1e-3)
+
+
+def test_small_images_find_large_ones():
+    small = RNG.uniform(size=(9, 8, 8, 1))
+    large = np.kron(small[4:5], np.ones((1, 4, 4, 1)))
+    ((row, place, likeness),) = near_duplicates(small, large)
+    assert (row, place) == (0, 4) and likeness == pytest.approx(1, abs=1e-6)
+    assert [pair[:2] for pair in near_duplicates(large, small)] == [(4, 0)]
+
+
+def test_images_on_disk_are_read_in_portions(tmp_path, monkeypatch):
+    folder = make_folder(tmp_path, {"a": 6, "b": 6})
+    splits = kdl.data.load(f"images:{folder}")
+    x, read = splits.train[0], []
+    kind = type(x)
+    original = kind.__getitem__
+    monkeypatch.setattr(
+        kind,
+        "__getitem__",
+        lambda part, rows: read.append(np.size(rows)) or original(part, rows),
+    )
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    found = near_duplicates(x, x)
+    assert [pair[:2] for pair in sorted(found)] == [(n, n) for n in range(len(x))]
+    assert max(read) == 2
+
+
+def test_empty_texts_are_like_none():
+    assert near_duplicates(["", ""], ["", "a word"]) == []
 
 
 def test_similarity_is_the_cosine():

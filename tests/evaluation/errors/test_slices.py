@@ -27,14 +27,14 @@ def test_finds_what_was_planted():
 
 
 def test_finds_nothing_in_noise():
-    """Of a hundred tables without any slice, about one in forty by chance."""
+    """Of a hundred tables without any slice, some five by chance."""
     found = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
         features = {name: rng.normal(size=200) for name in "abc"}
         found += len(slices(features, (rng.random(200) < 0.2).astype("float64"))) > 0
-    # Some four leaves each; standard error 3.
-    assert found <= 25
+    # Standard error 2.2.
+    assert found <= 12
 
 
 def test_missing_numbers_are_a_slice():
@@ -45,8 +45,27 @@ def test_missing_numbers_are_a_slice():
     np.testing.assert_array_equal(np.isnan(age[found.rows]), True)
 
 
+def test_rules_say_where_missing_numbers_are():
+    age = np.where(np.arange(400) % 4 == 0, np.nan, RNG.uniform(20, 60, 400))
+    wrong = (~(age > 40)).astype("float64")
+    (found,) = slices({"age": age}, wrong, depth=1)
+    assert found.rule.startswith("age <= 40") or found.rule.startswith("age <= 39")
+    assert found.rule.endswith(" or missing")
+    infinite = np.where(np.isnan(age), np.inf, age)
+    (found,) = slices({"age": infinite}, np.isinf(infinite).astype("float64"))
+    assert found.rule.startswith("age > ") and found.error == 1
+
+
 def test_few_examples_have_no_slices():
     assert slices({"x": np.arange(30)}, np.arange(30) > 20) == []
+
+
+def test_refuses_errors_that_are_not_finite():
+    with pytest.raises(ValueError) as error:
+        slices({"x": np.zeros(40)}, np.r_[np.zeros(39), np.nan])
+    assert str(error.value) == (
+        "`errors` must be finite numbers. Received: nan in row 39"
+    )
 
 
 @pytest.mark.parametrize(

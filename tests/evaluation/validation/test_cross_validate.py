@@ -169,6 +169,47 @@ class TestAsScikitLearn:
             assert not set(groups[rows_of(x)]) & set(groups[rows_of(held_out)])
 
 
+@pytest.mark.one_backend
+class TestGroups:
+    def recipe(self, labels):
+        x = np.arange(len(labels), dtype="float32")[:, None].repeat(2, axis=1)
+        labels = np.array(labels, "int32")
+        return Points(Splits((x, labels), (x[:0], labels[:0]), (x, labels)))
+
+    def test_the_last_group_of_a_class_is_learned_from(self, fits):
+        labels, groups = np.repeat([0, 1, 2], 20), np.repeat(np.arange(12), 5)
+        for seed in range(6):
+            fits.clear()
+            cross_validate(
+                self.recipe(labels), cv=2, groups=groups, epochs=1, seed=seed
+            )
+            for x, held_out in fits:
+                rows = x[:, 0].astype(int)
+                assert set(labels[rows]) == {0, 1, 2}
+                assert not set(groups[rows]) & set(groups[held_out[:, 0].astype(int)])
+
+    def test_a_large_group_is_not_held_out(self, fits):
+        groups = np.r_[np.zeros(60), np.repeat(np.arange(1, 13), 5)].astype(int)
+        labels = np.arange(120) % 2
+        cv = model_selection.LeaveOneGroupOut()
+        cross_validate(self.recipe(labels), cv=cv, groups=groups, epochs=1)
+        sizes = [(len(x), len(held_out)) for x, held_out in fits]
+        # All of the others in the first fold, and a twelfth of them besides.
+        assert sizes[0] == (50, 10)
+        assert all(held_out in (10, 15) for _, held_out in sizes[1:])
+
+    def test_refuses_where_none_can_be_held_out(self):
+        labels, groups = np.arange(40) % 2, np.repeat([0, 1, 2, 3], 10)
+        refused(
+            "No group of training examples can be held out to stop by: each is more "
+            "than a fifth of them, or the only one with a class. Ask for fewer folds, "
+            "or give finer `groups`.",
+            self.recipe(labels),
+            groups=groups,
+            cv=2,
+        )
+
+
 class TestFolds:
     def test_each_fold_learns_from_its_training_examples_alone(self, fits):
         found = cross_validate(Points(), cv=3, epochs=1, return_indices=True)
@@ -392,6 +433,37 @@ class TestRefusals:
             "each fold is then tested on what follows its training examples.",
             kdl.recipes.Forecast(),
             cv=kdl.tuning.CrossValidation(3),
+        )
+
+    def test_of_folds_of_other_data_in_the_directory(self, tmp_path):
+        cross_validate(Fixed(), cv=2, directory=tmp_path)
+        x, y = points()[0]
+        other = Splits((x + 1, y), *points()[1:])
+        with pytest.raises(ValueError) as error:
+            cross_validate(Fixed(other), cv=2, directory=tmp_path)
+        assert str(error.value).startswith(
+            f"{tmp_path} holds folds of another kind: digest of the data "
+        )
+
+    def test_of_neighbours_in_a_series(self):
+        refused(
+            "Fold 0 trains on examples that share a part with those that it is tested "
+            "on: 79 before and after one do. Give `cv` a number, or a splitter that "
+            "leaves them out, as TimeSeriesSplit(gap=79) does.",
+            kdl.recipes.Forecast(),
+            cv=model_selection.KFold(3),
+        )
+        refused(
+            "The examples of this recipe follow each other: leave `groups` out.",
+            kdl.recipes.Forecast(),
+            groups=np.zeros(3),
+        )
+
+    def test_of_recipes_that_score_no_classes(self):
+        refused(
+            "The recipe 'autoencoder' gives no score for each class of its targets.",
+            kdl.recipes.Autoencoder(),
+            scoring="accuracy",
         )
 
     def test_of_other_folds_in_the_directory(self, tmp_path):
