@@ -187,7 +187,7 @@ class TestEstimator:
         outputs = recipe.outputs(model, x)[:, 0]
         np.testing.assert_array_equal(estimator.predict(pd.DataFrame(x)), outputs)
         assert estimator.score(pd.DataFrame(x), x["a"]) == pytest.approx(
-            r2_score(x["a"], outputs)
+            r2_score(x["a"], outputs.astype("float64"))
         )
 
 
