@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+import keras_tuner
 import numpy as np
 from keras import tree
 
@@ -18,7 +19,7 @@ from kdl.callbacks.arguments import check_path, make_folder
 from kdl.checks import check_integer, check_optional
 from kdl.data.on_disk import OnDisk
 from kdl.files import atomic, hold, write_json
-from kdl.recipes import Recipe, run
+from kdl.recipes import Recipe, hyperparameters, run
 from kdl.recipes.load import read_json, read_model
 
 _IDENTITY = "jobs.json"  # Of what the trainings in a directory are.
@@ -71,12 +72,23 @@ class Jobs(abc.ABC):
             self._models = {}
             yield
 
-    def results(self, workers=None):
-        """Yields number and results of each: those that are done, then the rest.
+    def rows(self, workers=None, on_end=None):
+        """Returns the results of all, a list of dicts.
 
         Args:
             workers: Optional integer. How many train side by side, on Ray.
+            on_end: Optional function that is called with number and results of each
+                when it ends, or was found done.
         """
+        found = {}
+        for number, row in self._results(workers):
+            found[number] = row
+            if on_end is not None:
+                on_end(number, row)
+        return [found[number] for number in range(self.count)]
+
+    def _results(self, workers):
+        """Yields number and results of each: those that are done, then the rest."""
         rows = {number: self._read(number) for number in range(self.count)}
         yield from ((number, row) for number, row in rows.items() if row is not None)
         todo = [number for number, row in rows.items() if row is None]
@@ -211,6 +223,18 @@ def check_recipe(recipe):
             "`recipe` must be a kdl.recipes.Recipe. Received: "
             f"recipe={type(recipe).__name__}"
         )
+
+
+def chosen(recipe, hp):
+    """Returns hyperparameters of a recipe: given ones, or its own but for a dict."""
+    if hp is None or isinstance(hp, dict):
+        return hyperparameters(recipe, hp or {})
+    if not isinstance(hp, keras_tuner.HyperParameters):
+        raise ValueError(
+            "`hp` must be keras_tuner.HyperParameters, a dict of values, or None. "
+            f"Received: hp={hp!r}"
+        )
+    return hp
 
 
 def check_options(seed, epochs, workers):

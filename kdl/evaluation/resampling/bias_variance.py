@@ -8,9 +8,8 @@ import keras_tuner
 import numpy as np
 
 from kdl.checks import check_integer
-from kdl.evaluation.jobs import Jobs, check_options, check_recipe
+from kdl.evaluation.jobs import Jobs, check_options, check_recipe, chosen
 from kdl.evaluation.resampling.bootstrap import check_independent, resampled
-from kdl.recipes import hyperparameters
 from kdl.recipes.estimator import estimator
 from kdl.seeds import FIT, integer
 
@@ -94,19 +93,14 @@ def bias_variance(
     y = recipe.splits.test[1]
     is_class = hasattr(estimator(recipe, None, y), "predict_proba")
     y = np.asarray(y)
-    if hp is None or isinstance(hp, dict):
-        hp = hyperparameters(recipe, hp or {})
+    hp = chosen(recipe, hp)
     jobs = _Samples(
         *(recipe, hp, resamples, seeds, seed),
         recipe.epochs if epochs is None else epochs,
     )
-    rows = {}
     with jobs.kept(directory):
-        for number, row in jobs.results(workers):
-            rows[number] = row
-            if on_training_end is not None:
-                on_training_end(number, row)
-    predictions = np.array([rows[number]["predictions"] for number in sorted(rows)])
+        rows = jobs.rows(workers, on_training_end)
+    predictions = np.array([row["predictions"] for row in rows])
     targets = y.reshape(len(y))
     found = (_zero_one if is_class else _squared)(predictions, targets)
     errors = predictions != targets if is_class else (predictions - targets) ** 2

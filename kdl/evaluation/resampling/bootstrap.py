@@ -4,10 +4,10 @@ import numpy as np
 from keras import tree
 
 from kdl.data import Splits
-from kdl.data.on_disk import take
 from kdl.evaluation.validation.folds import are_classes
 from kdl.recipes.own.named import on
 from kdl.seeds import BOOTSTRAP, generator
+from kdl.tuning.cross_validation import rows as some_rows
 
 _DRAWS = 100
 
@@ -40,9 +40,7 @@ def resampled(recipe, seed):
             "A class has so few training examples that samples lack it. Merge it with "
             "another, or leave it out."
         )
-    train = tuple(
-        tree.map_structure(lambda array: take(array, rows), side) for side in train
-    )
+    train = some_rows(train, rows)
     return on(recipe, Splits(train, validation, test, splits.classes, splits.drawn))
 
 

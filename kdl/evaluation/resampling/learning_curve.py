@@ -11,12 +11,11 @@ from keras import tree
 from kdl.callbacks.log_values import Scalars
 from kdl.checks import check_integer, check_number
 from kdl.data import Splits
-from kdl.data.on_disk import take
-from kdl.evaluation.jobs import Jobs, check_options, check_recipe
+from kdl.evaluation.jobs import Jobs, check_options, check_recipe, chosen
 from kdl.evaluation.validation.folds import are_classes
-from kdl.recipes import hyperparameters
 from kdl.recipes.own.named import on
 from kdl.seeds import BOOTSTRAP, FIT, generator, integer
+from kdl.tuning.cross_validation import rows as some_rows
 
 _SAMPLES = 1  # Beside the draws of a bootstrap, which come under 0 and a number.
 
@@ -86,8 +85,7 @@ def learning_curve(
             "`sizes` must be increasing shares of the training set, one or more. "
             f"Received: {sizes}"
         )
-    if hp is None or isinstance(hp, dict):
-        hp = hyperparameters(recipe, hp or {})
+    hp = chosen(recipe, hp)
     targets = np.asarray(tree.flatten(recipe.splits.train[1])[0])
     counts = [max(1, round(size * len(targets))) for size in sizes]
     is_class = are_classes(targets)
@@ -102,22 +100,15 @@ def learning_curve(
         recipe.epochs if epochs is None else epochs,
         targets if is_class else None,
     )
-    rows = {}
     with jobs.kept(directory):
-        for number, row in jobs.results(workers):
-            rows[number] = row
-            if on_training_end is not None:
-                on_training_end(number, row)
+        rows = jobs.rows(workers, on_training_end)
     shape = len(counts), seeds
-    names = rows[0]["scores"]
-    return {
-        "examples": np.array(counts),
-        "epochs": np.reshape([rows[n]["epochs"] for n in sorted(rows)], shape),
-        **{
-            name: np.reshape([rows[n]["scores"][name] for n in sorted(rows)], shape)
-            for name in names
-        },
+    scores = {
+        name: np.reshape([row["scores"][name] for row in rows], shape)
+        for name in rows[0]["scores"]
     }
+    epochs = np.reshape([row["epochs"] for row in rows], shape)
+    return {"examples": np.array(counts), "epochs": epochs, **scores}
 
 
 @dataclasses.dataclass
@@ -154,9 +145,7 @@ class _Parts(Jobs):
         size, place = divmod(number, self.seeds)
         rows = self._order(place)[: self.counts[size]]
         train, validation, test = splits = self.recipe.splits
-        train = tuple(
-            tree.map_structure(lambda array: take(array, rows), side) for side in train
-        )
+        train = some_rows(train, rows)
         part = Splits(train, validation, test, splits.classes, splits.drawn)
         recipe = on(self.recipe, part)
         seed = integer(self.seed, FIT, 2, number)

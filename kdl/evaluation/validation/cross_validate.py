@@ -3,10 +3,9 @@
 import numpy as np
 
 from kdl.checks import check_boolean
-from kdl.evaluation.jobs import check_options, check_recipe
+from kdl.evaluation.jobs import check_options, check_recipe, chosen
 from kdl.evaluation.validation.fold_jobs import FoldJobs
 from kdl.evaluation.validation.folds import Pool, make_folds
-from kdl.recipes import hyperparameters
 
 
 def cross_validate(
@@ -123,8 +122,7 @@ def cross_validate(
             )
     if search is not None and hp is not None:
         raise ValueError("Give `hp` or `search`, which finds them, not both.")
-    if hp is None or isinstance(hp, dict):
-        hp = hyperparameters(recipe, hp or {})
+    hp = chosen(recipe, hp)
     pool = Pool(recipe)
     folds = make_folds(pool, cv, groups, recipe.overlap, seed)
     jobs = FoldJobs(
@@ -135,12 +133,7 @@ def cross_validate(
         scores_training=return_train_score,
     )
     with jobs.kept(directory):
-        rows = {}
-        for number, row in jobs.results(workers):
-            rows[number] = row
-            if on_fold_end is not None:
-                on_fold_end(number, row)
-        results = _arrays([rows[number] for number in range(len(folds))])
+        results = _arrays(jobs.rows(workers, on_fold_end))
         if return_estimator:
             results["estimator"] = [jobs.model(fold) for fold in range(len(folds))]
     if return_indices:

@@ -11,9 +11,10 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from kdl.checks import check_integer
 from kdl.data import Splits
-from kdl.data.on_disk import concatenate, take
+from kdl.data.on_disk import concatenate
 from kdl.seeds import FOLDS, SPLITS, generator, integer
 from kdl.tuning import CrossValidation
+from kdl.tuning.cross_validation import rows as some_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +71,7 @@ class Pool:
 
     def part(self, rows):
         """Returns inputs and targets of some rows."""
-        return tuple(
-            tree.map_structure(lambda array: take(array, rows), side)
-            for side in (self.x, self.y)
-        )
+        return some_rows((self.x, self.y), rows)
 
 
 def make_folds(pool, cv, groups, overlap, seed):

@@ -400,6 +400,11 @@ class TestRefusals:
             search="random",
         )
         refused(
+            "`hp` must be keras_tuner.HyperParameters, a dict of values, or None. "
+            "Received: hp=5",
+            hp=5,
+        )
+        refused(
             "Give `hp` or `search`, which finds them, not both.",
             hp={},
             search=lambda recipe, folder: None,
