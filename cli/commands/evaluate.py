@@ -1,8 +1,13 @@
 """`kdl evaluate`: a trained model on new data."""
 
-from kdl.files import hold, write_json
-from kdl.recipes.training.training_data import check_set
+from kdl.files import write_json
 from kdl_cli.commands import arguments
+from kdl_cli.commands.trained.derived import (
+    check_replaceable,
+    check_test_set,
+    derived,
+    locked,
+)
 from kdl_cli.commands.training.run import examine, tell
 from kdl_cli.folder import reading, writing
 
@@ -19,23 +24,15 @@ class Evaluation:
 
     def __init__(self, options):
         self.path = options.out or options.folder / "evaluation"
-        if not options.overwrite:
-            writing.check_free(self.path, ", or --overwrite")
-        elif writing.occupied(self.path):
-            reading.read_settings(self.path, "evaluation")
+        check_replaceable(self.path, options.overwrite, "evaluation")
         self.recipe, self.model = arguments.trained(options)
-        settings = reading.read_settings(options.folder)
-        shared = {
-            name: settings[name] for name in SHARED if settings.get(name) is not None
-        }
-        self.settings = {
-            "kind": "evaluation",
-            **shared,
-            "backend": arguments.backend(),
-            "data": options.data,
-            "model": str(options.folder),
+        self.settings = derived(
+            "evaluation",
+            reading.read_settings(options.folder),
+            data=options.data,
+            model=str(options.folder),
             **({"tta": options.tta} if options.tta else {}),
-        }
+        )
 
     def begin(self):
         """Loads the data, then makes the folder and locks it.
@@ -43,17 +40,10 @@ class Evaluation:
         Raises:
             ValueError: If the model cannot be evaluated on the data.
         """
-        recipe = self.recipe
         with arguments.names_data():
-            recipe.test_on(self.settings["data"])
-            x, y = recipe.pair_for(self.model, *recipe.encode(recipe.splits.test))
-        check_set(
-            "The test set", x, y, self.model, recipe.takes_nan, recipe.scores_classes
-        )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.folder = writing.Folder(self.path, self.settings)
-        self.held = hold(self.path, "evaluating")
-        self.folder.begin()
+            self.recipe.test_on(self.settings["data"])
+        check_test_set(self.recipe, self.model)
+        self.folder, self.held = locked(self.path, self.settings, "evaluating")
 
     def perform(self, console):
         """Evaluates, and writes and prints metrics and pictures."""
@@ -64,7 +54,3 @@ class Evaluation:
             tell(self.recipe, scores, console)
             examine(self.recipe, self.model, self.folder)
             console.print(self.folder.listing())
-
-
-# Settings that are those of the training.
-SHARED = ("recipe", "recipe_sha256", "objective", "direction")

@@ -3,10 +3,14 @@
 import time
 
 from kdl.evaluation import learning_curve
-from kdl.files import hold, write_json
-from kdl.recipes.training.training_data import check_set
+from kdl.files import write_json
 from kdl_cli.commands import arguments
-from kdl_cli.commands.evaluate import SHARED
+from kdl_cli.commands.trained.derived import (
+    check_replaceable,
+    check_test_set,
+    derived,
+    locked,
+)
 from kdl_cli.examination import page
 from kdl_cli.examination.advice import advice
 from kdl_cli.examination.explained import explained
@@ -35,10 +39,7 @@ class Examination:
                 "test on. Leave one of them out."
             )
         self.path = options.out or options.folder / "examination"
-        if not options.overwrite:
-            writing.check_free(self.path, ", or --overwrite")
-        elif writing.occupied(self.path):
-            reading.read_settings(self.path, "examination")
+        check_replaceable(self.path, options.overwrite, "examination")
         if options.curve and not (options.folder / reading.HYPERPARAMETERS).exists():
             raise ValueError(
                 f"{options.folder} has no {reading.HYPERPARAMETERS} to train with: "
@@ -46,17 +47,13 @@ class Examination:
             )
         self.recipe, self.model = arguments.trained(options)
         settings = reading.read_settings(options.folder)
-        shared = {
-            name: settings[name] for name in SHARED if settings.get(name) is not None
-        }
-        self.settings = {
-            "kind": "examination",
-            **shared,
-            "backend": arguments.backend(),
-            "data": options.data or settings.get("data"),
-            "model": str(options.folder),
-            "curve": options.curve,
-        }
+        self.settings = derived(
+            "examination",
+            settings,
+            data=options.data or settings.get("data"),
+            model=str(options.folder),
+            curve=options.curve,
+        )
 
     def begin(self):
         """Loads the data, then makes the folder and locks it.
@@ -69,14 +66,8 @@ class Examination:
                 self.recipe.test_on(self.options.data)
             _, y = self.recipe.splits.test
         check_examined(self.recipe, self.model, y)
-        x, y = self.recipe.pair_for(
-            self.model, *self.recipe.encode(self.recipe.splits.test)
-        )
-        check_set("The test set", x, y, self.model, self.recipe.takes_nan)
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.folder = writing.Folder(self.path, self.settings)
-        self.held = hold(self.path, "examining")
-        self.folder.begin()
+        check_test_set(self.recipe, self.model)
+        self.folder, self.held = locked(self.path, self.settings, "examining")
 
     def perform(self, console):
         """Examines, writes the page and prints what matters."""
