@@ -32,9 +32,9 @@ def by_place(attributions, labels, classes=None, masks=None):
     """Returns where the attributions of each class lie: a way to find shortcuts.
 
     A model may tell a class by a mark in a corner, or by what is around its objects,
-    and be right on every test set that has the same marks. A single attribution shows
-    it to whoever looks. Summed over a test set, it shows by itself: in one class, a
-    place counts far more than in the others.
+    and be right on every test set that has the same marks. You can see that in the
+    attributions of one image. In those of a whole test set it can be counted: in one
+    class, a place matters far more than in the others.
 
     Each image is divided into fields, eight by eight, or its pixels where there are
     fewer. An example counts by the share of its attributions that is in a field, by

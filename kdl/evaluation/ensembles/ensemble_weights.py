@@ -18,7 +18,7 @@ def ensemble_weights(predictions, y, loss="nll"):
     - `"squared"`: the mean of `(sum_m w_m f_m - y)²`, of numbers, or of probabilities
       of classes with `y` one-hot.
 
-    Both are convex, so that there is no better place elsewhere. Choose them on data
+    Both are convex: the weights that are found are the best. Choose them on data
     that no member was fitted to, and test on others. Members that are nearly alike
     share their weight in a way that the data hardly decide.
 
