@@ -1,13 +1,27 @@
 """Argument checks, kept in one place so that every error reads alike."""
 
 import numbers
-import reprlib
 
 import keras
 import numpy as np
 
 # Far above any size or count, and what arrays can be indexed by.
 _LARGEST = 2**63 - 1
+
+# Characters of a value that an error shows.
+_SHOWN = 200
+
+
+def shown(value):
+    """Returns the `repr` of a value, on one line and cut in the middle if it is long.
+
+    An error shows it of what it received, which may be an array.
+    """
+    text = " ".join(repr(value).split())
+    if len(text) <= _SHOWN:
+        return text
+    half = _SHOWN // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 def check_number(name, value, interval):
@@ -27,7 +41,7 @@ def check_number(name, value, interval):
     plain = _plain(value)
     if not _is_number(plain) or not _within(plain, interval):
         raise ValueError(
-            f"`{name}` must be a number in {interval}. Received: {name}={value!r}"
+            f"`{name}` must be a number in {interval}. Received: {name}={shown(value)}"
         )
     return float(plain)
 
@@ -57,7 +71,7 @@ def check_number_or_schedule(name, value, interval):
     if not _is_number(plain) or not _within(plain, interval):
         raise ValueError(
             f"`{name}` must be a number in {interval} or a LearningRateSchedule. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={shown(value)}"
         )
     return float(plain)
 
@@ -81,12 +95,13 @@ def check_integer(name, value, interval):
     plain = _plain(value)
     if not isinstance(plain, numbers.Integral) or not _within(plain, interval):
         raise ValueError(
-            f"`{name}` must be an integer in {interval}. Received: {name}={value!r}"
+            f"`{name}` must be an integer in {interval}. "
+            f"Received: {name}={shown(value)}"
         )
     if abs(plain) > _LARGEST:
         raise ValueError(
             f"`{name}` must be an integer in {interval} that fits into 64 bits. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={shown(value)}"
         )
     return int(plain)
 
@@ -153,7 +168,7 @@ def check_integers(name, value, interval, count):
         if len(value) != count:
             raise ValueError(
                 f"`{name}` must be an integer in {interval}, or {count} of them. "
-                f"Received: {name}={value!r}"
+                f"Received: {name}={shown(value)}"
             )
         return tuple(check_integer(name, part, interval) for part in value)
     return check_integer(name, value, interval)
@@ -185,7 +200,8 @@ def check_part(name, value, kind):
     article = "an" if kind[0] in "aeiou" else "a"
     end = ", its name, or None" if is_optional else " or its name"
     raise ValueError(
-        f"`{name}` must be {article} {kind} of Keras{end}. Received: {name}={value!r}"
+        f"`{name}` must be {article} {kind} of Keras{end}. "
+        f"Received: {name}={shown(value)}"
     )
 
 
@@ -265,7 +281,7 @@ def check_name(name, value):
     """
     if value is not None and not (isinstance(value, str) and value):
         raise ValueError(
-            f"`{name}` must be a string, or None. Received: {name}={value!r}"
+            f"`{name}` must be a string, or None. Received: {name}={shown(value)}"
         )
     return value and str(value)
 
@@ -285,7 +301,7 @@ def check_dtype(name, value):
     if value is not None and not (isinstance(value, kinds) and value):
         raise ValueError(
             f"`{name}` must be a dtype, such as 'float32', or None. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={shown(value)}"
         )
     try:
         keras.dtype_policies.get(value)
@@ -311,7 +327,10 @@ def check_choice(name, value, choices):
         if type(plain) is type(choice) and plain == choice:
             return plain
     allowed = ", ".join(map(repr, choices))
-    raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+    one_of = "one of " if len(choices) > 1 else ""
+    raise ValueError(
+        f"`{name}` must be {one_of}{allowed}. Received: {name}={shown(value)}"
+    )
 
 
 def check_exclusive(**options):
@@ -330,7 +349,7 @@ def check_exclusive(**options):
     }
     if len(given) > 1:
         *first, last = (f"`{name}`" for name in options)
-        received = ", ".join(f"{n}={reprlib.repr(v)}" for n, v in given.items())
+        received = ", ".join(f"{n}={shown(v)}" for n, v in given.items())
         raise ValueError(
             f"{', '.join(first)} and {last} exclude each other. Received: {received}"
         )
@@ -352,9 +371,9 @@ def check_weights(name, value, count):
     try:
         weights = np.asarray(value, "float64")
     except (TypeError, ValueError):
-        raise ValueError(f"{allowed}{name}={reprlib.repr(value)}") from None
+        raise ValueError(f"{allowed}{name}={shown(value)}") from None
     if weights.ndim == 0:
-        raise ValueError(f"{allowed}{name}={value!r}")
+        raise ValueError(f"{allowed}{name}={shown(value)}")
     if weights.shape != (count,):
         raise ValueError(f"{allowed}an array of shape {weights.shape}")
     wrong = ~(np.isfinite(weights) & (weights >= 0))
@@ -382,7 +401,7 @@ def check_shard(name, value):
             return index, count
     raise ValueError(
         f"`{name}` must be (index, count), integers with 0 <= index < count. "
-        f"Received: {name}={value!r}"
+        f"Received: {name}={shown(value)}"
     )
 
 

@@ -19,6 +19,7 @@ from kdl.checks import (
     check_shard,
     check_targets,
     check_weights,
+    shown,
 )
 
 pytestmark = pytest.mark.one_backend
@@ -150,6 +151,11 @@ class TestCheckChoice:
         with pytest.raises(ValueError) as error:
             check_choice("a", value, (1, 2))
         assert str(error.value) == f"`a` must be one of 1, 2. Received: a={value!r}"
+
+    def test_names_the_only_choice(self):
+        with pytest.raises(ValueError) as error:
+            check_choice("a", "x", ("y",))
+        assert str(error.value) == "`a` must be 'y'. Received: a='x'"
 
 
 class TestCheckTargets:
@@ -303,3 +309,17 @@ class TestCheckShard:
             "`s` must be (index, count), integers with 0 <= index < count. "
             f"Received: s={value!r}"
         )
+
+
+class TestShown:
+    def test_an_array_is_one_short_line(self):
+        with pytest.raises(ValueError) as error:
+            check_integer("a", np.arange(600).reshape(300, 2), "[0, 9]")
+        text = str(error.value)
+        assert text.startswith("`a` must be an integer in [0, 9]. Received: a=array([[")
+        assert text.endswith("[598, 599]])") and "\n" not in text
+        assert len(text) < 300
+
+    def test_a_short_value_is_whole(self):
+        assert shown("a b") == "'a b'"
+        assert shown([0.5] * 40) == repr([0.5] * 40)
