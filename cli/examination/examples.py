@@ -95,6 +95,8 @@ class Examples:
             found["contrast"] += list(grey.std(axis=(1, 2)))
             steps = [np.abs(np.diff(grey, axis=axis)).mean((1, 2)) for axis in (1, 2)]
             found["edges"] += list(np.add(*steps) / 2)
+        if isinstance(self.x, OnDisk):
+            found |= self.x.details()
         return {name: np.array(values) for name, values in found.items()}
 
 

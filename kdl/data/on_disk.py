@@ -14,8 +14,8 @@ class OnDisk(abc.ABC):
     `take` does, returns a part that is still on disk. Nothing reads all of them at
     once: `kdl.data.Batches` takes such a part and reads it batch by batch.
 
-    Subclasses read rows in `_read`, which threads call side by side, and name them in
-    `_names`.
+    Subclasses read rows in `_read`, which threads call side by side, name them in
+    `_names`, and may tell more of them in `_details`.
 
     Args:
         count: Integer. Number of rows there are.
@@ -71,6 +71,10 @@ class OnDisk(abc.ABC):
         """Returns what identifies each row on disk, a list of strings."""
         return self._names(self._rows)
 
+    def details(self):
+        """Returns what is known of each row without reading it, a dict of arrays."""
+        return self._details(self._rows)
+
     def __array__(self, *args, **kwargs):
         raise TypeError(
             f"{self._what} stay on disk: `x[rows]` reads those of an array of "
@@ -84,6 +88,10 @@ class OnDisk(abc.ABC):
     @abc.abstractmethod
     def _names(self, rows):
         """What identifies rows, a list of strings."""
+
+    def _details(self, rows):
+        """What is known of rows, a dict of arrays by name."""
+        return {}
 
 
 class _Joined(OnDisk):
@@ -111,6 +119,13 @@ class _Joined(OnDisk):
     def _names(self, rows):
         names = [part.names() for part in self._parts]
         return [names[n][place] for n, place in zip(*self._places(rows), strict=True)]
+
+    def _details(self, rows):
+        parts = [part.details() for part in self._parts]
+        return {
+            name: np.concatenate([part[name] for part in parts])[rows]
+            for name in parts[0]
+        }
 
 
 def concatenate(arrays):

@@ -10,6 +10,7 @@ from image_folders import make_folder, truncate
 from PIL import Image
 
 from kdl.data import load
+from kdl.data.on_disk import concatenate
 from kdl.data.sources.images import folder as module
 from kdl.data.sources.images.decoding import decode
 from kdl.data.sources.images.folder import image_files, read_folder
@@ -51,6 +52,20 @@ class TestReadFolder:
             pixels = decode(str(tmp_path / name), (6, 5), 3)
             np.testing.assert_array_equal(x[row], pixels / np.float32(255))
         assert x.paths() == [str(tmp_path / name) for name in x.names()]
+
+    def test_tells_sizes_without_reading_pixels(self, tmp_path):
+        make_folder(tmp_path, {"a": 12, "b": 12})
+        for number, path in enumerate(sorted(tmp_path.rglob("*.png"))):
+            Image.new("RGB", (4 + number, 6)).save(path)
+        splits = read_folder(tmp_path, seed=0)
+        x = concatenate([part for part, _ in splits])[5:9]
+        details = x.details()
+        for row, name in enumerate(x.names()):
+            with Image.open(tmp_path / name) as image:
+                assert details["width of the file"][row] == image.width
+            size = os.stat(tmp_path / name).st_size
+            assert details["bytes of the file"][row] == size
+        assert details["height of the file"].tolist() == [6] * 4
 
     @pytest.mark.parametrize("validation", ["validation", "val", "valid"])
     def test_takes_parts_that_are_folders(self, tmp_path, validation):
