@@ -1,27 +1,33 @@
 """Builds the documentation site into a folder, without a network.
 
-The pages are those of docs/, the changelog, and a reference that is made from the
-docstrings. A link that leads nowhere ends the build.
+The pages are the README, those of docs/, the changelog, and a reference that is made of
+the docstrings. Tables of hyperparameters are made of the recipes. A link that leads
+nowhere, or a page that nothing leads to, ends the build.
 
 pip install -e ".[jax,site]"
-python docs/site/build.py [--out site]
+KERAS_BACKEND=jax python docs/site/build.py [--out site]
 """
 
 import argparse
-import importlib
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).parent
-# As pyproject.toml has them.
-INSIDE = ("callbacks", "recipes", "tuning")
+import yaml
 
+import kdl
+from kdl_cli.commands import catalogue
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+# Folders that are installed inside kdl, as pyproject.toml has them.
+INSIDE = ("callbacks", "recipes", "tuning")
+ROOMS = [name for name in kdl.__all__ if inspect.ismodule(getattr(kdl, name))]
 PAGE = """---
 title: {name}
 ---
@@ -31,6 +37,7 @@ title: {name}
       heading: kdl.{room}.{name}
       toc_label: {name}
 """
+SPACE = re.compile(r"<!-- space of (\w+) -->")
 
 
 def main():
@@ -40,7 +47,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         stage = Path(folder)
         collect(stage)
-        command = [sys.executable, "-m", "zensical", "build"]
+        command = [sys.executable, "-m", "zensical", "build", "--strict"]
         done = subprocess.run(command, cwd=stage)
         if done.returncode:
             sys.exit(done.returncode)
@@ -51,29 +58,51 @@ def main():
 
 def collect(stage):
     """Puts all that the site is made of into a folder."""
-    shutil.copytree(
-        ROOT / "docs", stage / "docs", ignore=shutil.ignore_patterns("site", "figures")
-    )
-    shutil.copy(ROOT / "CHANGELOG.md", stage / "docs" / "changelog.md")
-    for name in ("mkdocs.yml", "docstrings.py"):
-        shutil.copy(HERE / name, stage)
-    # The package as it is installed, which the reference is read from.
+    pages = stage / "docs"
+    unwanted = shutil.ignore_patterns("site", "figures")
+    shutil.copytree(ROOT / "docs", pages, ignore=unwanted)
+    for path in pages.rglob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        text = SPACE.sub(lambda match: space_table(match[1]), text)
+        path.write_text(text, encoding="utf-8")
+    home = (ROOT / "README.md").read_text(encoding="utf-8")
+    home = re.sub(r"(\]\(|src=\")docs/", r"\1", home)
+    (pages / "index.md").write_text(home, encoding="utf-8")
+    shutil.copy(ROOT / "CHANGELOG.md", pages / "changelog.md")
+    write_reference(pages / "reference")
+    shutil.copy(HERE / "docstrings.py", stage)
+    settings = yaml.safe_load((HERE / "mkdocs.yml").read_text(encoding="utf-8"))
+    add_reference(settings["nav"])
+    check_nav(settings["nav"], pages)
+    (stage / "mkdocs.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    # The package as it is installed, from which the reference is read.
     package = stage / "package" / "kdl"
     package.mkdir(parents=True)
     for path in (ROOT / "kdl").iterdir():
         os.symlink(path, package / path.name)
     for name in INSIDE:
         os.symlink(ROOT / name, package / name)
-    reference(stage / "docs" / "reference")
 
 
-def reference(folder):
+def space_table(recipe):
+    """The hyperparameters of a recipe, as a table of Markdown."""
+    hp, meanings, _ = catalogue.declared(recipe)
+    rows = ["| name | default | range | what it is |", "|---|---|---|---|"]
+    for parameter in hp.space:
+        meaning = meanings.get(parameter.name, "")
+        for condition in parameter.conditions:
+            values = " or ".join(map(str, condition.values))
+            meaning += f"; only if `{condition.name}` is {values}"
+        extent = catalogue.extent(parameter)
+        name = f"`{parameter.name}`"
+        rows.append(f"| {name} | {parameter.default} | {extent} | {meaning} |")
+    return "\n".join(rows)
+
+
+def write_reference(folder):
     """Writes a page for each public name, and one for each room of them."""
-    import kdl
-
-    rooms = [name for name in kdl.__all__ if inspect.ismodule(getattr(kdl, name))]
-    for room in rooms:
-        module = importlib.import_module(f"kdl.{room}")
+    for room in ROOMS:
+        module = getattr(kdl, room)
         (folder / room).mkdir(parents=True)
         rows = []
         for name in module.__all__:
@@ -81,21 +110,49 @@ def reference(folder):
             # By its file: a folder's public name may also be the name of the file.
             path = f"{component.__module__}.{component.__qualname__}"
             page = PAGE.format(name=name, room=room, path=path)
-            (folder / room / f"{name}.md").write_text(page)
+            (folder / room / f"{name}.md").write_text(page, encoding="utf-8")
             first = inspect.getdoc(component).split("\n")[0]
             rows.append(f"| [`{name}`]({name}.md) | {first} |")
-        text = "\n".join(
-            [
-                f"# kdl.{room}",
-                "",
-                inspect.getdoc(module),
-                "",
-                "| name | what it does |",
-                "|---|---|",
-                *rows,
+        head = [f"# kdl.{room}", "", inspect.getdoc(module), ""]
+        text = "\n".join([*head, "| name | what it is |", "|---|---|", *rows, ""])
+        (folder / room / "index.md").write_text(text, encoding="utf-8")
+
+
+def add_reference(nav):
+    """Puts the pages of the reference where the navigation says "Reference"."""
+    (section,) = (part for part in nav if "Reference" in part)
+    section["Reference"] = [
+        {
+            f"kdl.{room}": [
+                f"reference/{room}/index.md",
+                *(
+                    {name: f"reference/{room}/{name}.md"}
+                    for name in getattr(kdl, room).__all__
+                ),
             ]
-        )
-        (folder / room / "index.md").write_text(text + "\n")
+        }
+        for room in ROOMS
+    ]
+
+
+def check_nav(nav, pages):
+    """Refuses a page that is not in the navigation."""
+    there = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
+    missing = sorted(there - set(targets(nav)))
+    if missing:
+        sys.exit(f"Not in the navigation of docs/site/mkdocs.yml: {', '.join(missing)}")
+
+
+def targets(nav):
+    """All pages that a part of the navigation leads to."""
+    match nav:
+        case str():
+            yield nav
+        case dict():
+            yield from targets(list(nav.values()))
+        case list():
+            for part in nav:
+                yield from targets(part)
 
 
 if __name__ == "__main__":
