@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Folders that are installed inside kdl, as pyproject.toml has them.
 INSIDE = ("callbacks", "recipes", "tuning")
+# Pages that do not stand in docs/.
+OUTSIDE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
 ROOMS = [name for name in kdl.__all__ if inspect.ismodule(getattr(kdl, name))]
 PAGE = """---
 title: {name}
@@ -65,10 +67,10 @@ def collect(stage):
         text = path.read_text(encoding="utf-8")
         text = SPACE.sub(lambda match: space_table(match[1]), text)
         path.write_text(text, encoding="utf-8")
-    home = (ROOT / "README.md").read_text(encoding="utf-8")
-    home = re.sub(r"(\]\(|src=\")docs/", r"\1", home)
-    (pages / "index.md").write_text(home, encoding="utf-8")
-    shutil.copy(ROOT / "CHANGELOG.md", pages / "changelog.md")
+    for source, page in OUTSIDE.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        text = re.sub(r"(\]\(|src=\")docs/", r"\1", text)
+        (pages / page).write_text(text, encoding="utf-8")
     write_reference(pages / "reference")
     shutil.copy(HERE / "docstrings.py", stage)
     settings = yaml.safe_load((HERE / "mkdocs.yml").read_text(encoding="utf-8"))
