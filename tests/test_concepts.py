@@ -24,7 +24,7 @@ NOTIONS = """
     gradient clipping; gradient descent; grid search; group normalization; GRU; hard and
     soft voting; He (Kaiming) initialization; hidden layer; Huber loss; hyperparameters;
     Inception; input normalization; instance normalization; inverted residual;
-    Kullback–Leibler divergence; L1 (lasso); L2 (ridge); label smoothing; layer
+    Kullback-Leibler divergence; L1 (lasso); L2 (ridge); label smoothing; layer
     normalization; leaky ReLU; learn anything, everything, the right thing; learning
     rate; LSTM; manifold hypothesis; max pooling; max-norm; mean absolute error; mean
     squared error; mini-batch; MixUp; mode collapse; momentum; Nesterov; network
