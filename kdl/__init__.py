@@ -30,7 +30,7 @@ __all__ = [
     "attribution",
     "callbacks",
     "data",
-    "evaluation",
+    "deployment", "evaluation",
     "initializers",
     "layers",
     "losses",
