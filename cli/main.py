@@ -25,6 +25,7 @@ from kdl_cli.options import (
     EvaluateOptions,
     ExamineOptions,
     ExplainOptions,
+    ExportOptions,
     GenerateOptions,
     LearnOptions,
     PredictOptions,
@@ -235,6 +236,16 @@ def calibrate(options):
         work.begin()
     with failures(), refusals():
         work.perform(console)
+
+
+@app.command()
+@takes(ExportOptions)
+def export(options):
+    """Writes a trained model as a file that runs without Keras, and compares it."""
+    with refusals():
+        exporting = start(options.backend, "trained.export").Exporting(options)
+    with failures(), refusals():
+        exporting.perform(console)
 
 
 @app.command()

@@ -208,6 +208,19 @@ class MetricLearning(ImageClassifier):
             **options,
         )
 
+    deployed = "It returns the embedding of each image, of length one."
+
+    def network(self, model):
+        if not _is_classifier(model):
+            return model
+        (inputs,) = model.inputs
+        features = model.get_layer(_FEATURES)(inputs)
+        return keras.Model(inputs, keras.layers.UnitNormalization()(features))
+
+    def network_data(self, model, part, count):
+        x, y = super().network_data(model, part, count)
+        return x, None if _is_classifier(model) else y
+
     def scores(self, model, x, y):
         return embeddings.recall(np.asarray(y), embedded(model, x))
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import keras
 import keras_tuner
+import numpy as np
 
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.checks import check_integer
@@ -85,6 +86,8 @@ class Recipe(keras_tuner.HyperModel):
             the command line, too.
         at_once: Integer. How many inputs `kdl predict` reads and predicts at once,
             unless it is told another number.
+        deployed: String. What `kdl export` writes of a model: a sentence of what it
+            returns, for who has no kdl.
         waited: Float in `[0, 1]`. Share of the time of the last fit that its batches
             took, as `kdl.data.Batches.seconds` counts it; `None` before.
 
@@ -130,6 +133,7 @@ class Recipe(keras_tuner.HyperModel):
     reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
     reads_texts = False
     at_once = 256
+    deployed = "It returns the outputs of the model."
     waited = None
 
     def __init_subclass__(cls, **kwargs):
@@ -504,6 +508,33 @@ class Recipe(keras_tuner.HyperModel):
         x, _ = self.pair_for(model, self.inputs(raw))
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return predicted(model, x)
+
+    def network(self, model):
+        """Returns what `kdl export` writes of a model, a `keras.Model` of one pass.
+
+        It is the model itself. A recipe overrides this where predictions need a part
+        alone, or several passes.
+        """
+        return model
+
+    def network_data(self, model, part, count):
+        """Returns examples as `network` takes them, arrays in memory.
+
+        Args:
+            model: `keras.Model` of this recipe.
+            part: String. `"train"`, `"validation"` or `"test"`.
+            count: Integer. How many, at most; spread over the part.
+
+        Returns:
+            Tuple of inputs and targets, or of inputs and `None` if the network has no
+            targets.
+        """
+        x, y = self.encode(getattr(self.splits, part))
+        length = len(keras.tree.flatten(x)[0])
+        rows = np.unique(np.linspace(0, length - 1, min(count, length)).astype(int))
+        # What is on disk is read here.
+        some = keras.tree.map_structure(lambda each: each[rows], (x, y))
+        return self.pair_for(model, *some)
 
     def explain(self, model, raw, method="integrated_gradients"):
         """Says what of raw inputs the outputs of a model depend on.

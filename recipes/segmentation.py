@@ -221,6 +221,8 @@ class Segmentation(ImageRecipe):
         else:
             yield from super().read(path)
 
+    deployed = "It returns logits of the classes for each pixel."
+
     def outputs(self, model, raw):
         """Returns the predicted masks, a list of integer arrays `(height, width)`."""
         x = self.inputs(raw)

@@ -128,6 +128,8 @@ class SuperResolution(Recipe):
         augment = [turned] if p.turn else []
         return super().batches(p, x, y, augment=augment, **options)
 
+    deployed = "It returns each image enlarged, in [0, 1]."
+
     def evaluate(self, model):
         """Returns loss and metrics, those of bicubic interpolation, and the gain."""
         x, y = self.splits.test

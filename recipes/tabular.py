@@ -58,6 +58,7 @@ class Tabular(Recipe):
     capacity = ("depth", "width", "embedding")
     regularization = ("dropout", "weight_decay")
     reads = (".csv", ".tsv", ".jsonl", ".parquet")
+    deployed = "It returns a logit of each class, or the number that is predicted."
     meanings = {
         "encoding": "how numbers enter: standardized, or in bins as well",
         "bins": "bins of each number, with about as many rows",

@@ -14,7 +14,7 @@ from kdl.checks import check_boolean, check_choice, check_number, check_optional
 from kdl.deployment.blame import layer_of
 from kdl.deployment.formats import backends_for, format_of
 from kdl.deployment.load import METADATA, opened
-from kdl.deployment.processes import NotWritten, brief
+from kdl.deployment.processes import NotWritten, brief, hushed
 from kdl.deployment.quantization import (
     QUANTIZATIONS,
     check_quantization,
@@ -142,7 +142,8 @@ def export(
     try:
         way = quantize if quantize in found.quantizes else None
         if quantize != way:
-            model = quantized_by_keras(model, quantize)
+            with hushed():
+                model = quantized_by_keras(model, quantize)
         job = Job(found, signature, flat, draft, way, calibration)
         job, backend, difference = _tried(model, job, backends, expected, tolerance)
         size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
@@ -205,7 +206,9 @@ def _tried(model, job, backends, expected, tolerance):
                     f"{difference:.1e}"
                 )
             return job, backend, difference
-    backend, reason = failed[-1]
+    # The first way is the best one.
+    backend, reason = failed[0]
+    signature = signatures[0]
     layer = layer_of(
         model, reason, lambda part, inner: _works(part, job, inner, backend), signature
     )

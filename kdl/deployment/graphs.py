@@ -11,7 +11,7 @@ import numpy as np
 from keras import tree
 
 from kdl.deployment.onnx_files import halve_onnx, quantize_onnx
-from kdl.deployment.processes import run_module
+from kdl.deployment.processes import import_openvino, run_module
 
 OPSET = 18  # Of ONNX: the newest that tf2onnx writes.
 
@@ -120,8 +120,7 @@ def _litert(saved, folder, signature, quantize, calibration):
 
 
 def _openvino(saved, folder, signature, quantize, calibration):
-    import openvino
-
+    openvino = import_openvino()
     try:
         model = openvino.convert_model(saved)
     except openvino.OpConversionFailure:

@@ -7,6 +7,7 @@ import numpy as np
 from keras import tree
 
 from kdl.deployment.formats import FORMATS, format_of
+from kdl.deployment.processes import import_openvino
 
 METADATA = "metadata.json"
 
@@ -130,11 +131,9 @@ SERVE = "serving_default"
 
 
 def _openvino(path, names, outputs):
-    import openvino
-
     # By default, it rounds to bfloat16 where that is faster.
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
-    model = openvino.Core().compile_model(path, "CPU", exact)
+    model = import_openvino().Core().compile_model(path, "CPU", exact)
     used = [each.get_names() for each in model.inputs]
 
     def run(flat):

@@ -46,6 +46,8 @@ def quantize_onnx(path, names, calibration):
             path,
             Reader(),
             per_channel=True,
+            # Those with weights; between them, numbers stay as exact as they are.
+            op_types_to_quantize=["Conv", "ConvTranspose", "Gather", "Gemm", "MatMul"],
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
         )
@@ -77,11 +79,11 @@ def halve_onnx(path):
                 f"`quantize` must not be 'float16' for weights beyond {most:g}. "
                 f"Received: {np.abs(values).max():g}"
             )
-        name = f"{tensor.name}_half"
-        half = numpy_helper.from_array(values.astype("float16"), name)
-        graph.initializer[place].CopyFrom(half)
+        name, half = tensor.name, f"{tensor.name}_half"
+        stored = numpy_helper.from_array(values.astype("float16"), half)
+        graph.initializer[place].CopyFrom(stored)
         casts.append(
-            helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT)
+            helper.make_node("Cast", [half], [name], to=onnx.TensorProto.FLOAT)
         )
     for cast in reversed(casts):
         graph.node.insert(0, cast)

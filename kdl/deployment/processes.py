@@ -53,6 +53,17 @@ def hushed():
         yield
 
 
+def import_openvino():
+    """Returns OpenVINO without its telemetry.
+
+    That would tell who converts what, and fork this process for it.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    return openvino
+
+
 def brief(error, most=300):
     """Returns the first words of what a converter says, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__

@@ -330,6 +330,26 @@ class Autoencoder(ImageRecipe):
                 f"Received: likelihood='bernoulli' and data from {low:g} to {high:g}"
             )
 
+    deployed = (
+        "It returns each input as the model makes it of its code. The further that is "
+        "from the input, the more likely this is an anomaly."
+    )
+
+    def network(self, model):
+        inputs = keras.Input(model.encoder.input_shape[1:], name="data")
+        codes = model.encoder(inputs)
+        if not isinstance(model, models.VariationalAutoencoder):
+            return keras.Model(inputs, model.decoder(codes))
+        # Of the mean and the logarithm of the variance, the mean.
+        outputs = model.decoder(codes[..., : model.size])
+        if model.likelihood == "bernoulli":
+            outputs = keras.layers.Activation("sigmoid")(outputs)
+        return keras.Model(inputs, outputs)
+
+    def network_data(self, model, part, count):
+        x, _ = super().network_data(model, part, count)
+        return x, None
+
     def scores(self, model, x, y):
         return {"error": float(reconstruction.errors(model, x).mean())}
 

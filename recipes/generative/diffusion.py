@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 
 from kdl.models import Diffusion as Model
-from kdl.models.generative.diffusion import SCHEDULES
+from kdl.models.generative.diffusion import SCHEDULES, blend
 from kdl.recipes.generative.image_generator import ImageGenerator
 from kdl.recipes.generative.image_networks import denoiser
 
@@ -68,3 +69,21 @@ class Diffusion(ImageGenerator):
         )
         model.compile(keras.optimizers.AdamW(weight_decay=p.weight_decay))
         return model
+
+    deployed = (
+        "It returns what is predicted in one step, of noisy images in [-1, 1], the time "
+        "in [0, 1] and the class; a sampler is to call it again and again."
+    )
+
+    def network_data(self, model, part, count):
+        (x, labels), _ = super().network_data(model, part, count)
+        rng = np.random.default_rng(0)
+        time = rng.random((len(x), 1), "float32")
+        shares = blend(model.noise_schedule, keras.ops.convert_to_tensor(time))
+        kept, added = (
+            keras.ops.convert_to_numpy(share)[:, np.newaxis, np.newaxis]
+            for share in shares
+        )
+        noise = rng.normal(size=x.shape)
+        noisy = kept * (2 * x / self.white - 1) + added * noise
+        return [noisy.astype("float32"), time, labels[:, np.newaxis]], None

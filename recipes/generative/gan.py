@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 
 from kdl.callbacks import Adjust
 from kdl.models import GenerativeAdversarialNetwork
@@ -90,6 +91,16 @@ class GAN(ImageGenerator):
             adam(rates[1], beta_1=p.beta_1),
         )
         return model
+
+    deployed = (
+        "It returns an image for each code of standard normal numbers and its class."
+    )
+
+    def network_data(self, model, part, count):
+        _, labels = super().network_data(model, part, count)
+        rng = np.random.default_rng(0)
+        codes = rng.normal(size=(len(labels), *model.generator_shape))
+        return [codes.astype("float32"), labels[:, np.newaxis]], None
 
     def callbacks(self, p, batches, epochs):
         ours = super().callbacks(p, batches, epochs)

@@ -81,6 +81,10 @@ class ImageGenerator(ImageRecipe):
         labels = np.repeat(rows, COLUMNS)
         return self.generate(model, len(labels), labels=labels)
 
+    def network(self, model):
+        # With the averaged weights, by which images are made.
+        return model.averaged
+
     def generate(self, model, count, seed=0, labels=None):
         """Returns images that a model makes, an array.
 

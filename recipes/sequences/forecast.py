@@ -151,6 +151,10 @@ class Forecast(sequence_recipe.SequenceRecipe):
         )
         return model
 
+    deployed = (
+        "It returns the forecast of each step; of `future` it takes the length alone."
+    )
+
     def rows(self, raw, outputs):
         """The forecast of each window, step by step."""
         return [

@@ -162,6 +162,11 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
         tokens = self._learned(p)
         return super().batches(p, tokens.encode(x), tokens.encode(y), **options)
 
+    deployed = (
+        "It returns logits of each token of a text given those before it, one pass; "
+        "what writes a text is to call it token by token."
+    )
+
     def predict(self, model, raw, temperature=0.7, seed=0, top_p=None, length=None):
         """Goes on with texts.
 

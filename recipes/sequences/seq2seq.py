@@ -137,6 +137,11 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
         )
         return model
 
+    deployed = (
+        "It writes by itself, and returns logits of each character; of `target` it "
+        "takes the length alone."
+    )
+
     def rows(self, raw, outputs):
         """What is written for each text, and the probability of just that."""
         logs = log_softmax(np.asarray(outputs, "float64"), axis=-1).max(-1)

@@ -89,6 +89,7 @@ class Text(TokensOfModel, Recipe):
     )
     reads = (".txt", ".jsonl", *_TABLES)
     reads_texts = True
+    deployed = "It returns a logit of each class, or the probability of each label."
     meanings = {
         "network": "mean of words and their parts (fastText), CNN, GRU or Transformer",
         "lowercase": "whether capital letters count as small ones",

@@ -28,6 +28,7 @@ class ImageClassifier(ImageRecipe):
 
     mixes = True
     kept = ("classes", *ImageRecipe.kept)
+    deployed = "It returns a logit, or a score, of each class."
     regularization = (
         *("flip", "shift", "rotation", "zoom", "shear", "cutout", "mixing"),
         "operations",
