@@ -4,6 +4,7 @@ from kdl.callbacks.adjusting.adjust import Adjust
 from kdl.callbacks.adjusting.curriculum import Curriculum
 from kdl.callbacks.adjusting.gradual_unfreezing import GradualUnfreezing
 from kdl.callbacks.adjusting.learning_rate_finder import LearningRateFinder
+from kdl.callbacks.adjusting.magnitude_pruning import MagnitudePruning
 from kdl.callbacks.adjusting.reduce_on_plateau import ReduceOnPlateau
 from kdl.callbacks.adjusting.scheduled_sampling import ScheduledSampling
 from kdl.callbacks.adjusting.stochastic_weight_averaging import (
@@ -31,6 +32,7 @@ __all__ = [
     "GradualUnfreezing",
     "LearningRateFinder",
     "LogNumbers",
+    "MagnitudePruning",
     "Patience",
     "PredictionPictures",
     "ProgressQuotient",

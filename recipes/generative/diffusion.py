@@ -71,8 +71,8 @@ class Diffusion(ImageGenerator):
         return model
 
     deployed = (
-        "It returns what is predicted in one step, of noisy images in [-1, 1], the time "
-        "in [0, 1] and the class; a sampler is to call it again and again."
+        "It returns what is predicted in one step, of noisy images in [-1, 1], the "
+        "time in [0, 1] and the class; a sampler is to call it again and again."
     )
 
     def network_data(self, model, part, count):

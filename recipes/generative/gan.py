@@ -92,9 +92,7 @@ class GAN(ImageGenerator):
         )
         return model
 
-    deployed = (
-        "It returns an image for each code of standard normal numbers and its class."
-    )
+    deployed = "It returns an image for each code, standard normal numbers, and class."
 
     def network_data(self, model, part, count):
         _, labels = super().network_data(model, part, count)
