@@ -48,8 +48,8 @@ __all__ = [
 
 # They hold nothing that a saved model needs, and take a while: imported at first use.
 _LATER = {
-    *("attribution", "callbacks", "data", "evaluation", "recipes", "spaces"),
-    "tuning",
+    *("attribution", "callbacks", "data", "deployment", "evaluation"),
+    *("recipes", "spaces", "tuning"),
 }
 
 

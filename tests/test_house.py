@@ -39,14 +39,15 @@ MAY_IMPORT = {
     "callbacks": COMPONENTS | {"files", "seeds"},
     "spaces": COMPONENTS,
     "data": {"checks", "seeds"},
+    "deployment": {"checks", "files", "private"},
     "recipes": COMPONENTS
     | {"attribution", "callbacks", "data", "models", "seeds", "spaces"},
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
     "cli": {
-        *("attribution", "callbacks", "checks", "data", "evaluation", "files"),
-        *("models", "recipes", "spaces", "tuning"),
+        *("attribution", "callbacks", "checks", "data", "deployment", "evaluation"),
+        *("files", "models", "recipes", "spaces", "tuning"),
     },
 }
 # Packages that only these rooms may import.

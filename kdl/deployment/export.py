@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import tree
 
 from kdl.checks import check_boolean, check_choice, check_number, check_optional
 from kdl.deployment.blame import layer_of
@@ -20,7 +19,7 @@ from kdl.deployment.quantization import (
     check_quantization,
     quantized_by_keras,
 )
-from kdl.deployment.signature import drawn, signature_of
+from kdl.deployment.signature import drawn, leaves, signature_of
 from kdl.deployment.writing import Job, write
 from kdl.files import write_json, writing
 
@@ -42,7 +41,7 @@ class Export:
 
     Example:
 
-    >>> exported = kdl.deployment.export(model, folder / "digits", "saved_model")
+    >>> exported = kdl.deployment.export(model, folder / "digits", "onnx")
     >>> exported.difference < 1e-4
     True
     """
@@ -119,7 +118,7 @@ def export(
 
     Example:
 
-    >>> exported = kdl.deployment.export(model, folder / "digits", "saved_model", x[:8])
+    >>> exported = kdl.deployment.export(model, folder / "digits", "onnx", x[:8])
     >>> scores = kdl.deployment.load(exported.path)(x[:3])
     """
     _check_model(model)
@@ -135,7 +134,7 @@ def export(
         tolerance = _EXACT if _is_exact(model) else _MIXED
     if quantize is not None:
         tolerance = float("inf")
-    expected = tree.flatten(model.predict(examples, verbose=0))
+    expected = leaves(model.predict(examples, verbose=0))
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import tree
 
 from kdl.deployment.onnx_files import halve_onnx, quantize_onnx
 from kdl.deployment.processes import import_openvino, run_module
+from kdl.deployment.signature import leaves
 
 OPSET = 18  # Of ONNX: the newest that tf2onnx writes.
 
@@ -53,7 +53,7 @@ def _forward(model, signature):
     """A function of a flat list of tensors, which returns one."""
 
     def forward(*flat):
-        return tree.flatten(model(signature.packed(flat), training=False))
+        return leaves(model(signature.packed(flat), training=False))
 
     return forward
 

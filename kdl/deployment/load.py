@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from keras import tree
 
 from kdl.deployment.formats import FORMATS, format_of
 from kdl.deployment.processes import import_openvino
+from kdl.deployment.signature import leaves
 
 METADATA = "metadata.json"
 
@@ -32,7 +32,7 @@ def load(path):
 
     Example:
 
-    >>> exported = kdl.deployment.export(model, folder / "digits", "saved_model")
+    >>> exported = kdl.deployment.export(model, folder / "digits", "onnx")
     >>> run = kdl.deployment.load(folder / "digits")
     >>> scores = run(x[:3])
     """
@@ -40,18 +40,18 @@ def load(path):
     try:
         metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
         found = FORMATS[metadata["format"]]
-        inputs, structure = metadata["inputs"], metadata["structure"]
+        inputs, outputs = metadata["inputs"], metadata["outputs"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(
             "`path` must be a folder that `kdl.deployment.export` has written. "
             f"Received: path={str(path)!r}"
         ) from None
     format_of(found.name)
-    run = opened(found, folder, inputs, metadata["outputs"])
+    run = opened(found, folder, inputs, outputs)
     wanted = [np.dtype(each["dtype"]) for each in inputs]
 
     def function(x):
-        flat = tree.flatten(x)
+        flat = leaves(x)
         if len(flat) != len(wanted):
             raise ValueError(
                 f"The model takes {len(wanted)} arrays. Received: {len(flat)}"
@@ -60,7 +60,7 @@ def load(path):
         outputs = run([np.ascontiguousarray(part, kind) for part, kind in parts])
         return outputs[0] if len(outputs) == 1 else outputs
 
-    function.metadata, function.structure = metadata, structure
+    function.metadata = metadata
     return function
 
 

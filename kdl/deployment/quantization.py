@@ -5,10 +5,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import tree
 
 from kdl import private
-from kdl.deployment.signature import fits
+from kdl.deployment.signature import fits, leaves
 
 QUANTIZATIONS = "int8", "int4", "float16"
 # Share of the bytes of all weights that may stay as they are.
@@ -43,7 +42,7 @@ def check_quantization(model, format, quantize, calibration, signature):
                 "quantize='int8'. Received: calibration=None"
             )
         return None
-    flat = [np.asarray(part) for part in tree.flatten(calibration)]
+    flat = [np.asarray(part) for part in leaves(calibration)]
     wanted = [each["shape"] for each in signature.inputs]
     if len(flat) != len(wanted) or not all(map(fits, map(np.shape, flat), wanted)):
         raise ValueError(

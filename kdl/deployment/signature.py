@@ -1,6 +1,7 @@
 """What an exported model takes and returns."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -51,17 +52,16 @@ def signature_of(model, examples):
     Raises:
         ValueError: If the examples do not fit the model.
     """
-    flat = [np.asarray(part) for part in tree.flatten(examples)]
+    structure = numbered(examples)
+    flat = [np.asarray(part) for part in leaves(examples)]
     counts = {len(part) if part.ndim else 0 for part in flat}
     if len(counts) != 1 or 0 in counts:
         raise ValueError(
             "`inputs` must be arrays of as many examples, one or more. Received: "
             f"shapes {', '.join(str(part.shape) for part in flat)}"
         )
-    numbers = iter(range(len(flat)))
-    structure = tree.map_structure(lambda _: next(numbers), examples)
-    specs = _specs(model, examples, flat)
-    names = _names(structure, specs)
+    specs = _specs(model, flat)
+    names = _names("input", structure, len(specs))
     flat = [part.astype(dtype) for part, (_, dtype) in zip(flat, specs, strict=True)]
     inputs = [
         {"name": name, "shape": list(shape), "dtype": dtype}
@@ -73,15 +73,37 @@ def signature_of(model, examples):
                 f"`inputs` must have the shape {tuple(shape)} that the model takes"
                 f"{'' if len(flat) == 1 else f' as {name!r}'}. Received: {part.shape}"
             )
-    outputs = tree.flatten(model(structured(structure, flat, 1), training=False))
-    count = len(outputs)
-    named = ["output"] if count == 1 else [f"output_{n}" for n in range(count)]
-    return Signature(structure, inputs, named), flat
+    signature = Signature(structure, inputs, [])
+    outputs = model(signature.packed([part[:1] for part in flat]), training=False)
+    names = _names("output", numbered(outputs), len(leaves(outputs)))
+    return dataclasses.replace(signature, outputs=names), flat
 
 
-def structured(structure, flat, count):
-    """Returns the first examples of a flat list, as a model takes them."""
-    return tree.map_structure(lambda n: flat[n][:count], structure)
+def leaves(structure):
+    """Returns what is in nested lists, tuples and dicts, as a list.
+
+    The order of a dict is that of its keys. Which order Keras has goes by what is
+    installed.
+    """
+    match structure:
+        case dict():
+            return [
+                leaf for key in sorted(structure) for leaf in leaves(structure[key])
+            ]
+        case list() | tuple():
+            return [leaf for part in structure for leaf in leaves(part)]
+    return [structure]
+
+
+def numbered(structure, count=None):
+    """Returns the structure with the place of each leaf in its place."""
+    count = itertools.count() if count is None else count
+    match structure:
+        case dict():
+            return {key: numbered(structure[key], count) for key in sorted(structure)}
+        case list() | tuple():
+            return [numbered(part, count) for part in structure]
+    return next(count)
 
 
 def fits(shape, wanted):
@@ -125,13 +147,11 @@ def _input(model):
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def _specs(model, examples, flat):
+def _specs(model, flat):
     """Shapes and dtypes of the inputs, of which those that are open are `None`."""
-    symbolic = tree.flatten(_input(model)) if _known(model) else None
-    if symbolic is None:
+    if not _known(model):
         return [((None, *part.shape[1:]), _dtype(part)) for part in flat]
-    if isinstance(_input(model), dict) and isinstance(examples, dict):
-        symbolic = [_input(model)[name] for name in sorted(examples)]
+    symbolic = leaves(_input(model))
     if len(symbolic) != len(flat):
         raise ValueError(
             f"`inputs` must be {len(symbolic)} arrays, as the model takes them. "
@@ -147,9 +167,7 @@ def _dtype(part):
     return "float32" if part.dtype.kind == "f" else str(part.dtype)
 
 
-def _names(structure, specs):
-    if isinstance(structure, dict) and len(structure) == len(specs):
-        return [str(name) for name in sorted(structure)]
-    if len(specs) == 1:
-        return ["input"]
-    return [f"input_{n}" for n in range(len(specs))]
+def _names(kind, structure, count):
+    if isinstance(structure, dict) and len(structure) == count:
+        return [str(name) for name in structure]
+    return [kind] if count == 1 else [f"{kind}_{n}" for n in range(count)]
