@@ -5,9 +5,11 @@
 
 The first prints a table of recipes and formats: the largest difference of what the file
 returns from what Keras predicts on the test set, as a share of the largest output, or
-why it is refused. Models are those of the recipes' defaults with random weights, and a small
-one of texts. The second trains the recipe images on digits, prunes to
-several sparsities by `kdl.callbacks.MagnitudePruning`, and prints the accuracy.
+why it is refused. Models are those of the recipes' defaults with random weights, and a
+small one of texts. The second trains the recipe images on digits, prunes to several
+sparsities by `kdl.callbacks.MagnitudePruning`, and prints the accuracy.
+
+The figures are in docs/export.md.
 """
 
 import argparse
