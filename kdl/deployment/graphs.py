@@ -192,10 +192,12 @@ def _onnx_by_torch(model, signature, flat, path):
 
 def _program(model, signature, flat, path):
     import torch
+    from torch.export.passes import move_to_device_pass
 
     some = _examples(model, flat)
     free = tuple({0: torch.export.Dim.AUTO} for _ in some)
     program = torch.export.export(
         _module(model, signature), some, dynamic_shapes=(free,), strict=False
     )
-    torch.export.save(program, path)
+    # On whatever device the model is, a program without Keras may have none.
+    torch.export.save(move_to_device_pass(program, "cpu"), path)

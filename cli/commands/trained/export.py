@@ -94,6 +94,10 @@ class Exporting:
             f"Written by {written.backend}. The largest difference from what Keras "
             f"predicts is {written.difference:.1e} of the largest output."
         )
+        if len(made) > 1 and made[1].size >= made[0].size:
+            console.print(
+                f"That has not helped: with {options.quantize} the file is no smaller."
+            )
         console.print(recipe.deployed)
         files = sorted(file.name for file in self.out.iterdir())
         console.print(f"In {self.out}: {', '.join(files)}")
