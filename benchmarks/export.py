@@ -44,9 +44,10 @@ def formats(names, wanted):
         keras.utils.set_random_seed(0)
         model = recipe.build(hp)
         network = recipe.network(model)
-        for variable in network.trainable_variables:
-            # Some layers begin at zero, and would show no difference.
-            variable.assign_add(0.05 * keras.random.normal(variable.shape))
+        for variable in network.variables:
+            # Some kernels begin at zero, and would show no difference.
+            if variable.path.endswith("kernel"):
+                variable.assign_add(0.05 * keras.random.normal(variable.shape))
         x, _ = recipe.network_data(model, "test", EXAMPLES)
         for format in wanted:
             found, reason = tried(network, format, x)

@@ -248,7 +248,9 @@ def _difference(job, expected):
     try:
         found = _outputs(job)
     except Exception as error:
-        raise NotWritten(brief(error)) from error
+        # Where the file is for now says nothing.
+        text = str(error).replace(str(job.folder), "")
+        raise NotWritten(brief(text)) from error
     return max(
         _share(np.asarray(part, "float64"), wanted)
         for outputs in found

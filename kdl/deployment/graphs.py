@@ -82,7 +82,7 @@ def _saved_model(model, signature, path):
     tf.saved_model.save(module, path, {"serving_default": graph})
 
 
-def _onnx(saved, folder, signature, quantize=None, calibration=None):
+def _onnx(saved, folder, signature, quantize, calibration):
     path = folder / "model.onnx"
     options = ["--saved-model", saved, "--output", path, "--opset", OPSET]
     run_module("tf2onnx.convert", options)
@@ -121,13 +121,7 @@ def _litert(saved, folder, signature, quantize, calibration):
 
 def _openvino(saved, folder, signature, quantize, calibration):
     openvino = import_openvino()
-    try:
-        model = openvino.convert_model(saved)
-    except openvino.OpConversionFailure:
-        # Of the loops of TensorFlow it knows some as those of ONNX.
-        with tempfile.TemporaryDirectory() as place:
-            _onnx(saved, Path(place), signature)
-            model = openvino.convert_model(Path(place) / "model.onnx")
+    model = openvino.convert_model(saved)
     is_half = quantize == "float16"
     openvino.save_model(model, folder / "model.xml", compress_to_fp16=is_half)
 
