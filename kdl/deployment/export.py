@@ -211,7 +211,7 @@ def _tried(model, job, backends, expected, tolerance):
     layer = layer_of(
         model, reason, lambda part, inner: _works(part, job, inner, backend), signature
     )
-    what = f"its layer {layer.name!r}, a {type(layer).__name__}" if layer else "it"
+    what = f"its layer {layer.name!r} ({type(layer).__name__})" if layer else "it"
     raise ValueError(
         f"The model cannot be written as {name}, which lacks something of {what}. The "
         f"converter says: {reason}"

@@ -330,7 +330,7 @@ class TestRefuses:
             export(model, tmp_path / "out", "torch", X)
         assert str(error.value).startswith(
             "The model cannot be written as torch, which lacks something of its layer "
-            "'choice', a Branch. The converter says: "
+            "'choice' (Branch). The converter says: "
         )
         assert list(tmp_path.iterdir()) == []
 
