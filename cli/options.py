@@ -102,6 +102,14 @@ Anomalous = Annotated[
         "all others are.",
     ),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Arithmetic of model and training: float32, mixed_bfloat16, "
+        "mixed_float16 or float64. Defaults to float32.",
+    ),
+]
 Wandb = Annotated[
     str | None,
     typer.Option(
@@ -142,6 +150,7 @@ class SingleOptions:
     unlabelled: Unlabelled = None
     normal: Normal = None
     anomalous: Anomalous = None
+    precision: Precision = None
     seed: Seed = 0
     backend: Backend = None
 
@@ -205,6 +214,7 @@ class SearchOptions:
     unlabelled: Unlabelled = None
     normal: Normal = None
     anomalous: Anomalous = None
+    precision: Precision = None
     epochs: Epochs = None
     seed: Seed = 0
     out: Annotated[
@@ -408,6 +418,7 @@ class CompareOptions:
     unlabelled: Unlabelled = None
     normal: Normal = None
     anomalous: Anomalous = None
+    precision: Precision = None
     epochs: Epochs = None
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="First of the seeds.")

@@ -143,6 +143,14 @@ def set_learning_rate(optimizer, rate):
     vars(optimizer)[LEARNING_RATE] = rate
 
 
+def keep_loss_scaling(model):
+    """Has the file of a model hold the scaling of its loss, if Keras has added it.
+
+    Keras saves the optimizer that it was given, which is loaded without the scaling.
+    """
+    model._compile_config.config["optimizer"] = model.optimizer
+
+
 # Oracles and tuners of KerasTuner
 
 

@@ -10,6 +10,7 @@ import keras_tuner
 import numpy as np
 
 from kdl.callbacks import EarlyStopping, Resume
+from kdl.callbacks.log_numbers import optimizers_of
 from kdl.checks import check_integer
 from kdl.data import Batches, load
 from kdl.data.sources.load import check_source, load_to_test
@@ -28,6 +29,12 @@ from kdl.recipes.reading.from_disk import (
 )
 from kdl.recipes.reading.variants import Variants
 from kdl.recipes.training.hyperparameters import hyperparameters
+from kdl.recipes.training.precision import (
+    PRECISIONS,
+    arithmetic,
+    check_precision,
+    in_its_precision,
+)
 from kdl.recipes.training.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
 
@@ -54,6 +61,10 @@ class Recipe(keras_tuner.HyperModel):
             needed. Defaults to `None`, the `default_source` of the class.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
             `0`.
+        precision: `"float32"`, `"mixed_bfloat16"`, `"mixed_float16"` or `"float64"`.
+            The arithmetic of models and training, as Keras's policies of that name.
+            In mixed precision, weights, what a model returns and its losses are
+            float32, and of float16 the loss is scaled. Defaults to `"float32"`.
         **extras: What else the recipe takes, by a name in `extras`. Each becomes an
             attribute, `None` where it is not given.
 
@@ -74,6 +85,7 @@ class Recipe(keras_tuner.HyperModel):
         takes_nan: Boolean. Whether inputs may have missing numbers.
         scores_classes: Boolean. Whether outputs for integer targets are scores of these
             classes, one for each.
+        precisions: Tuple of strings. What `precision` may be.
         overlap: Optional integer. Of examples that follow each other, as windows of a
             series do, how many before and after one may hold a part of it. `None` for
             examples of which any may be drawn for a test.
@@ -127,6 +139,7 @@ class Recipe(keras_tuner.HyperModel):
     regularization = ()
     takes_nan = False
     scores_classes = True
+    precisions = PRECISIONS
     overlap = None
     combines = True
     kept = ()
@@ -139,17 +152,31 @@ class Recipe(keras_tuner.HyperModel):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.meanings = {**super(cls, cls).meanings, **cls.meanings}
+        if "build" in vars(cls):
+            cls.build = in_its_precision(cls.build)
 
     # Whether its `fit` may declare hyperparameters, and report other metrics.
     fits_by_itself = False
 
-    def __init__(self, source=None, seed=0, **extras):
+    # KerasTuner's hypermodels, as recipes, have no constructor of this class.
+    _precision = "float32"
+
+    def __init__(self, source=None, seed=0, precision="float32", **extras):
         super().__init__(name=words(type(self).__name__))
         self.source = self.check_source(
             self.default_source if source is None else source
         )
         self.seed = check_integer("seed", seed, "[0, 4294967296)")
+        self.precision = precision
         self.take(extras)
+
+    @property
+    def precision(self):
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision):
+        self._precision = check_precision("precision", precision, self.precisions)
 
     def take(self, extras):
         """Takes what else there is besides the source; what is not given is `None`.
@@ -422,12 +449,14 @@ class Recipe(keras_tuner.HyperModel):
         # Only now is the length of the cycle known, which has two steps at least.
         steps = max(2, (epochs - initial_epoch) * len(batches))
         cycle = OneCycle(p.learning_rate, steps)
-        if not _is_schedule(learning_rate(model.optimizer), cycle):
+        *_, optimizer = optimizers_of(model)
+        if not _is_schedule(learning_rate(optimizer), cycle):
             model.optimizer.learning_rate = cycle
             if model.train_function is not None:
                 # It was compiled for the cycle of the fit before.
                 model.make_train_function(force=True)
-        build_step(model, batches[0])
+        with arithmetic(self.precision):
+            build_step(model, batches[0])
         # A model that has been fitted begins another cycle.
         for variable in model.optimizer.variables:
             # There are several where one is made of others.
@@ -458,7 +487,7 @@ class Recipe(keras_tuner.HyperModel):
                 callback.cover(batches, remembered)
         kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
         begun, before = time.perf_counter(), batches.seconds
-        with reading(batches, validation_data):
+        with reading(batches, validation_data), arithmetic(self.precision):
             history = model.fit(
                 batches,
                 shuffle=False,

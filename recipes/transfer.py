@@ -11,6 +11,7 @@ import keras_tuner
 import numpy as np
 
 from kdl.callbacks import GradualUnfreezing, Resume
+from kdl.callbacks.log_numbers import optimizers_of
 from kdl.data.splits import labelled_images
 from kdl.optimizers import ControlledOptimizer
 from kdl.private import layers_of
@@ -229,7 +230,8 @@ class Transfer(ImageClassifier):
     def callbacks(self, p, batches, epochs):
         if p.strategy != "fine_tuning":
             return []
-        return [_unfreezing(p, list(self._fitted.optimizer.multipliers))]
+        *_, controlled, _ = optimizers_of(self._fitted)
+        return [_unfreezing(p, list(controlled.multipliers))]
 
     def fit(self, hp, model, x, y, *, epochs=None, seed=0, **options):
         p, options = self.space(hp), {"epochs": epochs, "seed": seed, **options}

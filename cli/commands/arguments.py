@@ -14,6 +14,7 @@ from kdl.callbacks.log_values import Scalars
 from kdl.checks import check_choice
 from kdl.files import write_json
 from kdl.recipes.own import named
+from kdl.recipes.training.precision import check_precision
 from kdl_cli.folder import metrics, reading
 from kdl_cli.terminal.data import data_lines
 
@@ -33,7 +34,12 @@ def make(options):
             *metrics.directed("--objective", options.objective, infer_metric_direction)
         )
     with names_data():
-        return found.make(options.data, objective, extras(options)), found
+        recipe = found.make(options.data, objective, extras(options))
+    if options.precision is not None:
+        # In the words of the command line.
+        check_precision("--precision", options.precision, recipe.precisions)
+        recipe.precision = options.precision
+    return recipe, found
 
 
 def extras(options):
@@ -162,7 +168,7 @@ def taken_along(options):
     there |= {"objective": there.get("objective_given")}
     taken = {
         name: there[name]
-        for name in ("data", "epochs", "objective", *reading.EXTRAS)
+        for name in ("data", "epochs", "objective", "precision", *reading.EXTRAS)
         if getattr(options, name, "given") is None and there.get(name) is not None
     }
     if not taken:
@@ -183,6 +189,8 @@ def settings(recipe, found, options):
     own |= extras(options)
     if options.objective is not None:
         own["objective_given"] = options.objective
+    if recipe.precision != "float32":
+        own["precision"] = recipe.precision
     return {
         "recipe": found.name,
         **own,

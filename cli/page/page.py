@@ -129,7 +129,7 @@ def rerun(folder, trial, settings):
     else:
         for name, value in trial.values.items():
             words += ["--set", f"{name}={written(value)}"]
-    for name in ("data", *reading.EXTRAS, "epochs"):
+    for name in ("data", *reading.EXTRAS, "precision", "epochs"):
         if settings.get(name):
             words += [f"--{name}", str(settings[name])]
     return code(command(*words))

@@ -7,6 +7,7 @@ import numpy as np
 from keras import tree
 
 from kdl.callbacks import TrainingDoctor
+from kdl.callbacks.log_numbers import optimizers_of
 from kdl.data.on_disk import take
 from kdl.optimizers import ControlledOptimizer
 from kdl.recipes.training.hyperparameters import hyperparameters
@@ -199,7 +200,13 @@ class _Road:
             text = "The model has no weights to train: all of its layers are frozen."
             return Training(milestone, hp, {}, model, {}, False, text, broken=True)
         # So that the doctor sees gradients and updates.
-        model.optimizer = ControlledOptimizer(model.optimizer, watch=True)
+        *outer, optimizer = optimizers_of(model)
+        watched = ControlledOptimizer(optimizer, watch=True)
+        if outer:
+            # What scales the loss goes around it.
+            outer[-1].inner_optimizer = watched
+        else:
+            model.optimizer = watched
         rows = np.arange(min(_SAMPLE, len(tree.flatten(x)[0])))
         sample = (
             recipe.inputs_for(model, _rows_of(x, rows)),

@@ -29,7 +29,7 @@ from kdl_cli.terminal.text import short, written
 # Settings in which a comparison and the one that resumes it have to agree.
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend", "vary", "resample"),
-    *reading.EXTRAS,
+    *("precision", *reading.EXTRAS),
 )
 # Panels of the picture.
 _PANELS = 6

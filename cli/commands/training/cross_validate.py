@@ -29,7 +29,8 @@ from kdl_cli.terminal.text import command
 # Settings in which folds and those that go on with them have to agree.
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend", "folds", "repeats"),
-    *("groups", "scoring", "nested", "oracle", "trials", "prune", *reading.EXTRAS),
+    *("groups", "scoring", "nested", "oracle", "trials", "prune", "precision"),
+    *reading.EXTRAS,
 )
 # Where the folds are kept.
 _FOLDS = "folds"

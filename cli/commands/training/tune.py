@@ -39,7 +39,7 @@ from kdl_cli.terminal.text import columns_table, command
 # Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend"),
-    *("oracle", "prune", "folds", *reading.EXTRAS),
+    *("oracle", "prune", "folds", "precision", *reading.EXTRAS),
 )
 
 

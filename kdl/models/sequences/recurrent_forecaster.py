@@ -146,7 +146,8 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
 
     def _mixed(self, true, coins, states, training):
         def predict(hidden, _):
-            return ops.stop_gradient(self.head(hidden))
+            # The head may be wider than what it is fed to.
+            return ops.cast(ops.stop_gradient(self.head(hidden)), first.dtype)
 
         first = true[:, 0]
         with masks_of_dropout(self._rnn, first, states, training):
