@@ -38,6 +38,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "parallel",
     "recipes",
     "regularizers",
     "schedules",
@@ -48,7 +49,7 @@ __all__ = [
 
 # They hold nothing that a saved model needs, and take a while: imported at first use.
 _LATER = {
-    *("attribution", "callbacks", "data", "deployment", "evaluation"),
+    *("attribution", "callbacks", "data", "deployment", "evaluation", "parallel"),
     *("recipes", "spaces", "tuning"),
 }
 

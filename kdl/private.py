@@ -4,6 +4,8 @@ They stand here alone, so that a release that changes one breaks one line. Each 
 has its test in tests/test_private.py, which says what has changed.
 """
 
+import contextlib
+import sys
 from pathlib import Path
 
 import keras
@@ -11,6 +13,10 @@ import keras
 # Attributes of Keras's optimizers that are replaced for a while.
 LEARNING_RATE = "_learning_rate"
 UPDATE_STEP = "_backend_update_step"
+# Of its optimizers on TensorFlow, which sums the gradients of replicas.
+_SUM = "_all_reduce_sum_gradients"
+# Method of its batch normalization that returns mean and variance of a batch.
+MOMENTS = "_moments"
 # Methods that Keras and KerasTuner call, and that classes of kdl define anew.
 OVERRIDDEN = {
     "kdl.optimizers.wrapper.Wrapper": ("_model_variables_moving_average",),
@@ -73,6 +79,22 @@ def build_step(model, batch):
         model._symbolic_build(data_batch=batch)
 
 
+@contextlib.contextmanager
+def layout_of_each_batch():
+    """Has Keras on JAX lay out each batch by its own shape, not by that of the first.
+
+    A last batch may be one that does not divide by the number of devices.
+    """
+    trainer = next(kind for kind in keras.Model.__mro__ if "fit" in vars(kind))
+    module = sys.modules[trainer.__module__]
+    distribute = module._distribute_data
+    module._distribute_data = lambda data, layouts=None: distribute(data)
+    try:
+        yield
+    finally:
+        module._distribute_data = distribute
+
+
 def untrack(layer, part):
     """Has a layer no longer count another one among its parts."""
     layer._tracker.untrack(part)
@@ -126,6 +148,55 @@ def untrack_variable(optimizer, variable):
 def update_step(optimizer):
     """Returns the function that updates variables, without averages or constraints."""
     return getattr(optimizer, UPDATE_STEP)
+
+
+def sum_over_replicas(optimizer, grads, variables):
+    """Returns the sums of gradients over the replicas of a strategy of TensorFlow.
+
+    Those of one that has `is_summed` are sums already, and are returned as they are.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return grads
+    pairs = list(zip(grads, variables, strict=True))
+    return [gradient for gradient, _ in getattr(optimizer, _SUM)(pairs)]
+
+
+def is_summed():
+    """Returns the attributes of an optimizer that is given sums over replicas."""
+    return {_SUM: lambda pairs: pairs} if keras.backend.backend() == "tensorflow" else {}
+
+
+@contextlib.contextmanager
+def summed_gradients(optimizer):
+    """Has an optimizer on TensorFlow sum the gradients of replicas before all else.
+
+    Keras's own do so last, so that each replica clips the gradients of its part.
+    """
+    leaves, apply = _leaves(optimizer), optimizer.apply
+    add = getattr(leaves[0], _SUM)
+
+    def applied(grads, trainable_variables=None):
+        # Without variables, they are those that it was built with.
+        variables = trainable_variables or trained_variables(optimizer)
+        pairs = list(zip(grads, variables, strict=True))
+        apply([gradient for gradient, _ in add(pairs)], trainable_variables)
+
+    vars(optimizer)["apply"] = applied
+    for leaf in leaves:
+        vars(leaf).update(is_summed())
+    try:
+        yield
+    finally:
+        del vars(optimizer)["apply"]
+        for leaf in leaves:
+            del vars(leaf)[_SUM]
+
+
+def _leaves(optimizer):
+    """The optimizers within one that contain no others."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    parts = getattr(optimizer, "optimizers", [] if inner is None else [inner])
+    return [leaf for part in parts for leaf in _leaves(part)] or [optimizer]
 
 
 def count_batches(optimizer):

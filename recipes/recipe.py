@@ -63,8 +63,9 @@ class Recipe(keras_tuner.HyperModel):
             `0`.
         precision: `"float32"`, `"mixed_bfloat16"`, `"mixed_float16"` or `"float64"`.
             The arithmetic of models and training, as Keras's policies of that name.
-            In mixed precision, weights, what a model returns and its losses are
-            float32, and of float16 the loss is scaled. Defaults to `"float32"`.
+            In mixed precision, weights, losses and the last layer of a model are
+            float32, unless that is a decoder, and of float16 the loss is scaled.
+            Defaults to `"float32"`.
         **extras: What else the recipe takes, by a name in `extras`. Each becomes an
             attribute, `None` where it is not given.
 

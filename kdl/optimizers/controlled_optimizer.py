@@ -135,6 +135,8 @@ class ControlledOptimizer(Wrapper):
         self.gradient_norms = self.update_ratios = None
         self.adjustable = self._add_adjustable()
         self._paths = None
+        # How many replicas of a strategy of TensorFlow are in a step at once.
+        self._replacing = SimpleNamespace(depth=0, before={})
 
     def _add_adjustable(self):
         starts = {
@@ -195,6 +197,7 @@ class ControlledOptimizer(Wrapper):
             return
         variables = list(trainable_variables or private.trained_variables(self))
         private.check_variables_are_known(self, variables)
+        grads = private.sum_over_replicas(self.inner_optimizer, grads, variables)
         self._apply(list(grads), variables, self._in_force())
 
     def _in_force(self):
@@ -222,7 +225,7 @@ class ControlledOptimizer(Wrapper):
                 freezer = freezing(inner, grads, variables, old, frozen)
                 grads = stack.enter_context(freezer)
             replacements = self._replacements(old, numbers)
-            stack.enter_context(_replaced(inner, replacements))
+            stack.enter_context(_replaced(inner, replacements, self._replacing))
             inner.apply(grads, variables)
 
     def _frozen(self, variables, numbers):
@@ -238,6 +241,7 @@ class ControlledOptimizer(Wrapper):
     def _replacements(self, old, numbers):
         """Attributes of the inner optimizer during an update."""
         attributes = {name: numbers[name] for name in self.hyperparameters}
+        attributes |= private.is_summed()
         if not isinstance(attributes.get("momentum", 0.0), float):
             attributes["momentum"] = as_momentum(attributes["momentum"])
         if "learning_rate" in self.adjustable:
@@ -360,13 +364,28 @@ def _as_list(target):
 
 
 @contextlib.contextmanager
-def _replaced(target, attributes):
-    """Has an object have other attributes for a while, past its `__setattr__`."""
-    before = {name: vars(target)[name] for name in attributes if name in vars(target)}
-    vars(target).update(attributes)
+def _replaced(target, attributes, state):
+    """Has an object have other attributes for a while, past its `__setattr__`.
+
+    Replicas of a strategy of TensorFlow take a step side by side, each in a thread that
+    waits for the others. The first one replaces, for all, and the last one puts back.
+
+    Args:
+        target: Any object.
+        attributes: Dict.
+        state: Namespace of `depth`, how many are within, and `before`, a dict.
+    """
+    if not state.depth:
+        state.before = {
+            name: vars(target)[name] for name in attributes if name in vars(target)
+        }
+        vars(target).update(attributes)
+    state.depth += 1
     try:
         yield
     finally:
-        for name in attributes:
-            del vars(target)[name]
-        vars(target).update(before)
+        state.depth -= 1
+        if not state.depth:
+            for name in attributes:
+                del vars(target)[name]
+            vars(target).update(state.before)

@@ -9,6 +9,7 @@ from kdl.callbacks import Adjust
 from kdl.models import GenerativeAdversarialNetwork
 from kdl.recipes.generative.image_generator import ImageGenerator
 from kdl.recipes.generative.image_networks import discriminator, generator
+from kdl.recipes.training.precision import PRECISIONS
 from kdl.schedules import Adjustable
 
 
@@ -70,6 +71,9 @@ class GAN(ImageGenerator):
             ),
             patience=hp.Int("patience", 5, 30, default=30),
         )
+
+    # There are two optimizers of one loss, which cannot be scaled for both.
+    precisions = tuple(name for name in PRECISIONS if name != "mixed_float16")
 
     def build(self, hp):
         p = self.space(hp)

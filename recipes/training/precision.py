@@ -66,8 +66,8 @@ def arithmetic(precision):
 def in_its_precision(build):
     """Has the `build` of a recipe build in the recipe's precision.
 
-    What a model returns and its losses are float32 where its other layers are
-    narrower, and the loss is scaled where gradients of float16 would vanish.
+    The last layers of a model are float32 where the others are narrower, and the loss
+    is scaled where gradients of float16 would vanish.
     """
 
     @functools.wraps(build)
@@ -89,11 +89,9 @@ def in_its_precision(build):
 def heads(model):
     """Returns the layers that make the outputs of a model.
 
-    They are the last ones with weights, and those without that come after. A model
-    that makes its outputs by code of its own may name the layer `head`.
+    They are the last ones with weights, and those without that come after; a layer of
+    several parts, such as a decoder, stays as it is.
     """
-    if head := getattr(model, "head", None):
-        return [head]
     wanted = list(getattr(model, "outputs", None) or [])
     if not wanted:
         return model.layers[-1:] if isinstance(model, keras.Sequential) else []
@@ -110,6 +108,8 @@ def heads(model):
             continue
         if isinstance(layer, keras.Model):
             found += heads(layer)
+            continue
+        if layer.weights and not hasattr(layer, "kernel"):
             continue
         found.append(layer)
         if not layer.weights:

@@ -297,7 +297,8 @@ class _Steps(keras.layers.Layer):
     """
 
     def __init__(self, model, steps, sampler, guidance):
-        super().__init__()
+        # In mixed precision, too: small steps add up to the data.
+        super().__init__(dtype="float32")
         self.steps, self.sampler, self.guidance = steps, sampler, guidance
         self.noise_schedule, self.target, self.classes = (
             model.noise_schedule,
@@ -318,7 +319,8 @@ class _Steps(keras.layers.Layer):
 
         def step(index, x):
             here, there = (ops.take(times, index + n) for n in (0, 1))
-            return self._step(x, here, there, index, noise, label)
+            after = self._step(x, here, there, index, noise, label)
+            return ops.cast(after, x.dtype)
 
         return ops.fori_loop(0, self.steps, step, x)
 

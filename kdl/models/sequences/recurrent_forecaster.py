@@ -146,8 +146,7 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
 
     def _mixed(self, true, coins, states, training):
         def predict(hidden, _):
-            # The head may be wider than what it is fed to.
-            return ops.cast(ops.stop_gradient(self.head(hidden)), first.dtype)
+            return ops.stop_gradient(self.head(hidden))
 
         first = true[:, 0]
         with masks_of_dropout(self._rnn, first, states, training):

@@ -133,7 +133,7 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
     def logits(self, features):
         """Returns the logits of the tokens that follow features."""
         # Not the head itself: see `unroll`.
-        logits = self.head.call(ops.cast(features, self.head.compute_dtype))
+        logits = self.head.call(features)
         if self.mask_zero:
             # Padding is never predicted. Finite, since losses multiply by a mask.
             is_padding = ops.arange(self.vocabulary_size, dtype="int32") == 0
