@@ -70,6 +70,28 @@ def choose(requested=None):
     return backend, reason
 
 
+def prepare(backend, precision=None, deterministic=False):
+    """Sets what a backend reads from the environment as it is imported.
+
+    Args:
+        backend: String.
+        precision: Optional string. The option `--precision`.
+        deterministic: Boolean. The option `--deterministic`.
+    """
+    if precision == "float64":
+        os.environ.setdefault("JAX_ENABLE_X64", "1")
+    if deterministic:
+        flags = os.environ.get("XLA_FLAGS", "")
+        if backend == "jax" and _EXACT not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} {_EXACT}".strip()
+        # Of the two that PyTorch asks for, the faster one.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+# On a CPU, XLA gives the same numbers each time anyway.
+_EXACT = "--xla_gpu_deterministic_ops=true"
+
+
 def _keras_json():
     """The backend that the user's `keras.json` names, if there is one."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"

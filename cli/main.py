@@ -309,22 +309,32 @@ def report(
             console.print(f"\nAs a page with charts: {page.write(folder, search)}")
 
 
-def start(requested, name, output=console):
+def start(requested, name, output=console, options=None):
     """Chooses the backend, and returns the module of a command, which imports Keras.
 
     Prints the backend if the user did not choose one.
     """
     backend, reason = backends.choose(requested)
+    backends.prepare(
+        backend,
+        getattr(options, "precision", None),
+        getattr(options, "deterministic", False),
+    )
     if reason:
         output.print(f"Backend: {backend} ({reason}; --backend chooses)", style="dim")
     with without_collection():
-        return importlib.import_module(f"kdl_cli.commands.{name}")
+        module = importlib.import_module(f"kdl_cli.commands.{name}")
+    if getattr(options, "deterministic", False):
+        from kdl_cli.commands.training.devices import be_deterministic
+
+        be_deterministic()
+    return module
 
 
 def carry_out(options, name, kind):
     """Plans, prepares and performs a command, by the class `kind` of its module."""
     with refusals():
-        module = start(options.backend, f"training.{name}")
+        module = start(options.backend, f"training.{name}", options=options)
         work = getattr(module, kind)(planned(module, options))
         work.begin()
     with failures():
@@ -382,11 +392,12 @@ def failures():
     from keras_tuner.errors import FatalValueError
 
     from kdl.files import WriteError
+    from kdl.parallel.devices import LostProcessError
     from kdl.recipes.training.training_data import DataError
 
     try:
         yield
-    except (WriteError, FatalValueError, DataError) as error:
+    except (WriteError, FatalValueError, DataError, LostProcessError) as error:
         end(error, 1)
     except Exception as error:
         end_in_user_code(error, 1)

@@ -110,6 +110,14 @@ Precision = Annotated[
         "mixed_float16 or float64. Defaults to float32.",
     ),
 ]
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--deterministic",
+        help="Give the same numbers, bit by bit, each time on the same device, which "
+        "may take longer.",
+    ),
+]
 Wandb = Annotated[
     str | None,
     typer.Option(
@@ -165,6 +173,16 @@ class RunOptions(SingleOptions):
         typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
     ] = None
     wandb: Wandb = None
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=_MOST,
+            help="Number of devices that train together, each on a part of every "
+            "batch: GPUs, or else cores of the CPU.",
+        ),
+    ] = 1
+    deterministic: Deterministic = False
 
 
 @dataclasses.dataclass(frozen=True)

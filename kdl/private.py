@@ -163,7 +163,9 @@ def sum_over_replicas(optimizer, grads, variables):
 
 def is_summed():
     """Returns the attributes of an optimizer that is given sums over replicas."""
-    return {_SUM: lambda pairs: pairs} if keras.backend.backend() == "tensorflow" else {}
+    return (
+        {_SUM: lambda pairs: pairs} if keras.backend.backend() == "tensorflow" else {}
+    )
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from kdl.checks import check_integer
 from kdl.data import Batches, load
 from kdl.data.sources.load import check_source, load_to_test
 from kdl.layers import Clock
+from kdl.parallel.data_parallel import in_force
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
 from kdl.recipes.estimator import estimator
@@ -438,6 +439,11 @@ class Recipe(keras_tuner.HyperModel):
         )
         p = SimpleNamespace(**{**_DEFAULTS, **vars(self.space(hp))})
         epochs = self.epochs if epochs is None else epochs
+        parallel, options, fit = in_force(), {}, model.fit
+        if parallel is not None:
+            parallel.check_batch_size(p.batch_size)
+            options = {"shard": parallel.shard}
+            fit = functools.partial(parallel.fit, model)
         batches = self.batches(
             p,
             x,
@@ -446,6 +452,7 @@ class Recipe(keras_tuner.HyperModel):
             remainder="drop",
             epoch=initial_epoch,
             sample_weight=sample_weight,
+            **options,
         )
         # Only now is the length of the cycle known, which has two steps at least.
         steps = max(2, (epochs - initial_epoch) * len(batches))
@@ -489,7 +496,7 @@ class Recipe(keras_tuner.HyperModel):
         kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
         begun, before = time.perf_counter(), batches.seconds
         with reading(batches, validation_data), arithmetic(self.precision):
-            history = model.fit(
+            history = fit(
                 batches,
                 shuffle=False,
                 validation_data=validation_data,

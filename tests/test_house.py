@@ -36,18 +36,19 @@ MAY_IMPORT = {
     "layers": SIMPLE | {"initializers", "losses", "regularizers"},
     "models": COMPONENTS,
     "attribution": COMPONENTS | {"models", "seeds"},
-    "callbacks": COMPONENTS | {"files", "seeds"},
+    "parallel": {"checks", "private"},
+    "callbacks": COMPONENTS | {"files", "parallel", "seeds"},
     "spaces": COMPONENTS,
     "data": {"checks", "seeds"},
     "deployment": {"checks", "files", "private"},
     "recipes": COMPONENTS
-    | {"attribution", "callbacks", "data", "models", "seeds", "spaces"},
+    | {"attribution", "callbacks", "data", "models", "parallel", "seeds", "spaces"},
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
     "cli": {
         *("attribution", "callbacks", "checks", "data", "deployment", "evaluation"),
-        *("files", "models", "recipes", "spaces", "tuning"),
+        *("files", "models", "parallel", "recipes", "spaces", "tuning"),
     },
 }
 # Packages that only these rooms may import.
@@ -69,6 +70,7 @@ CONTRACTS = {
     "models": "Contract",
     "attribution": "Contract",
     "callbacks": "CallbackContract",
+    "parallel": "Contract",
     "data": "Contract",
     "spaces": "SpaceContract",
     "recipes": "RecipeContract",

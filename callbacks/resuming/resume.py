@@ -22,6 +22,7 @@ from kdl.callbacks.training_state import (
 )
 from kdl.checks import check_boolean, check_integer
 from kdl.files import writing
+from kdl.parallel.data_parallel import gathered, writes
 
 
 class Resume(keras.callbacks.Callback):
@@ -52,6 +53,9 @@ class Resume(keras.callbacks.Callback):
     epoch, the batches that were trained are passed over; the first of them alone is
     trained, since Keras makes some of its variables in a first step, and what it
     changed is put back. Of inputs on disk, only that first batch is read.
+
+    In a `kdl.parallel.DataParallel`, all processes read the checkpoint, and one writes
+    it.
 
     Args:
         directory: String or `Path` of a folder for the two checkpoints, made if need
@@ -174,7 +178,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._settle()
-        if self.delete_checkpoint:
+        if self.delete_checkpoint and writes():
             # In this order, a kill in between leaves the one that knows the end.
             for path in (self.previous_path, self.path):
                 with self._unwritten(), writing(path):
@@ -210,10 +214,11 @@ class Resume(keras.callbacks.Callback):
             for name, value in logs.items():
                 notes["history"].setdefault(name, []).append(value)
         variables = [*variables_of(model), *metrics]
-        with self._unwritten():
-            with writing(self.path):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.write(self.path, self.previous_path, variables, notes)
+        with gathered(model), self._unwritten():
+            if writes():
+                with writing(self.path):
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                checkpoint.write(self.path, self.previous_path, variables, notes)
 
     def _take_up(self, path, fresh):
         """Begins with what a checkpoint holds.
@@ -280,6 +285,9 @@ class Resume(keras.callbacks.Callback):
             variables += model.metrics_variables
             count = len(values)
         checkpoint.assign(variables, values[:count])
+        if not writes():
+            # They are those of all processes, of which the one that writes goes on.
+            model.reset_metrics()
         with _restoring("the random state"):
             set_random_states(notes["random"])
         for callback, (kind, state) in zip(

@@ -141,7 +141,10 @@ _KNOWN = {
     "recipe_sha256": _is_optional(_is_text),
     "objective_given": _is_optional(_is_text),
     **dict.fromkeys(("data", "precision", *EXTRAS), _is_optional(_is_text)),
-    "epochs": _is_optional(lambda value: _is_count(value) and value > 0),
+    **dict.fromkeys(
+        ("devices", "epochs"),
+        _is_optional(lambda value: _is_count(value) and value > 0),
+    ),
     "seed": _is_optional(_is_count),
     "started": _is_optional(_is_text),
     "seconds": _is_optional(

@@ -88,6 +88,13 @@ class DataParallel:
             )
         return batch_size
 
+    def gathered(self, model):
+        """A context in which the metrics of a model are those of all processes.
+
+        All processes enter it at once.
+        """
+        return self._engine.gathered(model)
+
     def fit(self, model, *args, callbacks=None, **kwargs):
         """Fits a model that was built in the block.
 
@@ -105,7 +112,7 @@ class DataParallel:
             `keras.callbacks.History`.
 
         Raises:
-            RuntimeError: If another process has ended.
+            RuntimeError: If another process has ended, or cannot be reached.
         """
         callbacks = [*(callbacks or ()), *self._engine.callbacks()]
         with self._engine.training(model):
@@ -120,6 +127,13 @@ def in_force():
 def writes():
     """Whether this process writes files: of several that train together, one does."""
     return not _in_force or _in_force[-1].writes
+
+
+def gathered(model):
+    """A context in which the metrics of a model are those of all processes."""
+    if not _in_force:
+        return contextlib.nullcontext()
+    return _in_force[-1].gathered(model)
 
 
 def _engine():

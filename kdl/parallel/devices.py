@@ -1,4 +1,8 @@
-"""How many devices there are."""
+"""How many devices there are, and processes that are lost."""
+
+
+class LostProcessError(RuntimeError):
+    """Another process of a training has ended, or cannot be reached."""
 
 
 def too_few(wanted, there, backend):

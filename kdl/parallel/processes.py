@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kdl import private
+from kdl.parallel.devices import LostProcessError
 
 # What `torchrun` tells a process.
 _INDEX, _COUNT, _LOCAL = "RANK", "WORLD_SIZE", "LOCAL_RANK"
@@ -89,6 +90,18 @@ class Processes:
                 for name in attributes:
                     del vars(target)[name]
 
+    @contextlib.contextmanager
+    def gathered(self, model):
+        """Has the metrics of a model be those of all processes for a while."""
+        variables = model.metrics_variables
+        before = [variable.value.data.clone() for variable in variables]
+        for kind in ("sum", "mean"):
+            states = [v.value.data for v in variables if v.aggregation == kind]
+            _reduce(states, is_mean=kind == "mean")
+        yield
+        for variable, state in zip(variables, before, strict=True):
+            variable.value.data.copy_(state)
+
     def _apply(self, model, apply):
         """The `apply` of an optimizer that takes the mean gradients of all."""
 
@@ -115,15 +128,8 @@ class Processes:
             # All processes validate on all examples.
             if not model.training:
                 return own()
-            variables = [v for m in model.metrics for v in m.variables]
-            before = [variable.value.data.clone() for variable in variables]
-            for kind in ("sum", "mean"):
-                states = [v.value.data for v in variables if v.aggregation == kind]
-                _reduce(states, is_mean=kind == "mean")
-            found = own()
-            for variable, state in zip(variables, before, strict=True):
-                variable.value.data.copy_(state)
-            return found
+            with self.gathered(model):
+                return own()
 
         return results
 
@@ -209,7 +215,7 @@ def _told():
     try:
         yield
     except RuntimeError as error:
-        raise RuntimeError(
-            "The training ended, since another of its processes did or cannot be "
+        raise LostProcessError(
+            "The training ended, since another of its processes did, or cannot be "
             "reached."
         ) from error

@@ -38,6 +38,9 @@ class Replicas:
     def scope(self):
         return self._strategy.scope()
 
+    def gathered(self, model):
+        return contextlib.nullcontext()
+
     def callbacks(self):
         return []
 

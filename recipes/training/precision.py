@@ -104,7 +104,11 @@ def heads(model):
     found = []
     while wanted:
         layer = makers.get(id(wanted.pop()))
-        if layer is None or layer in found or isinstance(layer, keras.layers.InputLayer):
+        if (
+            layer is None
+            or layer in found
+            or isinstance(layer, keras.layers.InputLayer)
+        ):
             continue
         if isinstance(layer, keras.Model):
             found += heads(layer)

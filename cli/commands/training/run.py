@@ -6,14 +6,24 @@ from pathlib import Path
 import keras
 
 from kdl import recipes
-from kdl.callbacks import LogNumbers
+from kdl.callbacks import LogNumbers, Resume
 from kdl.files import write_json
+from kdl.parallel import DataParallel
 from kdl_cli.commands import arguments, tracking
+from kdl_cli.commands.training import devices
 from kdl_cli.commands.training.single import Single, SinglePlan, chosen
 from kdl_cli.folder import figures, reading, writing
 from kdl_cli.folder.record import Record
+from kdl_cli.options import RunOptions
 from kdl_cli.terminal.progress import EpochProgress, Stop
 from kdl_cli.terminal.text import command
+
+# Settings in which a run and the one that goes on with it have to agree.
+IDENTITY = (
+    *("recipe", "data", "objective", "epochs", "seed", "backend", "precision"),
+    *("devices", *reading.EXTRAS),
+)
+CHECKPOINT = "checkpoint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +32,33 @@ class TrainingPlan(SinglePlan):
 
     Attributes:
         wandb: Optional string. Mode of Weights & Biases.
+        options: `RunOptions`.
+        parallel: `kdl.parallel.DataParallel`, or `None` for one device.
     """
 
     wandb: str | None = None
+    options: RunOptions | None = None
+    parallel: DataParallel | None = None
+
+    def fit(self, path, callbacks=()):
+        """Returns the keyword arguments of a fit, besides the data.
+
+        On several devices, of which one may be lost, it goes on from a checkpoint.
+
+        Args:
+            path: `Path` of the folder.
+            callbacks: List of callbacks that come first.
+        """
+        callbacks = list(callbacks)
+        if self.parallel is not None:
+            callbacks.append(Resume(path / CHECKPOINT))
+        return {
+            "hp": self.hp,
+            "epochs": self.settings["epochs"],
+            "seed": self.settings["seed"],
+            "callbacks": callbacks,
+            "verbose": 0,
+        }
 
 
 def plan(options):
@@ -33,12 +67,15 @@ def plan(options):
     Raises:
         ValueError: If an option is invalid.
     """
+    # Before anything is computed, after which a CPU has no more devices.
+    parallel = devices.data_parallel(options.devices)
     options, recipe, named, hp, note = chosen(options)
     # Refuses an unknown mode.
     tracking.loggers(options.wandb)
     settings = {
         "kind": "run",
         **arguments.settings(recipe, named, options),
+        **({"devices": options.devices} if parallel else {}),
     }
     return TrainingPlan(
         recipe,
@@ -49,6 +86,8 @@ def plan(options):
         note,
         options.objective,
         options.wandb,
+        options,
+        parallel,
     )
 
 
@@ -60,6 +99,19 @@ class Training(Single):
     """
 
     doing = "training"
+
+    def before(self):
+        plan, path = self.plan, self.plan.out
+        if path is None or not (path / CHECKPOINT).exists():
+            return None
+        before = writing.check_same(path, plan.settings, identity)
+        _, values = reading.read_hyperparameters(path / reading.HYPERPARAMETERS)
+        if values != plan.hp.values:
+            raise ValueError(
+                f"{path} holds another run, of other hyperparameters. Give --out a new "
+                "name, or use the same options."
+            )
+        return before
 
     def begin(self):
         super().begin()
@@ -76,22 +128,26 @@ class Training(Single):
         """Trains, tests and writes the results."""
         plan, path = self.plan, self.folder.path
         recipe, epochs = plan.recipe, plan.settings["epochs"]
-        console.print(f"{plan.note}Training into {path}. Epochs: {epochs}.")
+        # Of a run that is gone on with.
+        rows = reading.read_rows(path / reading.HISTORY)
+        begins = "Resuming the run in" if rows else "Training into"
+        console.print(f"{plan.note}{begins} {path}. Epochs: {epochs}.")
         arguments.tell_data(recipe, path, console, plan.hp)
         progress = EpochProgress(console, epochs, recipe.objective.name)
         keras.utils.set_random_seed(plan.settings["seed"])
         hint = f"`{command('report', path)}` shows what there is."
+        if plan.parallel is not None:
+            hint = f"Run the same command with --out {path} to resume it."
         with self.held, writing.ending(self.folder, console, hint) as signals:
-            record = Record(self.folder, progress)
-            with progress.shown(plan.named.title):
+            record = Record(self.folder, progress, rows)
+            options = dataclasses.replace(plan.options, out=path)
+            callbacks = [LogNumbers(), record, *self.loggers, Stop(signals)]
+            with (
+                progress.shown(plan.named.title),
+                devices.training(plan.parallel, options),
+            ):
                 model, history = recipes.run(
-                    recipe,
-                    **self.data,
-                    hp=plan.hp,
-                    epochs=epochs,
-                    seed=plan.settings["seed"],
-                    callbacks=[LogNumbers(), record, *self.loggers, Stop(signals)],
-                    verbose=0,
+                    recipe, **self.data, **plan.fit(path, callbacks)
                 )
             figure = figures.curves(history.history, recipe.objective)
             self.folder.write_figure("curves.png", figure)
@@ -102,6 +158,11 @@ class Training(Single):
             console.print(self.folder.listing())
             for line in tracking.lines(plan.wandb, path):
                 console.print(line)
+
+
+def identity(settings):
+    """Returns the settings in which a run that resumes another has to agree."""
+    return arguments.identity(settings, IDENTITY)
 
 
 def test(recipe, model, folder, console):

@@ -60,6 +60,10 @@ class Single:
     def __init__(self, plan):
         self.plan = plan
 
+    def before(self):
+        """Returns the settings in a folder that is gone on with, or `None`."""
+        return None
+
     def begin(self):
         """Loads the data, then makes the folder and locks it.
 
@@ -68,11 +72,15 @@ class Single:
                 then.
         """
         plan, named = self.plan, self.plan.named
-        writing.check_free(plan.out)
+        before = self.before()
+        if before is None:
+            writing.check_free(plan.out)
         self.data = arguments.load(plan.recipe)
         arguments.check_objective(plan.recipe, plan.hp, plan.objective)
-        path = writing.create(plan.out, named.title + self.ending)
-        self.folder = writing.Folder(path, plan.settings, file=named.file)
+        path = plan.out
+        if before is None:
+            path = writing.create(plan.out, named.title + self.ending)
+        self.folder = writing.Folder(path, plan.settings, before, named.file)
         self.held = hold(path, self.doing)
         self.folder.begin()
         self.folder.write_hyperparameters(named.name, plan.hp.values)
