@@ -1,6 +1,7 @@
 """The numbers in force."""
 
 import keras
+from keras import ops
 
 from kdl.layers.clock import driven_numbers
 
@@ -39,7 +40,7 @@ def numbers_in_force(model):
     for optimizer in optimizers_of(model):
         # One that holds several optimizers has no rate of its own.
         if (rate := getattr(optimizer, "learning_rate", None)) is not None:
-            values.setdefault("learning_rate", float(rate))
+            values.setdefault("learning_rate", float(ops.convert_to_numpy(rate)))
         if hasattr(optimizer, "values"):
             values |= optimizer.values()
     for name, number in driven_numbers(model).items():

@@ -5,6 +5,7 @@ import errno
 import gc
 import importlib
 import io
+import re
 import signal
 import sys
 import warnings
@@ -401,7 +402,16 @@ def failures():
         end(error, 1)
     except Exception as error:
         end_in_user_code(error, 1)
+        if "eterministic" in str(error) and (operation := _WITHOUT.search(str(error))):
+            end(f"{operation[0]}: train without --deterministic.", 1)
         raise
+
+
+# What PyTorch and TensorFlow say of an operation whose results vary.
+_WITHOUT = re.compile(
+    r"\S+ does not have a deterministic implementation"
+    r"|[^.\n]*[Dd]eterministic[^.\n]* not (?:yet )?(?:available|supported)[^.\n]*"
+)
 
 
 def end_in_user_code(error, code):

@@ -95,6 +95,12 @@ def layout_of_each_batch():
         module._distribute_data = distribute
 
 
+def origin(tensor):
+    """Returns what has made a symbolic tensor, and a list of what it was made of."""
+    operation, node, _ = tensor._keras_history
+    return operation, operation._inbound_nodes[node].input_tensors
+
+
 def untrack(layer, part):
     """Has a layer no longer count another one among its parts."""
     layer._tracker.untrack(part)
@@ -203,7 +209,7 @@ def _leaves(optimizer):
 
 def count_batches(optimizer):
     """Returns how many batches an optimizer has seen, those it accumulates too."""
-    return int(optimizer._iterations)
+    return int(keras.ops.convert_to_numpy(optimizer._iterations))
 
 
 def learning_rate(optimizer):

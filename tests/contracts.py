@@ -23,10 +23,12 @@ import numpy as np
 import pytest
 from probe import Probe
 
+from kdl import private
 from kdl.callbacks.training_state import variables_of
 from kdl.layers import Clock
 from kdl.models import Feeding
-from kdl.recipes import run
+from kdl.recipes import hyperparameters, run
+from kdl.recipes.training.precision import heads
 from kdl.schedules import Adjustable
 from kdl.schedules.number import find_numbers
 
@@ -1284,6 +1286,19 @@ class RecipeContract:
                 assert parameter.min_value <= parameter.default <= parameter.max_value
             else:
                 assert parameter.default in parameter.values
+
+    @pytest.mark.one_backend
+    def test_builds_in_mixed_precision_with_a_last_layer_of_float32(self):
+        recipe = copy.copy(self.recipe)
+        # KerasTuner has bound it to the recipe that was copied.
+        vars(recipe).pop("build")
+        recipe.precision = "mixed_bfloat16"
+        model = recipe.build(hyperparameters(recipe, {}))
+        assert keras.config.dtype_policy().name == "float32"
+        parts = private.layers_of(model)
+        assert "bfloat16" in {part.compute_dtype for part in parts}
+        assert {weight.dtype for weight in model.trainable_weights} <= {"float32"}
+        assert {layer.compute_dtype for layer in heads(model)} <= {"float32"}
 
     @pytest.mark.one_backend
     def test_tuner_sees_the_whole_space_at_once_and_searches_it(self, tmp_path):

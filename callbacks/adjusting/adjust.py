@@ -3,6 +3,7 @@
 import functools
 
 import keras
+from keras import ops
 
 from kdl.callbacks.arguments import check_function, check_string
 from kdl.callbacks.log_numbers import optimizers_of
@@ -139,7 +140,7 @@ class AdjustableNumber:
 
     @property
     def value(self):
-        return float(self._variable)
+        return float(ops.convert_to_numpy(self._variable))
 
     def assign(self, value):
         self._check(value)

@@ -189,6 +189,8 @@ def settings(recipe, found, options):
     own |= extras(options)
     if options.objective is not None:
         own["objective_given"] = options.objective
+    if getattr(options, "deterministic", False):
+        own["deterministic"] = True
     if recipe.precision != "float32":
         own["precision"] = recipe.precision
     return {

@@ -5,6 +5,7 @@ import contextlib
 import keras
 
 from kdl.checks import check_boolean, check_integer
+from kdl.parallel.devices import LOST, LostProcessError
 
 _in_force = []
 
@@ -115,8 +116,12 @@ class DataParallel:
             RuntimeError: If another process has ended, or cannot be reached.
         """
         callbacks = [*(callbacks or ()), *self._engine.callbacks()]
-        with self._engine.training(model):
-            return model.fit(*args, callbacks=callbacks, **kwargs)
+        try:
+            with self._engine.training(model):
+                return model.fit(*args, callbacks=callbacks, **kwargs)
+        except LostProcessError as error:
+            # Without what Keras adds of the layer in which it was noticed.
+            raise LostProcessError(LOST) from error
 
 
 def in_force():

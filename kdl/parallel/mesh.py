@@ -1,10 +1,11 @@
 """Data parallel training on JAX."""
 
 import contextlib
+import os
 
 import keras
 
-from kdl.parallel.devices import too_few
+from kdl.parallel.devices import check_cores, check_count
 from kdl.private import layout_of_each_batch
 
 
@@ -28,11 +29,12 @@ class Mesh:
             )
         # Has no effect, and raises an error, once JAX has begun.
         with contextlib.suppress(RuntimeError):
-            if jax.config.jax_num_cpu_devices < devices:
+            if jax.config.jax_num_cpu_devices < devices <= (os.cpu_count() or 1):
                 jax.config.update("jax_num_cpu_devices", devices)
         there = jax.devices()
-        if len(there) < devices:
-            raise too_few(devices, len(there), "JAX")
+        if there[0].platform == "cpu":
+            check_cores(devices)
+        check_count(devices, len(there), "JAX", there[0].platform)
         names = [f"{device.platform}:{device.id}" for device in there[:devices]]
         self._distribution = _EvenShares(devices=names)
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kdl import private
-from kdl.parallel.devices import LostProcessError
+from kdl.parallel.devices import LOST, LostProcessError
 
 # What `torchrun` tells a process.
 _INDEX, _COUNT, _LOCAL = "RANK", "WORLD_SIZE", "LOCAL_RANK"
@@ -215,7 +215,4 @@ def _told():
     try:
         yield
     except RuntimeError as error:
-        raise LostProcessError(
-            "The training ended, since another of its processes did, or cannot be "
-            "reached."
-        ) from error
+        raise LostProcessError(LOST) from error

@@ -5,7 +5,7 @@ import contextlib
 import keras
 
 from kdl import private
-from kdl.parallel.devices import too_few
+from kdl.parallel.devices import check_cores, check_count
 
 
 class Replicas:
@@ -22,6 +22,8 @@ class Replicas:
         import tensorflow as tf
 
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        if kind == "CPU":
+            check_cores(devices)
         if kind == "CPU" and devices > 1:
             (cpu, *_) = tf.config.list_physical_devices("CPU")
             parts = [tf.config.LogicalDeviceConfiguration() for _ in range(devices)]
@@ -29,8 +31,7 @@ class Replicas:
             with contextlib.suppress(RuntimeError):
                 tf.config.set_logical_device_configuration(cpu, parts)
         there = tf.config.list_logical_devices(kind)
-        if len(there) < devices:
-            raise too_few(devices, len(there), "TensorFlow")
+        check_count(devices, len(there), "TensorFlow", kind.lower())
         names = [device.name for device in there[:devices]]
         self._strategy = tf.distribute.MirroredStrategy(names)
         self._synchronized = synchronized

@@ -4,7 +4,6 @@ import contextlib
 import functools
 
 import keras
-from keras import tree
 
 from kdl import private
 from kdl.checks import check_choice
@@ -95,27 +94,17 @@ def heads(model):
     wanted = list(getattr(model, "outputs", None) or [])
     if not wanted:
         return model.layers[-1:] if isinstance(model, keras.Sequential) else []
-    makers = {
-        id(tensor): layer
-        for layer in model.layers
-        # A layer that is used twice has no single output.
-        for tensor in tree.flatten(getattr(layer, "output", None))
-    }
     found = []
     while wanted:
-        layer = makers.get(id(wanted.pop()))
-        if (
-            layer is None
-            or layer in found
-            or isinstance(layer, keras.layers.InputLayer)
-        ):
+        layer, inputs = private.origin(wanted.pop())
+        is_layer = isinstance(layer, keras.layers.Layer) and inputs
+        if not is_layer or layer in found:
             continue
         if isinstance(layer, keras.Model):
             found += heads(layer)
-            continue
-        if layer.weights and not hasattr(layer, "kernel"):
-            continue
-        found.append(layer)
-        if not layer.weights:
-            wanted += tree.flatten(layer.input)
+        elif not layer.weights:
+            found.append(layer)
+            wanted += inputs
+        elif hasattr(layer, "kernel"):
+            found.append(layer)
     return found

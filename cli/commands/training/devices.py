@@ -13,7 +13,7 @@ import tempfile
 import keras
 
 from kdl.parallel import DataParallel
-from kdl.parallel.devices import LostProcessError
+from kdl.parallel.devices import LostProcessError, check_cores, check_count
 
 # What a process that trains along says once it has its data, and whose argument it has.
 READY = "ready"
@@ -28,34 +28,31 @@ def data_parallel(count):
     """
     if count == 1:
         return None
-    if keras.backend.backend() == "torch":
-        _check_torch(count)
-        if "WORLD_SIZE" not in os.environ:
-            # This process is the first one.
-            os.environ |= {
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(_free_port()),
-                "WORLD_SIZE": str(count),
-                **_place(0),
-            }
     try:
+        if keras.backend.backend() == "torch":
+            _be_first(count)
         return DataParallel(count)
     except ValueError as error:
         text = str(error).replace("`devices`", "`--devices`")
         raise ValueError(text.replace("devices=", "--devices=")) from None
 
 
-def _check_torch(count):
-    """Refuses more devices than PyTorch has."""
+def _be_first(count):
+    """Has this process be the first of several, unless one has started it."""
     import torch
 
-    gpus = torch.cuda.device_count()
-    there, what = (gpus, "GPUs") if gpus else (os.cpu_count() or 1, "cores of the CPU")
-    if count > there:
-        raise ValueError(
-            f"`--devices` must be in [1, {there}], the number of {what}. Received: "
-            f"--devices={count}"
-        )
+    if "WORLD_SIZE" in os.environ:
+        return
+    if gpus := torch.cuda.device_count():
+        check_count(count, gpus, "PyTorch", "cuda")
+    else:
+        check_cores(count)
+    os.environ |= {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(_free_port()),
+        "WORLD_SIZE": str(count),
+        **_place(0),
+    }
 
 
 def _free_port():
@@ -69,7 +66,7 @@ def _place(index):
 
 
 @contextlib.contextmanager
-def training(parallel, options):
+def training(parallel, options, hint):
     """A context to train in, on all devices.
 
     On PyTorch it starts the other processes, and ends them after it.
@@ -77,6 +74,7 @@ def training(parallel, options):
     Args:
         parallel: `DataParallel`, or `None`.
         options: `RunOptions`.
+        hint: String. What the user can do where a process is lost.
 
     Raises:
         LostProcessError: If another process has ended.
@@ -84,23 +82,29 @@ def training(parallel, options):
     if parallel is None:
         yield
         return
-    with contextlib.ExitStack() as stack:
-        others = []
-        if parallel.shard is not None and parallel.writes:
-            others = stack.enter_context(_others(parallel.devices, options))
-        try:
+    try:
+        with contextlib.ExitStack() as stack:
+            if parallel.shard is not None and parallel.writes:
+                stack.enter_context(_others(parallel.devices, options))
             with parallel:
                 yield
-        except LostProcessError:
-            raise LostProcessError(_account(others)) from None
+    except LostProcessError as error:
+        raise LostProcessError(f"{error} {hint}") from None
 
 
 @contextlib.contextmanager
 def _others(count, options):
-    """Starts the processes that train along, and waits until they have their data."""
-    given = json.dumps(dataclasses.asdict(options), default=str)
+    """Starts the processes that train along, and waits until they have their data.
+
+    Args:
+        count: Integer. Number of processes, with this one.
+        options: `RunOptions`.
+
+    Raises:
+        LostProcessError: If one of them has ended.
+    """
+    given, others = json.dumps(dataclasses.asdict(options), default=str), []
     with contextlib.ExitStack() as stack:
-        others = []
         for index in range(1, count):
             errors = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(
@@ -117,7 +121,10 @@ def _others(count, options):
         for process, _ in others:
             if process.stdout.readline().strip() != READY.encode():
                 raise LostProcessError(_account(others))
-        yield others
+        try:
+            yield
+        except LostProcessError:
+            raise LostProcessError(_account(others)) from None
 
 
 def _end(process):

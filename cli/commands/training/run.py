@@ -102,7 +102,7 @@ class Training(Single):
 
     def before(self):
         plan, path = self.plan, self.plan.out
-        if path is None or not (path / CHECKPOINT).exists():
+        if path is None or not (path / CHECKPOINT).is_dir():
             return None
         before = writing.check_same(path, plan.settings, identity)
         _, values = reading.read_hyperparameters(path / reading.HYPERPARAMETERS)
@@ -144,11 +144,13 @@ class Training(Single):
             callbacks = [LogNumbers(), record, *self.loggers, Stop(signals)]
             with (
                 progress.shown(plan.named.title),
-                devices.training(plan.parallel, options),
+                devices.training(plan.parallel, options, hint),
             ):
                 model, history = recipes.run(
                     recipe, **self.data, **plan.fit(path, callbacks)
                 )
+            if plan.parallel is not None:
+                (path / CHECKPOINT).rmdir()
             figure = figures.curves(history.history, recipe.objective)
             self.folder.write_figure("curves.png", figure)
             test(recipe, model, self.folder, console)

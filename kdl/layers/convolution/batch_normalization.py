@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kdl import private
+
 
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's `BatchNormalization` for images with their channels last.
@@ -15,7 +17,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         learns = training and self.trainable
         is_plain = not self.renorm and self.axis in (-1, len(inputs.shape) - 1)
         is_own = keras.backend.backend() == "torch" and 0 not in inputs.shape
-        if not (learns and is_plain and is_own):
+        # Of several devices that train together, they are those of the whole batch.
+        is_whole = private.MOMENTS in vars(self)
+        if is_whole or not (learns and is_plain and is_own):
             return super().call(inputs, training=training)
         import torch
 
