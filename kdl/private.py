@@ -167,6 +167,19 @@ def sum_over_replicas(optimizer, grads, variables):
     return [gradient for gradient, _ in getattr(optimizer, _SUM)(pairs)]
 
 
+def over_replicas(loss):
+    """Returns a loss as Keras scales its own for replicas of a strategy of TensorFlow.
+
+    Gradients are summed over replicas, so that the mean of a batch is that of all.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return loss
+    import tensorflow as tf
+
+    count = tf.distribute.get_strategy().num_replicas_in_sync
+    return loss / count if count > 1 else loss
+
+
 def is_summed():
     """Returns the attributes of an optimizer that is given sums over replicas."""
     return (

@@ -5,6 +5,7 @@ from keras import ops, tree
 
 from kdl.checks import check_choice, check_name
 from kdl.models.images.features import features
+from kdl.private import over_replicas
 from kdl.schedules import now, number
 
 
@@ -162,7 +163,7 @@ class Student(keras.Model):
         if not training or not self._is_taught:
             return loss
         alpha = now(self.alpha)
-        penalties = sum(ops.sum(penalty) for penalty in self.losses)
+        penalties = over_replicas(sum(ops.sum(penalty) for penalty in self.losses))
         (weight,) = tree.flatten(sample_weight) or (None,)
         taught = self._taught(x, y_pred, weight)
         return (1 - alpha) * (loss - penalties) + alpha * taught + penalties

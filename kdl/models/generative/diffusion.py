@@ -24,6 +24,7 @@ from kdl.models.generative.parts import (
     twin_of,
     weighted_mean,
 )
+from kdl.private import over_replicas
 from kdl.schedules import number
 
 # Each with its targets, the usual one first.
@@ -195,7 +196,8 @@ class Diffusion(keras.Model):
         check_no_loss(self, "a diffusion model")
         each = ops.mean(y_pred, axis=tuple(range(1, len(y_pred.shape))))
         loss = weighted_mean(each, sample_weight)
-        return loss + sum(ops.sum(penalty) for penalty in self.losses)
+        penalties = sum(ops.sum(penalty) for penalty in self.losses)
+        return over_replicas(loss + penalties)
 
     def generate(
         self, count, seed=0, steps=25, sampler="ddim", labels=None, guidance=0.0

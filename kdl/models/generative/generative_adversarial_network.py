@@ -19,6 +19,7 @@ from kdl.models.generative.parts import (
     weighted_mean,
 )
 from kdl.models.generative.two_optimizers import TwoOptimizers
+from kdl.private import over_replicas
 from kdl.schedules import now, number
 
 LOSSES = "non_saturating", "hinge", "wasserstein"
@@ -250,7 +251,8 @@ class GenerativeAdversarialNetwork(keras.Model):
         ):
             self._parts[name].update_state(values[:, 0], sample_weight)
         loss = weighted_mean((told + fooled)[:, 0], sample_weight)
-        return loss + sum(ops.sum(penalty) for penalty in self.losses)
+        penalties = sum(ops.sum(penalty) for penalty in self.losses)
+        return over_replicas(loss + penalties)
 
     def generate(self, count, seed=0, labels=None):
         """Returns new data.

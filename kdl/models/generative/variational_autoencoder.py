@@ -18,6 +18,7 @@ from kdl.models.generative.parts import (
     check_pair,
     weighted_mean,
 )
+from kdl.private import over_replicas
 from kdl.schedules import now, number
 
 LIKELIHOODS = "bernoulli", "gaussian"
@@ -159,7 +160,8 @@ class VariationalAutoencoder(keras.Model):
         floor = now(self.free_bits, training)
         kl = ops.sum(ops.maximum(kl, ops.cast(floor, kl.dtype)))
         beta = ops.cast(now(self.beta, training), kl.dtype)
-        return nll + beta * kl + sum(ops.sum(penalty) for penalty in self.losses)
+        penalties = sum(ops.sum(penalty) for penalty in self.losses)
+        return over_replicas(nll + beta * kl + penalties)
 
     def _nll(self, y, outputs):
         """Negative log-likelihood of each example in nats."""
