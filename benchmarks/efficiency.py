@@ -255,8 +255,9 @@ def split():
     mesh = keras.distribution.DeviceMesh((1, DEVICES), ["batch", "model"])
     layout = keras.distribution.LayoutMap(mesh)
     # Each device has a half of the columns of one matrix and of the rows of the next.
-    layout[".*embedding.*embeddings"] = (None, "model")
-    layout[".*(query|key|value|expand|hidden|dense).*kernel"] = (None, "model")
+    layout[".*embeddings"] = (None, "model")
+    layout[".*(query|key|value|intermediate|dense)/kernel"] = (None, "model")
+    layout[".*projection/kernel"] = ("model", None)
     distribution = keras.distribution.ModelParallel(
         layout_map=layout, batch_dim_name="batch"
     )

@@ -322,6 +322,7 @@ class SearchOptions:
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log each trial for TensorBoard.")
     ] = False
+    deterministic: Deterministic = False
     engine: Annotated[
         str, typer.Option(help="Where trials run: local, or ray, a Ray cluster.")
     ] = "local"
@@ -452,6 +453,7 @@ class CompareOptions:
         bool,
         typer.Option("--quiet", help="Print one line per run, without a progress bar."),
     ] = False
+    deterministic: Deterministic = False
     backend: Backend = None
 
 

@@ -182,17 +182,19 @@ class MetricLearning(ImageClassifier):
         if p.rate:
             x = Dropout(p.rate, name="dropout")(x)
         # In float32, whatever the precision of the others.
-        x = layers.Dense(p.size, dtype="float32", name="features")(x)
+        x = layers.Dense(p.size, dtype=keras.config.floatx(), name="features")(x)
         optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
         if p.loss == "softmax":
             inputs = keras.Input(self.shape, name="images")
             features = keras.Model(images.input, x, name=_FEATURES)(inputs)
-            logits = layers.Dense(len(self.classes), dtype="float32", name="logits")
+            logits = layers.Dense(
+                len(self.classes), dtype=keras.config.floatx(), name="logits"
+            )
             model = keras.Model(inputs, logits(features), name=p.family)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(optimizer, loss)
             return model
-        x = layers.UnitNormalization(dtype="float32", name="embedding")(x)
+        x = layers.UnitNormalization(dtype=keras.config.floatx(), name="embedding")(x)
         model = keras.Model(images.input, x, name=p.family)
         margin = None if p.soft_margin else p.margin
         model.compile(optimizer, TripletLoss(margin, p.mining))

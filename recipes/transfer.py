@@ -215,9 +215,9 @@ class Transfer(ImageClassifier):
             optimizer = keras.optimizers.SGD(0.0)
         else:
             x = keras.layers.Dropout(p.rate, name="head_dropout")(x)
-            outputs = keras.layers.Dense(classes, dtype="float32", name="head_logits")(
-                x
-            )
+            outputs = keras.layers.Dense(
+                classes, dtype=keras.config.floatx(), name="head_logits"
+            )(x)
             optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
         model = keras.Model(part.input, outputs, name="transfer")
         if p.strategy == "fine_tuning":

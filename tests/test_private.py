@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from contracts import array
 
+import kdl
 from kdl import private
 
 
@@ -30,6 +31,36 @@ def fitted(optimizer):
 
 
 class TestLayers:
+    def test_origin_of_a_tensor_is_what_has_made_it_of_what(self):
+        inputs = keras.Input((3,))
+        layer = keras.layers.Dense(2)
+        made_by, made_of = private.origin(layer(inputs))
+        assert made_by is layer and made_of[0] is inputs
+
+    def test_statistics_of_batch_normalization_have_a_method(self):
+        layer = keras.layers.BatchNormalization()
+        x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+        layer.build(x.shape)
+        moments = getattr(layer, private.MOMENTS)
+        mean, variance = moments(keras.ops.convert_to_tensor(x), None)
+        np.testing.assert_allclose(array(mean).ravel(), x.mean(0), atol=1e-6)
+        np.testing.assert_allclose(array(variance).ravel(), x.var(0), atol=1e-6)
+
+    @pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX alone")
+    def test_batches_are_laid_out_by_a_function_of_the_trainer(self):
+        seen = []
+
+        class Layout(keras.distribution.DataParallel):
+            def get_data_layout(self, data_shape):
+                seen.append(data_shape[0])
+                return super().get_data_layout(data_shape)
+
+        layout = Layout(devices=["cpu:0"])
+        with layout.scope(), private.layout_of_each_batch():
+            model = small()
+            model.evaluate(np.ones((5, 3)), np.ones((5, 1)), batch_size=3, verbose=0)
+        assert {3, 2} <= set(seen)
+
     def test_layers_of_a_model_are_all_within(self):
         model = small()
         found = private.layers_of(model)
@@ -101,6 +132,31 @@ class TestLayers:
 
 
 class TestOptimizers:
+    def test_scaling_of_the_loss_is_kept_in_the_file(self, tmp_path):
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            model = small()
+        finally:
+            keras.config.set_dtype_policy(policy)
+        kinds = []
+        for keep in (lambda model: None, private.keep_loss_scaling):
+            keep(model)
+            kinds.append(model.get_compile_config()["optimizer"]["class_name"])
+        assert kinds == ["Adam", "LossScaleOptimizer"]
+
+    @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's")
+    def test_gradients_are_summed_by_a_method_of_the_optimizers(self):
+        inner = keras.optimizers.SGD(1.0)
+        model = small()
+        model.compile(kdl.optimizers.ControlledOptimizer(inner, watch=True), "mse")
+        with private.summed_gradients(model.optimizer):
+            # One replica has nothing to sum.
+            pairs = [("gradient", "variable")]
+            assert getattr(inner, private._SUM)(pairs) is pairs
+            model.fit(np.ones((8, 3)), np.ones((8, 1)), batch_size=4, verbose=0)
+        assert private._SUM not in vars(inner) and "apply" not in vars(model.optimizer)
+
     @pytest.mark.parametrize(
         ("optimizer", "names"),
         [

@@ -51,9 +51,11 @@ def generator(shape, white, size, filters, classes=None):
         x = layers.ReLU()(layers.BatchNormalization()(x))
     x = _middle(x, shape)
     # In float32, whatever the precision of the others.
-    x = convolved(shape[-1], activation="sigmoid", dtype="float32")(x)
+    x = convolved(shape[-1], activation="sigmoid", dtype=keras.config.floatx())(x)
     return keras.Model(
-        inputs, layers.Rescaling(white, dtype="float32")(x), name="generator"
+        inputs,
+        layers.Rescaling(white, dtype=keras.config.floatx())(x),
+        name="generator",
     )
 
 
@@ -80,14 +82,18 @@ def discriminator(shape, white, filters, classes=None):
         x = _bounded(convolved(filters << level, 4, strides=2))(x)
     x = _bounded(convolved(filters << level))(x)
     x = layers.Flatten()(x)
-    logits = SpectralNormalization(layers.Dense(1, dtype="float32"), dtype="float32")(x)
+    logits = SpectralNormalization(
+        layers.Dense(1, dtype=keras.config.floatx()), dtype=keras.config.floatx()
+    )(x)
     if classes is None:
         return keras.Model(image, logits, name="discriminator")
     label = keras.Input((1,), dtype="int32", name="label")
     # One per class, of the length of the features, from zero.
-    wanted = _embedded(label, classes, x.shape[-1], "zeros", dtype="float32")
-    product = layers.Dot(1, dtype="float32")([wanted, x])
-    logits = layers.Add(dtype="float32")([logits, product])
+    wanted = _embedded(
+        label, classes, x.shape[-1], "zeros", dtype=keras.config.floatx()
+    )
+    product = layers.Dot(1, dtype=keras.config.floatx())([wanted, x])
+    logits = layers.Add(dtype=keras.config.floatx())([logits, product])
     return keras.Model([image, label], logits, name="discriminator")
 
 
@@ -129,7 +135,7 @@ def denoiser(shape, filters, depth, classes=None):
     x = layers.Activation("swish")(layers.GroupNormalization(8)(x))
     x = layers.Concatenate()([enlarged(x, filters // 2), padded])
     x = convolved(filters // 2, activation="swish")(x)
-    x = convolved(shape[-1], kernel_initializer="zeros", dtype="float32")(x)
+    x = convolved(shape[-1], kernel_initializer="zeros", dtype=keras.config.floatx())(x)
     return keras.Model(inputs, _middle(x, shape), name="denoiser")
 
 

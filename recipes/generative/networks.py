@@ -52,8 +52,8 @@ def _dense(p, shape):
         x = inputs = keras.Input((p.size,))
         for count in reversed(units):
             x = layers.Dense(count, "swish")(x)
-        x = layers.Dense(math.prod(shape), dtype="float32")(x)
-        outputs = layers.Reshape(shape, dtype="float32")(x)
+        x = layers.Dense(math.prod(shape), dtype=keras.config.floatx())(x)
+        outputs = layers.Reshape(shape, dtype=keras.config.floatx())(x)
         return keras.Model(inputs, outputs, name="decoder")
 
     return encoder, decoder
@@ -119,15 +119,15 @@ def _residual(p, shape):
 
 def _code(count, activation):
     # In float32, here and below, whatever the precision of the others.
-    return layers.Dense(count, activation, dtype="float32", name="code")
+    return layers.Dense(count, activation, dtype=keras.config.floatx(), name="code")
 
 
 def _images(x, shape, enlarge):
     """Images of a shape, of maps of their size or, to enlarge, of half of it."""
     if not enlarge:
-        return convolved(shape[-1], dtype="float32")(x)
-    x = enlarged(x, shape[-1], "glorot_uniform", dtype="float32")
+        return convolved(shape[-1], dtype=keras.config.floatx())(x)
+    x = enlarged(x, shape[-1], "glorot_uniform", dtype=keras.config.floatx())
     # What padding has added.
     excess = [(0, int(n)) for n in np.subtract(x.shape[1:3], shape[:2])]
-    crop = layers.Cropping2D(excess, dtype="float32", **LAST)
+    crop = layers.Cropping2D(excess, dtype=keras.config.floatx(), **LAST)
     return crop(x) if any(n for _, n in excess) else x

@@ -40,7 +40,7 @@ def network(p, tokens, outputs, activation=None):
     x = make(p, tokens, inputs)
     x = layers.Dropout(p.dropout)(x)
     # In float32, whatever the precision of the others.
-    x = layers.Dense(outputs, activation, dtype="float32")(x)
+    x = layers.Dense(outputs, activation, dtype=keras.config.floatx())(x)
     return keras.Model(inputs, x)
 
 

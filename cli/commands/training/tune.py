@@ -105,6 +105,13 @@ def plan(options):
     check_choice("--engine", options.engine, ("local", "ray"))
     if options.workers > 1 and options.engine == "local":
         raise ValueError("Several --workers need a cluster: --engine ray.")
+    # The processes of a cluster are set up by themselves.
+    check_exclusive(
+        **{
+            "--engine ray": options.engine == "ray",
+            "--deterministic": options.deterministic,
+        }
+    )
     if options.minutes is not None:
         check_number("--minutes", options.minutes, "(0, 1e9]")
     # Of folds, the validation set is part of what most models have learned.

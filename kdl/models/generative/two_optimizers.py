@@ -1,6 +1,7 @@
 """Two networks of a model, each with an optimizer of its own."""
 
 import keras
+from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kdl import private
@@ -64,7 +65,7 @@ def _ratio(first, second):
     rates = [private.learning_rate(optimizer) for optimizer in (first, second)]
     if any(isinstance(rate, LearningRateSchedule) for rate in rates):
         return 1.0
-    one, other = map(float, rates)
+    one, other = (float(ops.convert_to_numpy(rate)) for rate in rates)
     return other / one if one else 1.0
 
 

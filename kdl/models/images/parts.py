@@ -195,7 +195,7 @@ def finish(
     if not units:
         x = _dropped(x, rate, "dropout")
     # In float32, whatever the precision of the others.
-    x = layers.Dense(classes, dtype="float32", name="logits", **penalty)(x)
+    x = layers.Dense(classes, dtype=keras.config.floatx(), name="logits", **penalty)(x)
     return keras.Model(inputs, x, name=name)
 
 

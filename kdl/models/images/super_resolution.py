@@ -91,12 +91,14 @@ def super_resolution(
         inputs.shape[-1],
         3,
         kernel_initializer="zeros",
-        dtype="float32",
+        dtype=keras.config.floatx(),
         name="details",
         **convolution,
     )(x)
-    bicubic = BicubicUpsampling2D(factor, dtype="float32", name="bicubic", **LAST)
-    outputs = layers.Add(dtype="float32", name="images_large")(
+    bicubic = BicubicUpsampling2D(
+        factor, dtype=keras.config.floatx(), name="bicubic", **LAST
+    )
+    outputs = layers.Add(dtype=keras.config.floatx(), name="images_large")(
         [bicubic(inputs), details]
     )
     return keras.Model(inputs, outputs, name=name)

@@ -96,7 +96,7 @@ def unet(
         penalty = {"kernel_regularizer": kernel_regularizer}
         # In float32, whatever the precision of the others.
         logits = layers.Conv2D(
-            classes, 1, dtype="float32", name="logits", **penalty, **LAST
+            classes, 1, dtype=keras.config.floatx(), name="logits", **penalty, **LAST
         )
         x = logits(x)
     return keras.Model(inputs, x, name=name)

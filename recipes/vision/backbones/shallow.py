@@ -66,7 +66,7 @@ def add_shallow(x, p, classes, most):
         x = ops.log((ops.sum(votes, axis=1) + 1) / (count + classes))
     # In float32, whatever the precision of the others.
     logits = keras.layers.Dense(
-        classes, trainable=False, dtype="float32", name="head_logits"
+        classes, trainable=False, dtype=keras.config.floatx(), name="head_logits"
     )
     return logits(x)
 
