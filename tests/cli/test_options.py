@@ -78,6 +78,7 @@ def test_there_are_numbers_to_check():
     assert names == {
         *("--epochs", "--seed", "--steps", "--trials", "--folds", "--total-epochs"),
         *("--minutes", "--workers", "--seeds", "--nested", "--repeats", "--ensemble"),
+        "--devices",
     }
 
 
