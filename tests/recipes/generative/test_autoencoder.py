@@ -161,6 +161,7 @@ def finder():
     return recipe, trained(recipe, epochs=2, **DENSE)[0]
 
 
+@pytest.mark.one_backend
 class TestAnomalies:
     def test_are_measured_by_the_error_of_each(self, finder):
         recipe, model = finder
@@ -236,7 +237,6 @@ class TestAnomalies:
             "autoencoder"
         ]
 
-    @pytest.mark.one_backend
     def test_a_threshold_is_that_of_its_model(self, finder):
         recipe, model = finder
         other = Autoencoder(shades())
@@ -260,6 +260,7 @@ class TestKinds:
         np.testing.assert_allclose(alone, found[2], 1e-4)
         assert "generated.png" in recipe.examine(model)
 
+    @pytest.mark.one_backend
     def test_denoising_is_measured_beside_filters(self):
         recipe = Autoencoder(shades())
         values = {"kind": "denoising", "maps": 8, "depth": 1, "batch_size": 32}
@@ -310,6 +311,7 @@ class TestKinds:
         assert same(fit(Resume(tmp_path)), whole)
 
 
+@pytest.mark.one_backend
 class TestTables:
     def test_rows_unlike_those_learned_are_anomalies(self):
         recipe = Autoencoder(penguins(), anomalous="Gentoo")
