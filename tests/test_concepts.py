@@ -40,7 +40,8 @@ NOTIONS = """
     convolution; triplet loss; U-Net; universal approximation; unpooling; upper
     confidence bound; upsampling; vanishing gradient; variational autoencoder; VGG;
     Weights & Biases; weight decay; weight initialization; weighted random sampler;
-    width of a layer; zero initialization
+    width of a layer; zero initialization; mixed precision; quantization; data parallel
+    training; model parallel training; pruning of weights
 """
 
 pytestmark = pytest.mark.one_backend

@@ -18,7 +18,8 @@ class DataParallel:
     Each device has a copy of the model, and computes the gradients of its part of a
     batch; all copies take the step of their mean. That is the step of one device with
     the whole batch, to rounding, as far as the loss of a batch is the mean over its
-    examples. A device draws its own dropout.
+    examples. Dropout is random: on TensorFlow each device draws its own, and on PyTorch
+    all draw the same masks.
 
     Build the model within its `with`, and train it by `fit` instead of `model.fit`. A
     recipe of kdl does so by itself. On PyTorch the script runs in as many processes as
