@@ -39,6 +39,7 @@ __all__ = [
     "models",
     "optimizers",
     "parallel",
+    "profiling",
     "recipes",
     "regularizers",
     "schedules",
@@ -50,7 +51,7 @@ __all__ = [
 # They hold nothing that a saved model needs, and take a while: imported at first use.
 _LATER = {
     *("attribution", "callbacks", "data", "deployment", "evaluation", "parallel"),
-    *("recipes", "spaces", "tuning"),
+    *("profiling", "recipes", "spaces", "tuning"),
 }
 
 

@@ -42,6 +42,11 @@ def layers_of(model):
     return model._flatten_layers()
 
 
+def parts_of(layer):
+    """Returns the layers within a layer or model, without those within these."""
+    return layer._flatten_layers(include_self=False, recursive=False)
+
+
 def outermost_call():
     """Returns the outermost layer that is being called, or `None`."""
     layer = _OUTSIDER._get_call_context().entry_layer

@@ -43,12 +43,15 @@ MAY_IMPORT = {
     "deployment": {"checks", "files", "private"},
     "recipes": COMPONENTS
     | {"attribution", "callbacks", "data", "models", "parallel", "seeds", "spaces"},
+    "profiling": {
+        *("attribution", "checks", "files", "layers", "private", "recipes"),
+    },
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
     "cli": {
         *("attribution", "callbacks", "checks", "data", "deployment", "evaluation"),
-        *("files", "models", "parallel", "recipes", "spaces", "tuning"),
+        *("files", "models", "parallel", "profiling", "recipes", "spaces", "tuning"),
     },
 }
 # Packages that only these rooms may import.
