@@ -30,6 +30,7 @@ from kdl_cli.options import (
     GenerateOptions,
     LearnOptions,
     PredictOptions,
+    ProfileOptions,
     RunOptions,
     SearchOptions,
     SweepOptions,
@@ -124,6 +125,19 @@ def lr(options):
     sweep = carry_out(options, "lr", "Sweep")
     with refusals():
         sweep.suggest(console)
+
+
+@app.command()
+@takes(ProfileOptions)
+def profile(options):
+    """Says what takes the time and the memory of a training, without finishing it."""
+    with refusals():
+        module = start(options.backend, "measuring.profile", options=options)
+        with told(options.recipe):
+            work = module.Profiling(options)
+        work.begin()
+    with failures(), refusals():
+        work.perform(console)
 
 
 @app.command()

@@ -118,6 +118,9 @@ Deterministic = Annotated[
         "may take longer.",
     ),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what --out names, if it exists.")
+]
 Wandb = Annotated[
     str | None,
     typer.Option(
@@ -212,6 +215,62 @@ class SweepOptions(SingleOptions):
         Path | None,
         typer.Option(help="New folder for the results. Defaults to runs/RECIPE-lr-N."),
     ] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileOptions(SingleOptions):
+    """What `kdl profile` takes; the help of each option says what it is."""
+
+    steps: Annotated[
+        int,
+        typer.Option(
+            min=1, max=_MOST, help="Number of steps to measure, after the first one."
+        ),
+    ] = 30
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=_MOST,
+            help="Examples of a step, any number. Defaults to that of the recipe.",
+        ),
+    ] = None
+    largest_batch: Annotated[
+        bool,
+        typer.Option(
+            "--largest-batch",
+            help="Also find the largest batch that fits, and the size that trains the "
+            "most examples per second, each in a process of its own.",
+        ),
+    ] = False
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="GB",
+            help="Memory of the host that --largest-batch may use. Defaults to what is "
+            "free, but for one GB.",
+        ),
+    ] = None
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="End --largest-batch after this number of minutes. Defaults to 5.",
+        ),
+    ] = None
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for a trace of some steps, for TensorBoard or Perfetto.",
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON file for all that is measured."),
+    ] = None
+    overwrite: Overwrite = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -478,11 +537,6 @@ Averaged = Annotated[
         "augmented them (test-time augmentation). Defaults to none.",
     ),
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what --out names, if it exists.")
-]
-
-
 Inputs = Annotated[
     list[str],
     typer.Argument(

@@ -40,7 +40,7 @@ _WAYS = {
     ),
     "other": (
         "What Keras does around the steps takes",
-        "a larger batch or `steps_per_execution` has fewer of them",
+        "larger batches have fewer of them",
     ),
 }
 
@@ -48,7 +48,9 @@ _WAYS = {
 def _of_layers(profile):
     counted = [row for row in profile.layers if row["flops"]]
     if not counted:
-        return f"None of the {profile.parameters:,} parameters is in a layer with FLOPs."
+        return (
+            f"None of the {profile.parameters:,} parameters is in a layer with FLOPs."
+        )
     row = max(counted, key=lambda row: row["flops"])
     share = _percent(row["flops"] / profile.flops)
     return (

@@ -29,7 +29,9 @@ def moved(batches):
             return batches
         case "torch":
             batches = tree.map_structure(
-                lambda part: None if part is None else keras.ops.convert_to_tensor(part),
+                lambda part: (
+                    None if part is None else keras.ops.convert_to_tensor(part)
+                ),
                 batches,
             )
             wait_for(batches)

@@ -43,8 +43,10 @@ def layer_costs(model, inputs=None):
         - `"parameters"`: integer. All together are `model.count_params()`: a weight
           that several layers have counts for the first;
         - `"flops"`: float, of all its calls, for one example. `None` if they are not
-          counted: of a layer that has matrices and no formula, and of a cell that a
-          loop calls.
+          counted: of a layer that has matrices and no formula, and of a cell that the
+          loop of another layer calls. Other layers that such a loop calls count as
+          often as the backend traces it, on JAX and TensorFlow once. Of a layer that
+          is not called, such as the averaged copy of a network, they are 0.
 
     Raises:
         ValueError: If `inputs` is not given and the shape of an input is not known.
@@ -58,8 +60,16 @@ def layer_costs(model, inputs=None):
     specs = _specs(model, inputs)
     size = tree.flatten(specs)[0].shape[0]
     calls = _recorded(model, specs)
+    # A cell counts with the recurrent layer that has been called.
+    hidden = {
+        id(part)
+        for layer in _all(model)
+        if is_whole(layer) and id(layer) in calls
+        for part in _all(layer)
+        if part is not layer
+    }
     rows = []
-    _add(rows, model, (), calls, set())
+    _add(rows, model, (), calls, hidden)
     for row in rows:
         if row["flops"] is not None:
             row["flops"] /= size
@@ -157,7 +167,7 @@ def _add(rows, layer, place, calls, seen):
         row["flops"] = _looked_up(layer, calls)
     elif has_products(layer) or (made and not called):
         row["flops"] = _sum(flops_of(layer, *call) for call in made)
-    elif any(len(weight.shape) > 1 for weight in own) and (made or not parts):
+    elif made and any(len(weight.shape) > 1 for weight in own):
         row["flops"] = None
     is_leaf = bool(made) and not called
     is_cell = is_leaf and hasattr(layer, "state_size") and not is_whole(layer)
