@@ -48,9 +48,7 @@ _WAYS = {
 def _of_layers(profile):
     counted = [row for row in profile.layers if row["flops"]]
     if not counted:
-        return (
-            f"None of the {profile.parameters:,} parameters is in a layer with FLOPs."
-        )
+        return f"FLOPs are counted of none of the {profile.parameters:,} parameters."
     row = max(counted, key=lambda row: row["flops"])
     share = _percent(row["flops"] / profile.flops)
     return (
@@ -66,12 +64,13 @@ def _of_batch_size(profile):
         count = profile.first_step / profile.step
         if count >= _LONG:
             return (
-                f"The first step takes as long as {count:.0f} others, since it compiles "
-                "the model: a short fit is mostly that."
+                f"The first step takes as long as {count:.0f} others, since it "
+                "compiles the model: a short fit is mostly that."
             )
+        rate = f"{profile.examples_per_second:.0f}"
         return (
-            f"In batches of {size} it trains {profile.examples_per_second:.0f} examples "
-            "per second: try whether it trains more in larger ones."
+            f"In batches of {size} it trains {rate} examples per second: try whether "
+            "it trains more in larger ones."
         )
     best = max(fitting, key=lambda n: fitting[n]["examples_per_second"])
     now = fitting[size]["examples_per_second"]

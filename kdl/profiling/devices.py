@@ -28,14 +28,13 @@ def moved(batches):
             wait_for(batches)
             return batches
         case "torch":
-            batches = tree.map_structure(
-                lambda part: (
-                    None if part is None else keras.ops.convert_to_tensor(part)
-                ),
-                batches,
-            )
+            batches = tree.map_structure(_as_tensor, batches)
             wait_for(batches)
             return batches
+
+
+def _as_tensor(part):
+    return None if part is None else keras.ops.convert_to_tensor(part)
 
 
 def wait_for(values):

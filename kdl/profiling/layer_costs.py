@@ -7,8 +7,8 @@ from math import prod
 import keras
 from keras import tree
 
-from kdl.layers.attention.multi_head_attention import Attention
 from kdl.attribution.scores.taps import replaced
+from kdl.layers.attention.multi_head_attention import Attention
 from kdl.private import parts_of
 from kdl.profiling.formulas import flops_of, has_products, is_whole
 
@@ -29,8 +29,8 @@ def layer_costs(model, inputs=None):
 
     Args:
         model: Built `keras.Model`.
-        inputs: Optional nested arrays or tensors, a batch that the model takes. Defaults
-            to `None`, one example of the shape of `model.inputs`.
+        inputs: Optional nested arrays or tensors, a batch that the model takes.
+            Defaults to `None`, one example of the shape of `model.inputs`.
 
     Returns:
         List of dicts in the order of the model, one for each layer that has parameters
@@ -86,8 +86,11 @@ def _specs(model, inputs):
             inputs,
         )
     known = getattr(model, "input", None)
-    shapes = [tensor.shape[1:] for tensor in tree.flatten(known)]
-    if known is None or any(None in shape for shape in shapes):
+    if known is None:
+        # A `Sequential` that was not called has these alone.
+        (known,) = getattr(model, "inputs", None) or [None]
+    tensors = [] if known is None else tree.flatten(known)
+    if not tensors or any(None in tensor.shape[1:] for tensor in tensors):
         raise ValueError(
             "`inputs` must be a batch of the model, of which not all shapes are known. "
             "Received: inputs=None"

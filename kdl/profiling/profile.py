@@ -104,8 +104,8 @@ def profile(model, *args, hp=None, steps=30, trace=None, **kwargs):
     The steps are those of a fit as it is, with its batches and callbacks, but without
     validation. Each is awaited before the next begins, so that its parts can be told
     apart: on a GPU, where a fit prepares a step during the one before, the fit itself
-    can be faster. Its batches are not: where TensorFlow or threads make them ahead, what
-    counts is how long the step waits for them.
+    can be faster. Where TensorFlow or threads make batches ahead, what counts is how
+    long a step waits for them.
 
     The measured training is a training: weights and optimizer go on with each step.
 
@@ -117,9 +117,9 @@ def profile(model, *args, hp=None, steps=30, trace=None, **kwargs):
             name. Defaults to `None`, the recipe's own.
         steps: Integer in `[1, 1000000]`. How many steps to measure after the first one.
             Medians of fewer than ten say little. Defaults to `30`.
-        trace: Optional string or `Path` of a folder, which is made if need be. It gets a
-            trace of five more steps by the profiler of the backend: for TensorBoard of
-            JAX and TensorFlow, for Perfetto of JAX and PyTorch. Defaults to `None`.
+        trace: Optional string or `Path` of a folder, which is made if need be. It gets
+            a trace of five more steps by the profiler of the backend: for TensorBoard
+            of JAX and TensorFlow, for Perfetto of JAX and PyTorch. Defaults to `None`.
         **kwargs: Keyword arguments of its `fit`, such as `callbacks`. There are as many
             epochs as the steps need.
 

@@ -17,7 +17,6 @@ from kdl_cli.terminal.text import rows_table
 
 _GIGABYTE = 10**9
 _MINUTES = 5
-_WIDTH = 120  # Characters of a line of the table of layers.
 
 
 class Profiling:
@@ -154,12 +153,8 @@ def _gigabytes(count):
 
 
 def _tell_layers(found, console):
-    """Prints parameters and FLOPs of each layer."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("layer", "kind", "output"):
-        table.add_column(name, no_wrap=True)
-    for name in ("parameters", "MFLOPs", "share"):
-        table.add_column(name, justify="right", no_wrap=True)
+    """Prints parameters and FLOPs of each layer, whole names in lines of any length."""
+    rows = [("layer", "kind", "output", "parameters", "MFLOPs", "share")]
     whole = found.flops or 1.0
     for row in found.layers:
         if not row["parameters"] and row["flops"] == 0:
@@ -167,16 +162,22 @@ def _tell_layers(found, console):
         flops, share = "not counted", ""
         if row["flops"] is not None:
             flops, share = _mega(row["flops"]), f"{100 * row['flops'] / whole:.0f} %"
-        shape = "" if row["output"] is None else "×".join(map(str, row["output"]))
-        table.add_row(
-            *(row["layer"], row["kind"], shape),
-            *(f"{row['parameters']:,}", flops, share),
-        )
-    table.add_row("all", "", "", f"{found.parameters:,}", _mega(found.flops), "")
+        shape = "" if row["output"] is None else str(row["output"])
+        numbers = f"{row['parameters']:,}", flops, share
+        rows.append((row["layer"], row["kind"], shape, *numbers))
+    rows.append(("all", "", "", f"{found.parameters:,}", _mega(found.flops), ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     console.print()
-    # Lines that are too long are better than names that are cut.
-    console.print(table, width=max(_WIDTH, console.width), crop=False)
+    for row in rows:
+        cells = [
+            cell.ljust(width) if place < _TEXTS else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        console.print("  ".join(cells).rstrip())
     console.print("FLOPs are those of a forward pass for an example.")
+
+
+_TEXTS = 3  # The first columns of the table of layers, which are no numbers.
 
 
 def _mega(flops):

@@ -1,4 +1,4 @@
-"""Measures one batch size in a process of its own, for `kdl profile --largest-batch`."""
+"""Measures a batch size in a process of its own, for `kdl profile`."""
 
 import contextlib
 import dataclasses
