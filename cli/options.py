@@ -246,7 +246,6 @@ class ProfileOptions(SingleOptions):
     memory: Annotated[
         float | None,
         typer.Option(
-            min=0,
             metavar="GB",
             help="Memory of the host that --largest-batch may use. Defaults to what is "
             "free, but for one GB.",
@@ -255,7 +254,6 @@ class ProfileOptions(SingleOptions):
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0,
             help="End --largest-batch after this number of minutes. Defaults to 5.",
         ),
     ] = None

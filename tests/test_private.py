@@ -67,6 +67,15 @@ class TestLayers:
         assert found[0] is model
         assert {layer.name for layer in found} >= {"inner", model.layers[-1].name}
 
+    def test_parts_of_a_layer_are_those_directly_within(self):
+        model = small()
+        (inner,) = (layer for layer in model.layers if hasattr(layer, "layers"))
+        parts = list(private.parts_of(model))
+        assert inner in parts and model.layers[-1] in parts
+        # Neither itself nor what is within one of its parts.
+        assert model not in parts and inner.layers[-1] not in parts
+        assert list(private.parts_of(model.layers[-1])) == []
+
     def test_a_step_is_built_with_all_its_variables(self):
         model = small()
         model.compile("adam", "mse", metrics=["mae"])

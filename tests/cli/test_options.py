@@ -12,6 +12,7 @@ from kdl_cli.main import app
 from kdl_cli.options import (
     CompareOptions,
     CrossValidateOptions,
+    ProfileOptions,
     RunOptions,
     SearchOptions,
     SweepOptions,
@@ -23,6 +24,7 @@ COMMANDS = {
     "tune": SearchOptions,
     "compare": CompareOptions,
     "cross-validate": CrossValidateOptions,
+    "profile": ProfileOptions,
 }
 NEEDED = {"compare": ["--vary", "kind"]}
 
@@ -78,13 +80,13 @@ def test_there_are_numbers_to_check():
     assert names == {
         *("--epochs", "--seed", "--steps", "--trials", "--folds", "--total-epochs"),
         *("--minutes", "--workers", "--seeds", "--nested", "--repeats", "--ensemble"),
-        "--devices",
+        *("--devices", "--batch-size", "--memory"),
     }
 
 
 @pytest.mark.parametrize(("command", "option"), NUMBERS)
 def test_refuses_numbers_that_cannot_be(command, option):
-    bad = [*BAD, "1.5"] if option != "--minutes" else BAD
+    bad = BAD if option in ("--memory", "--minutes") else [*BAD, "1.5"]
     for text in [*bad, *([] if option in ZERO else ["0"])]:
         assert option in refusal(command, option, text), text
 
@@ -100,7 +102,7 @@ def test_refuses_one_fold_and_few_steps():
 @pytest.mark.parametrize(("command", "option"), TEXTS)
 @pytest.mark.parametrize("text", ["", "\udcff", "=", "[" * 100_000, "\0", "x=\ud800"])
 def test_refuses_texts_that_cannot_be(command, option, text):
-    if option == "--out" and text not in ("\0", "[" * 100_000):
+    if option in ("--out", "--trace") and text not in ("\0", "[" * 100_000):
         return  # A folder may have any other name.
     assert refusal(command, option, text)
 

@@ -50,7 +50,8 @@ def test_errors_of_memory_are_told_from_others(error, is_it):
 @pytest.mark.one_backend
 def test_memory_is_that_of_the_operating_system():
     resident = memory.resident(os.getpid())
-    assert 10**7 < resident <= memory.peak_of_process()
+    # Linux counts pages by processor, and adds that up now and then.
+    assert 10**7 < resident <= 1.05 * memory.peak_of_process()
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert 0 < memory.available() <= total
     # That of a process which is no more.

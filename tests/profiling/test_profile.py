@@ -176,8 +176,8 @@ class TestProfile:
         [
             (
                 {8: 800, 16: 1200, 32: None},
-                "Batches of 16 train 1.5 times the examples per second of batches of 8: "
-                "if you take them, search the learning rate anew.",
+                "Batches of 16 train 1.5 times the examples per second of batches of "
+                "8: if you take them, search the learning rate anew.",
             ),
             (
                 {4: 700, 8: 800, 16: 820},

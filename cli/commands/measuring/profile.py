@@ -1,11 +1,13 @@
 """`kdl profile`: what the steps of a training are made of."""
 
+import contextlib
 import dataclasses
 
 import keras
 from keras import tree
 from rich.table import Table
 
+from kdl.checks import check_number, check_optional
 from kdl.files import write_json
 from kdl.profiling import profile
 from kdl.profiling.memory import RESERVE, available
@@ -30,8 +32,7 @@ class Profiling:
     """
 
     def __init__(self, options):
-        if options.out is not None:
-            check_file(options.out, options.overwrite)
+        _check_options(options)
         self.options, self.recipe, self.named, self.hp, self.note = chosen(options)
         self._check_sizes()
         if options.batch_size is not None:
@@ -45,16 +46,6 @@ class Profiling:
             raise ValueError(
                 f"The recipe {self.recipe.name!r} has no hyperparameter `batch_size`, "
                 "by which --batch-size and --largest-batch set the size of a batch."
-            )
-        if not options.largest_batch:
-            for name in ("memory", "minutes"):
-                if getattr(options, name) is not None:
-                    raise ValueError(
-                        f"--{name} is for --largest-batch, which is not given."
-                    )
-        elif available() is None:
-            raise ValueError(
-                "--largest-batch needs Linux, which tells how much memory is left."
             )
 
     def begin(self):
@@ -117,6 +108,28 @@ class Profiling:
         tried = try_sizes(options, size, examples, memory, options.minutes or _MINUTES)
         _tell_sizes(tried, examples, console)
         return tried
+
+
+def _check_options(options):
+    """Raises a `ValueError` if options cannot be, whatever the recipe is."""
+    for path in filter(None, (options.out, options.trace)):
+        with contextlib.suppress(FileNotFoundError):
+            # Refuses what is no name of a file.
+            path.lstat()
+    if options.out is not None:
+        check_file(options.out, options.overwrite)
+    if options.trace is not None and options.trace.is_file():
+        raise ValueError(f"{options.trace} is a file. Give --trace a folder.")
+    for name in ("memory", "minutes"):
+        value = check_optional(
+            check_number, f"--{name}", getattr(options, name), "(0, 1e9]"
+        )
+        if value is not None and not options.largest_batch:
+            raise ValueError(f"--{name} is for --largest-batch, which is not given.")
+    if options.largest_batch and available() is None:
+        raise ValueError(
+            "--largest-batch needs Linux, which tells how much memory is left."
+        )
 
 
 # How to look at a trace.
