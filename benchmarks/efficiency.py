@@ -29,6 +29,7 @@ BACKENDS = "tensorflow", "jax", "torch"
 PRECISIONS = "float32", "mixed_bfloat16", "mixed_float16", "float64"
 DEVICES = 2
 ROUNDS = 5  # One device and two in turn: this machine may be shared.
+COST_BATCH = 256  # Of the digits, by which a step takes some ten milliseconds.
 CONV = {"filters": 64, "batch": 64, "steps": 12}
 
 
@@ -305,10 +306,11 @@ def cost():
 
     recipe = kdl.recipes.Images()
     x, y = recipe.splits.train
-    batches = kdl.data.Batches(*recipe.encode((x, np.asarray(y))), 64, remainder="drop")
+    pair = recipe.encode((x, np.asarray(y)))
+    batches = kdl.data.Batches(*pair, COST_BATCH, remainder="drop")
     model = recipe.build(kdl.recipes.hyperparameters(recipe, {}))
     pairs = []
-    for n in range(1 + 2 * ROUNDS):
+    for n in range(1 + 6 * ROUNDS):
         pair = []
         for is_profiled in (False, True):
             clock = Time()
