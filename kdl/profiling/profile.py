@@ -104,8 +104,9 @@ def profile(model, *args, hp=None, steps=30, trace=None, **kwargs):
     The steps are those of a fit as it is, with its batches and callbacks, but without
     validation. Each is awaited before the next begins, so that its parts can be told
     apart, as Keras does where a callback acts after each batch. Where it does not, on
-    JAX and on a GPU, a fit prepares a step during the one before, and can be faster. Where TensorFlow or threads make batches ahead, what counts is how
-    long a step waits for them.
+    JAX and on a GPU, a fit prepares a step during the one before, and can be faster.
+    Where TensorFlow or threads make batches ahead, what counts is how long a step waits
+    for them.
 
     The measured training is a training: weights and optimizer go on with each step.
 
