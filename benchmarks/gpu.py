@@ -3,11 +3,11 @@
 Each part is measured in a process of its own, one backend after the other:
 
     device       which devices there are
-    recipes      milliseconds of a step of each recipe, and the memory of the device
     recurrent    LSTM and GRU by cuDNN and without it, against PyTorch's own
     attention    self-attention with and without flash attention, against PyTorch's own
     precision    a convolutional network in each precision, against hand-written PyTorch
     transfer     gigabytes a second from host to device, against PyTorch's own
+    recipes      milliseconds of a step of each recipe, and the memory of the device
 
 `--quick` makes all of it small, so that the script is known to work on a CPU. A part
 that begins after `--minutes` is left out, and said to be.
@@ -199,6 +199,9 @@ def attention(sizes):
         def build(self, shape):
             self.inner.build(shape, shape)
 
+        def compute_output_shape(self, shape):
+            return shape
+
         def call(self, inputs):
             return self.inner(inputs, inputs)
 
@@ -213,9 +216,8 @@ def attention(sizes):
             try:
                 took = _of_layer(layer(), shape, sizes["steps"])
             except Exception as error:
-                # Keras says first where it was noticed, and then what.
-                text = " ".join(str(error).split())[-120:]
-                print(f"{name}, {policy}: refused: …{text}", flush=True)
+                text = " ".join(str(error).split())[:160]
+                print(f"{name}, {policy}: refused: {text}", flush=True)
                 continue
             tell(f"{name}, {policy}", took, "ms", own)
 
@@ -380,11 +382,12 @@ def _torch_network(torch, filters, count):
 
 PARTS = {
     "device": device,
-    "recipes": recipes,
     "recurrent": recurrent,
     "attention": attention,
     "precision": precision,
     "transfer": transfer,
+    # Last, since they take what time is left.
+    "recipes": recipes,
 }
 
 if __name__ == "__main__":
