@@ -25,8 +25,9 @@ CASES = {
     "fashion": (lambda: Images("fashion"), {"accuracy": 1, "crossentropy": -1}),
     "segmentation": (Segmentation, {"mean_iou": 1, "loss": -1}),
 }
-# Masks are averaged as probabilities alone.
-LOGITS = ("gallery", "fashion")
+# Masks are averaged over flips alone, and as probabilities.
+MASKS = ("segmentation",)
+FLIPS = 2, 4
 
 
 def main():
@@ -52,16 +53,18 @@ def main():
                 name: lambda seed, key=key, score=score, sign=sign, tested=tested: (
                     sign * tested(seed, *key)[score]
                 )
-                for name, key in ways(options.variants, case in LOGITS).items()
+                for name, key in ways(options.variants, case).items()
             }
             title = f"Variants of a test image, {case}: {score}"
             compare(title, arms, options.seeds, digits=4)
 
 
-def ways(variants, logits):
+def ways(variants, case):
+    """Numbers of variants, and what is averaged, by name."""
     found = {"one prediction": (1, "probabilities")}
-    found |= {f"{count} variants": (count, "probabilities") for count in variants}
-    if logits:
+    counts = FLIPS if case in MASKS else variants
+    found |= {f"{count} variants": (count, "probabilities") for count in counts}
+    if case not in MASKS:
         last = max(variants)
         found[f"{last} variants, logits averaged"] = (last, "logits")
     return found
