@@ -168,8 +168,15 @@ def sum_over_replicas(optimizer, grads, variables):
     """
     if keras.backend.backend() != "tensorflow":
         return grads
-    pairs = list(zip(grads, variables, strict=True))
-    return [gradient for gradient, _ in getattr(optimizer, _SUM)(pairs)]
+    return _summed(getattr(optimizer, _SUM), grads, variables)
+
+
+def _summed(add, grads, variables):
+    """Sums of gradients by Keras, which fails where a variable has none."""
+    pairs = zip(grads, variables, strict=True)
+    given = [pair for pair in pairs if pair[0] is not None]
+    sums = iter(add(given) if given else ())
+    return [None if gradient is None else next(sums)[0] for gradient in grads]
 
 
 def over_replicas(loss):
@@ -204,8 +211,7 @@ def summed_gradients(optimizer):
     def applied(grads, trainable_variables=None):
         # Without variables, they are those that it was built with.
         variables = trainable_variables or trained_variables(optimizer)
-        pairs = list(zip(grads, variables, strict=True))
-        apply([gradient for gradient, _ in add(pairs)], trainable_variables)
+        apply(_summed(add, grads, variables), trainable_variables)
 
     vars(optimizer)["apply"] = applied
     for leaf in leaves:
