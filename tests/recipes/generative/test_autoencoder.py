@@ -90,7 +90,7 @@ class TestAutoencoder(RecipeContract):
         x = recipe.splits.train[0]
         values = {"kind": "variational", "likelihood": "bernoulli"}
         # A search does not try it.
-        with pytest.raises(ValueError, match=r"must be one of 'gaussian'\."):
+        with pytest.raises(ValueError, match=r"must be 'gaussian'\."):
             hyperparameters(recipe, values)
         hp = hyperparameters(Autoencoder(shades()), values)
         with pytest.raises(ValueError) as error:
