@@ -146,7 +146,7 @@ def pooled(x, y, validation_data=None, sample_weight=None):
         sample_weight: Optional array.
 
     Raises:
-        ValueError: If they are no arrays.
+        ValueError: If they are no arrays, or their examples differ in shape.
     """
     parts = (x, y) if sample_weight is None else (x, y, sample_weight)
     if y is None or not all(
@@ -157,11 +157,33 @@ def pooled(x, y, validation_data=None, sample_weight=None):
             "set."
         )
     if validation_data is not None:
+        check_alike(parts, tuple(validation_data))
         parts = keras.tree.map_structure(
             lambda *arrays: concatenate(arrays), parts, tuple(validation_data)
         )
     x, y, *weight = parts
     return x, y, (weight[0] if weight else None)
+
+
+def check_alike(train, validation):
+    """Refuses training and validation examples that cannot be put together.
+
+    Photographs, for one, and the patches of them that are learned.
+
+    Args:
+        train: Nest of arrays.
+        validation: The same of the validation set.
+
+    Raises:
+        ValueError: If examples differ in shape.
+    """
+    for parts in zip(*map(keras.tree.flatten, (train, validation)), strict=True):
+        one, other = (tuple(getattr(part, "shape", ())[1:]) for part in parts)
+        if one != other:
+            raise ValueError(
+                "Folds are cut from training and validation examples together, which "
+                f"must have one shape. Received: {one} and {other}"
+            )
 
 
 def rows(nest, which):

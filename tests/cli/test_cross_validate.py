@@ -122,6 +122,16 @@ class TestCrossValidation:
             "size, person."
         )
 
+    @pytest.mark.one_backend
+    @pytest.mark.parametrize("asked", [("cross-validate",), ("tune", "--trials", 1)])
+    def test_refuses_examples_of_two_shapes_at_once(self, folder, asked):
+        told = refusal(*asked, "super_resolution", "--folds", 2, "--out", "c")
+        assert told == (
+            "Folds are cut from training and validation examples together, which must "
+            "have one shape. Received: (24, 24, 3) and (192, 192, 3)"
+        )
+        assert not list(folder.iterdir())
+
     def test_searches_in_each_fold(self, folder):
         output = kdl(
             *("tune", "tiny", "--nested", 2, "--trials", 2, "--epochs", 1),

@@ -18,6 +18,7 @@ from kdl.files import hold
 from kdl.recipes.estimator import estimator
 from kdl.recipes.own.named import Named, on
 from kdl.tuning import CrossValidation as Splitter
+from kdl.tuning.cross_validation import check_alike
 from kdl_cli.commands import arguments
 from kdl_cli.commands.training import tune
 from kdl_cli.commands.training.tuner import Tuner
@@ -152,6 +153,7 @@ class CrossValidation:
         with arguments.names_data():
             self.recipe, self.groups = _grouped(plan.recipe, plan.settings)
             self.recipe.data()
+            check_alike(*self.recipe.splits[:2])
             if plan.settings.get("scoring"):
                 estimator(self.recipe, None, self.recipe.splits.train[1])
         hp = plan.hp or recipes.hyperparameters(plan.recipe, {})

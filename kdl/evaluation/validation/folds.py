@@ -14,6 +14,7 @@ from kdl.data import Splits
 from kdl.data.on_disk import concatenate
 from kdl.seeds import FOLDS, SPLITS, generator, integer
 from kdl.tuning import CrossValidation
+from kdl.tuning.cross_validation import check_alike
 from kdl.tuning.cross_validation import rows as some_rows
 
 
@@ -49,10 +50,15 @@ class Pool:
         x: Inputs, as the source has them.
         y: Targets.
         labels: Integer array of the class of each example, or `None`.
+
+    Raises:
+        ValueError: If examples of the two have other shapes, as photographs have and
+            the patches of them that are learned.
     """
 
     def __init__(self, recipe):
         self.splits = recipe.splits
+        check_alike(*self.splits[:2])
         self.x, self.y = (
             tree.map_structure(lambda *parts: concatenate(parts), *sides)
             for sides in zip(*self.splits[:2], strict=True)
