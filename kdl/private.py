@@ -85,6 +85,26 @@ def build_step(model, batch):
 
 
 @contextlib.contextmanager
+def replaced(target, attributes):
+    """Has an object have other attributes for a while.
+
+    It is past `__setattr__`, by which Keras and PyTorch keep track of parts.
+
+    Args:
+        target: Layer, model or optimizer.
+        attributes: Dict of values by name, such as a function for a method.
+    """
+    before = {name: vars(target)[name] for name in attributes if name in vars(target)}
+    vars(target).update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            del vars(target)[name]
+        vars(target).update(before)
+
+
+@contextlib.contextmanager
 def layout_of_each_batch():
     """Has Keras on JAX lay out each batch by its own shape, not by that of the first.
 
@@ -213,15 +233,11 @@ def summed_gradients(optimizer):
         variables = trainable_variables or trained_variables(optimizer)
         apply(_summed(add, grads, variables), trainable_variables)
 
-    vars(optimizer)["apply"] = applied
-    for leaf in leaves:
-        vars(leaf).update(is_summed())
-    try:
-        yield
-    finally:
-        del vars(optimizer)["apply"]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(replaced(optimizer, {"apply": applied}))
         for leaf in leaves:
-            del vars(leaf)[_SUM]
+            stack.enter_context(replaced(leaf, is_summed()))
+        yield
 
 
 def _leaves(optimizer):

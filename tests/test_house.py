@@ -43,9 +43,7 @@ MAY_IMPORT = {
     "deployment": {"checks", "files", "private"},
     "recipes": COMPONENTS
     | {"attribution", "callbacks", "data", "models", "parallel", "seeds", "spaces"},
-    "profiling": {
-        *("attribution", "checks", "files", "layers", "private", "recipes"),
-    },
+    "profiling": {"checks", "files", "layers", "private", "recipes"},
     "tuning": {"callbacks", "checks", "data", "files", "private", "seeds"},
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},

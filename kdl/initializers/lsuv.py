@@ -107,7 +107,7 @@ def lsuv(model, batch, tolerance=0.05, max_iterations=10, seed=None):
         with contextlib.ExitStack() as stack:
             for (layer, kernel), old in zip(kernels, before, strict=True):
                 wrapper = setting(layer, kernel, old)
-                stack.enter_context(_replaced(layer, "call", wrapper))
+                stack.enter_context(private.replaced(layer, {"call": wrapper}))
             model(batch, training=False)
     except BaseException:
         for (_, kernel), old in zip(kernels, before, strict=True):
@@ -158,7 +158,7 @@ def _measure(layer, call, args, kwargs):
         seen.append(inputs)
         return inputs if activation is None else activation(inputs)
 
-    with _replaced(layer, "activation", watch):
+    with private.replaced(layer, {"activation": watch}):
         outputs = call(*args, **kwargs)
     (values,) = seen[:1] or [outputs]
     variance = ops.convert_to_numpy(ops.var(ops.cast(values, "float32")))
@@ -185,18 +185,3 @@ def _unused(path, taken):
     while unused in taken:
         unused, count = f"{path}_{count}", count + 1
     return unused
-
-
-@contextlib.contextmanager
-def _replaced(layer, name, value):
-    """Replaces an attribute of a layer for a while, also one of its class."""
-    # Directly, since Keras and PyTorch keep books on what a layer is given.
-    attributes, is_own = vars(layer), name in vars(layer)
-    old = attributes.get(name)
-    attributes[name] = value
-    try:
-        yield
-    finally:
-        del attributes[name]
-        if is_own:
-            attributes[name] = old

@@ -81,14 +81,10 @@ class Processes:
                 for layer in private.layers_of(model)
                 if isinstance(layer, keras.layers.BatchNormalization)
             ]
-        for target, attributes in replaced:
-            vars(target).update(attributes)
-        try:
-            yield
-        finally:
+        with contextlib.ExitStack() as stack:
             for target, attributes in replaced:
-                for name in attributes:
-                    del vars(target)[name]
+                stack.enter_context(private.replaced(target, attributes))
+            yield
 
     @contextlib.contextmanager
     def gathered(self, model):

@@ -1,15 +1,15 @@
 """Parameters and operations of each layer of a model."""
 
 import contextlib
+import functools
 import inspect
 from math import prod
 
 import keras
 from keras import tree
 
-from kdl.attribution.scores.taps import replaced
 from kdl.layers.attention.multi_head_attention import Attention
-from kdl.private import parts_of
+from kdl.private import parts_of, replaced
 from kdl.profiling.formulas import flops_of, has_products, is_whole
 
 
@@ -127,7 +127,8 @@ def _recorded(model, specs):
     with contextlib.ExitStack() as stack:
         for layer in _all(model):
             if layer is not model:
-                stack.enter_context(replaced(layer, "call", recorder(layer)))
+                recorded = functools.partial(recorder(layer), layer.call)
+                stack.enter_context(replaced(layer, {"call": recorded}))
         Pass(dtype="float32", autocast=False)(specs)
     return calls
 

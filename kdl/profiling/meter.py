@@ -6,6 +6,7 @@ import time
 
 import keras
 
+from kdl.private import replaced
 from kdl.profiling.devices import moved, wait_for
 
 PARTS = "data", "transfer", "compute", "callbacks", "other"
@@ -45,7 +46,11 @@ class Meter:
             # Which a fit of the user's own may add.
             kwargs.pop("validation_data", None)
             kwargs.pop("validation_split", None)
-            callbacks = [_First(self), *(callbacks or ()), _Last(self)]
+            callbacks = [
+                self._told(self._begin_step, self._end_step),
+                *(callbacks or ()),
+                self._told(self._begun_step, self._ended_step),
+            ]
             model.make_train_function()
             step = model.train_function
             model.train_function = lambda *given: self._timed(step, *given)
@@ -54,13 +59,8 @@ class Meter:
             finally:
                 model.train_function = step
 
-        # Past `__setattr__`, by which Keras keeps track of parts.
-        vars(model)["fit"] = measured_fit
-        try:
-            with self._stack:
-                yield
-        finally:
-            del vars(model)["fit"]
+        with replaced(model, {"fit": measured_fit}), self._stack:
+            yield
 
     def _timed(self, function, *given):
         """Performs a step as `train_function` does, and times its parts."""
@@ -86,24 +86,31 @@ class Meter:
         self._now["compute"] = self._computed - there
         return result
 
-    # What the two callbacks tell.
+    def _told(self, begin, end):
+        """A callback that tells when its turn comes before and after each step."""
+        return keras.callbacks.LambdaCallback(
+            # What callbacks do at the beginning of an epoch is no part of a step.
+            on_epoch_begin=lambda epoch, logs: self._begin_epoch(),
+            on_train_batch_begin=lambda batch, logs: begin(),
+            on_train_batch_end=lambda batch, logs: end(),
+        )
 
-    def begin_epoch(self):
+    def _begin_epoch(self):
         self._ended = time.perf_counter()
 
-    def begin_step(self):
+    def _begin_step(self):
         now = time.perf_counter()
         before = 0.0 if self._fetches else now - self._ended
         self._now = dict.fromkeys(PARTS, 0.0) | {"data": before}
         self._mark = now
 
-    def begun_step(self):
+    def _begun_step(self):
         self._now["callbacks"] += time.perf_counter() - self._mark
 
-    def end_step(self):
+    def _end_step(self):
         self._mark = time.perf_counter()
 
-    def ended_step(self):
+    def _ended_step(self):
         now = time.perf_counter()
         self._now["callbacks"] += now - self._mark
         step = now - self._ended
@@ -122,41 +129,6 @@ class Meter:
             self._stack.close()
             self.model.stop_training = True
         self._ended = time.perf_counter()
-
-
-class _First(keras.callbacks.Callback):
-    """Comes before all other callbacks."""
-
-    def __init__(self, meter):
-        super().__init__()
-        self.meter = meter
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.meter.begin_epoch()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.meter.begin_step()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.meter.end_step()
-
-
-class _Last(keras.callbacks.Callback):
-    """Comes after all other callbacks."""
-
-    def __init__(self, meter):
-        super().__init__()
-        self.meter = meter
-
-    def on_epoch_begin(self, epoch, logs=None):
-        # What callbacks do at the beginning of an epoch is no part of a step.
-        self.meter.begin_epoch()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.meter.begun_step()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.meter.ended_step()
 
 
 def _fetches():

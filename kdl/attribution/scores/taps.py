@@ -5,11 +5,10 @@ import contextlib
 import keras
 from keras import ops
 
+from kdl import private
 from kdl.layers import EmbeddingBag
-from kdl.private import layers_of
 
 
-@contextlib.contextmanager
 def replaced(layer, method, function):
     """Has a layer use another function for a method of its own, for a while.
 
@@ -18,17 +17,10 @@ def replaced(layer, method, function):
         method: String, such as `"call"`.
         function: Function that is called with the method as it is, and its arguments.
     """
-    before = vars(layer).get(method)
     original = getattr(layer, method)
-    # Past `__setattr__`, by which Keras and PyTorch keep track of parts.
-    vars(layer)[method] = lambda *args, **kwargs: function(original, *args, **kwargs)
-    try:
-        yield
-    finally:
-        if before is None:
-            del vars(layer)[method]
-        else:
-            vars(layer)[method] = before
+    return private.replaced(
+        layer, {method: lambda *args, **kwargs: function(original, *args, **kwargs)}
+    )
 
 
 class Tap:
@@ -44,7 +36,7 @@ class Tap:
     """
 
     def __init__(self, model, index, given=None):
-        self.layer = layers_of(model)[index]
+        self.layer = private.layers_of(model)[index]
         self.given, self.value, self.calls = given, None, 0
 
     def inserted(self):
@@ -111,13 +103,13 @@ def called(model, inputs, taps):
 
 def tap_of(model, index):
     """Returns the kind of tap by which tokens are seen in an embedding."""
-    return BagTap if isinstance(layers_of(model)[index], EmbeddingBag) else Tap
+    return BagTap if isinstance(private.layers_of(model)[index], EmbeddingBag) else Tap
 
 
 def embeddings_of(model):
     """Returns the places of a model's embeddings of tokens among all its layers."""
     return [
         index
-        for index, layer in enumerate(layers_of(model))
+        for index, layer in enumerate(private.layers_of(model))
         if isinstance(layer, keras.layers.Embedding)
     ]
