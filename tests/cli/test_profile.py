@@ -73,7 +73,7 @@ class TestLargestBatch:
         sizes = read(tmp_path / "found.json")["batch_sizes"]
         assert list(sizes) == ["64"]
         assert (
-            "The largest batch that fits has 64 examples, all examples that there are."
+            "The largest batch that fits has 64 examples, the whole training set."
         ) in output
         assert sizes["64"]["examples_per_second"] > 0
         assert sizes["64"]["host_memory"] > 10**7

@@ -44,7 +44,7 @@ def model():
         [
             keras.Input((8, 8, 1)),
             kdl.layers.Clock(),
-            # Without a bias, whose gradient before the normalization is but rounding.
+            # Without a bias: before a normalization, its gradient is rounding alone.
             layers.Conv2D(4, 3, strides=2, use_bias=False),
             layers.BatchNormalization(momentum=0.9),
             layers.Flatten(),

@@ -219,7 +219,7 @@ def _tell_sizes(tried, examples, console):
     largest = max(fitting)
     why = ""
     if largest == examples:
-        why = ", all examples that there are"
+        why = ", the whole training set"
     elif largest == max(tried):
         why = " as far as there was time to try"
     best = max(fitting, key=lambda size: tried[size]["examples_per_second"])
