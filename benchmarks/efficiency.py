@@ -365,11 +365,11 @@ def run(backend, *task, threads=1):
         "XLA_FLAGS": "--xla_cpu_multi_thread_eigen="
         + ("false" if threads == 1 else "true"),
     }
-    if task[0] == "try" and task[2] == "float64":
-        env["JAX_ENABLE_X64"] = "1"
-    if task[0] == "speed" and task[2] == "float64":
+    if task[0] in ("try", "speed") and task[2] == "float64":
         env["JAX_ENABLE_X64"] = "1"
     devices = {"try": task[-1], "speed": task[1] if len(task) > 1 else 1}.get(task[0])
+    # Operations side by side, which TensorFlow counts apart from the threads of one.
+    env["TF_NUM_INTEROP_THREADS"] = str(threads * (devices or 1))
     places = [{}]
     if backend == "torch" and devices == DEVICES:
         with socket.socket() as found:

@@ -190,7 +190,7 @@ def compare(options):
 def predict(options):
     """Predicts what is in files, with the model that a run or a search has left."""
     with refusals():
-        module = start(options.backend, "inputs.predict", errors)
+        module = start(options.backend, "inputs.predict", errors, options)
         prediction = module.Prediction(options)
     with failures(), refusals():
         prediction.perform(errors)
@@ -201,7 +201,7 @@ def predict(options):
 def explain(options):
     """Shows what of an input a prediction depends on: pixels, words or columns."""
     with refusals():
-        module = start(options.backend, "inputs.explain", errors)
+        module = start(options.backend, "inputs.explain", errors, options)
         explanation = module.Explanation(options)
     with failures(), refusals():
         explanation.perform(console)
@@ -212,7 +212,8 @@ def explain(options):
 def generate(options):
     """Makes images or texts, with the model that a run or a search has left."""
     with refusals():
-        generation = start(options.backend, "generate", errors).Generation(options)
+        module = start(options.backend, "generate", errors, options)
+        generation = module.Generation(options)
     with failures(), refusals():
         generation.perform(console)
 
@@ -222,7 +223,8 @@ def generate(options):
 def evaluate(options):
     """Tests the model that a run or a search has left on new data."""
     with refusals():
-        evaluation = start(options.backend, "evaluate").Evaluation(options)
+        module = start(options.backend, "evaluate", options=options)
+        evaluation = module.Evaluation(options)
         evaluation.begin()
     with failures(), refusals():
         evaluation.perform(console)
@@ -233,7 +235,8 @@ def evaluate(options):
 def ensemble(options):
     """Combines the models of several runs to one, and leaves a folder with it."""
     with refusals():
-        work = start(options.backend, "trained.ensemble").Ensembling(options)
+        module = start(options.backend, "trained.ensemble", options=options)
+        work = module.Ensembling(options)
         work.begin()
     with failures(), refusals():
         work.perform(console)
@@ -247,7 +250,8 @@ def calibrate(options):
     The validation set decides; the test set says whether it helped.
     """
     with refusals():
-        work = start(options.backend, "trained.calibrate").Calibration(options)
+        module = start(options.backend, "trained.calibrate", options=options)
+        work = module.Calibration(options)
         work.begin()
     with failures(), refusals():
         work.perform(console)
@@ -258,7 +262,8 @@ def calibrate(options):
 def export(options):
     """Writes a trained model as a file that runs without Keras, and compares it."""
     with refusals():
-        exporting = start(options.backend, "trained.export").Exporting(options)
+        module = start(options.backend, "trained.export", options=options)
+        exporting = module.Exporting(options)
     with failures(), refusals():
         exporting.perform(console)
 
@@ -268,7 +273,8 @@ def export(options):
 def examine(options):
     """Says where a model errs, and what may be wrong with the data, on a page."""
     with refusals():
-        examination = start(options.backend, "trained.examine").Examination(options)
+        module = start(options.backend, "trained.examine", options=options)
+        examination = module.Examination(options)
         examination.begin()
     with failures(), refusals():
         examination.perform(console)
@@ -330,11 +336,10 @@ def start(requested, name, output=console, options=None):
     Prints the backend if the user did not choose one.
     """
     backend, reason = backends.choose(requested)
-    backends.prepare(
-        backend,
-        getattr(options, "precision", None),
-        getattr(options, "deterministic", False),
-    )
+    precision = getattr(options, "precision", None)
+    if reading.reads_float64(options):
+        precision = "float64"
+    backends.prepare(backend, precision, getattr(options, "deterministic", False))
     if reason:
         output.print(f"Backend: {backend} ({reason}; --backend chooses)", style="dim")
     with without_collection():

@@ -118,6 +118,15 @@ Deterministic = Annotated[
         "may take longer.",
     ),
 ]
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=_MOST,
+        help="Number of devices that train together, each on a part of every batch: "
+        "GPUs, or else cores of the CPU.",
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what --out names, if it exists.")
 ]
@@ -176,15 +185,7 @@ class RunOptions(SingleOptions):
         typer.Option(help="New folder for the results. Defaults to runs/RECIPE-N."),
     ] = None
     wandb: Wandb = None
-    devices: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=_MOST,
-            help="Number of devices that train together, each on a part of every "
-            "batch: GPUs, or else cores of the CPU.",
-        ),
-    ] = 1
+    devices: Devices = 1
     deterministic: Deterministic = False
 
 
@@ -389,6 +390,7 @@ class SearchOptions:
             min=1, max=_MOST, help="Number of trials that run in parallel on a cluster."
         ),
     ] = 1
+    devices: Devices = 1
     quiet: Annotated[
         bool,
         typer.Option(

@@ -1,6 +1,7 @@
 """Layers, regularizers, schedules, callbacks and tunable recipes for Keras 3."""
 
 import importlib
+import importlib.metadata
 
 try:
     import keras  # noqa: F401
@@ -58,6 +59,8 @@ _LATER = {
 def __getattr__(name):
     if name in _LATER:
         return importlib.import_module(f"kdl.{name}")
+    if name == "__version__":
+        return importlib.metadata.version("keras-kdl")
     raise AttributeError(f"module 'kdl' has no attribute {name!r}")
 
 

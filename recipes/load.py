@@ -10,6 +10,7 @@ import keras_tuner
 
 from kdl.recipes.own.named import Named, find, is_own
 from kdl.recipes.recipe import Recipe
+from kdl.recipes.training.precision import check_precision
 
 # As the command line calls them.
 _SETTINGS, STATE, MODEL = "settings.json", "recipe.json", "model.keras"
@@ -36,8 +37,8 @@ def load(folder, recipe=None, source=None):
         Tuple `(recipe, model)`, for `recipe.predict(model, raw)`.
 
     Raises:
-        ValueError: If the folder is of something else, or its files are damaged, or if
-            its recipe is not `recipe`.
+        ValueError: If the folder is of something else, or its files are damaged, if its
+            recipe is not `recipe`, or if this backend cannot compute in its precision.
 
     Example:
 
@@ -62,6 +63,8 @@ def load(folder, recipe=None, source=None):
         source = settings["data"]
     found = named.make(source, objective)
     found.set_state(read_json(folder / STATE))
+    if (precision := settings.get("precision")) is not None:
+        found.precision = check_precision("precision", precision, found.precisions)
     return found, read_model(folder / MODEL, named.objects())
 
 

@@ -1,5 +1,6 @@
 """Reads the folders of runs, searches and so on, without Keras."""
 
+import contextlib
 import csv
 import io
 import json
@@ -69,6 +70,22 @@ def status(folder, settings):
         return settings["status"]
     states = {True: "still running", False: "killed"}
     return states.get(is_held(folder), "still running, or was killed")
+
+
+def reads_float64(options):
+    """Whether a command reads a model that computes in float64.
+
+    A folder that cannot be read is for the command to refuse.
+
+    Args:
+        options: Its options, of which `folder` or `folders` have models.
+    """
+    folders = getattr(options, "folders", None) or [getattr(options, "folder", None)]
+    for folder in filter(None, folders):
+        with contextlib.suppress(ValueError, OSError):
+            if read_settings(folder).get("precision") == "float64":
+                return True
+    return False
 
 
 def read_settings(folder, kind=None):

@@ -2,6 +2,8 @@
 
 import os
 
+import keras
+
 
 class LostProcessError(RuntimeError):
     """Another process of a training has ended, or cannot be reached."""
@@ -41,4 +43,18 @@ def check_cores(wanted):
         raise ValueError(
             f"`devices` must be in [1, {cores}], the number of cores of the CPU. "
             f"Received: devices={wanted}"
+        )
+
+
+def check_one_process(wanted):
+    """Refuses several devices on PyTorch, for trainings that one process does in turn.
+
+    Raises:
+        ValueError: If there each device needs a process of its own.
+    """
+    if wanted > 1 and keras.backend.backend() == "torch":
+        raise ValueError(
+            "`devices` must be 1 for trials on PyTorch, where each device needs a "
+            "process; JAX and TensorFlow train a trial on several, and several workers "
+            f"run trials side by side. Received: devices={wanted}"
         )

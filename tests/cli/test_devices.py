@@ -1,8 +1,10 @@
 """`kdl run` on several devices, in other precisions, and deterministic."""
 
+import json
 import os
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -13,6 +15,7 @@ from own_recipes import RECIPE
 
 from kdl_cli import backends
 from kdl_cli.commands.training import devices
+from kdl_cli.folder import reading
 from kdl_cli.main import failures
 
 pytestmark = pytest.mark.one_backend
@@ -87,6 +90,32 @@ def test_refuses_more_devices_than_cores(monkeypatch):
     )
 
 
+def test_a_search_on_two_devices_finds_what_one_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(RECIPE)
+    scores = []
+    for count in (1, 2):
+        arguments = ("--trials", 2, "--epochs", 1, "--devices", count, "--out", count)
+        found = run("tune", "mine.py", *arguments, "--backend", "jax")
+        assert found.returncode == 0, found.stderr
+        trials = rows(tmp_path / str(count) / "trials.csv")
+        scores.append([float(row["val_accuracy"]) for row in trials])
+    assert read(tmp_path / "2" / "settings.json")["devices"] == 2
+    np.testing.assert_allclose(scores[1], scores[0], atol=1e-5)
+
+
+def test_a_search_on_several_devices_is_refused_where_each_is_a_process():
+    assert refusal("tune", "images", "--devices", 2) == (
+        "`--devices` must be 1 for trials on PyTorch, where each device needs a "
+        "process; JAX and TensorFlow train a trial on several, and several workers run "
+        "trials side by side. Received: --devices=2"
+    )
+    assert refusal("tune", "images", "--devices", 2, "--nested", 2) == (
+        "--nested searches on one device for each trial: leave out --devices. "
+        "Received: --devices=2"
+    )
+
+
 class TestPrecision:
     def test_is_among_the_settings_and_taken_along(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -119,6 +148,22 @@ class TestPrecision:
             "`--precision` must be one of 'float32', 'mixed_bfloat16', "
             "'mixed_float16', 'float64'. Received: --precision='x'"
         )
+
+    def test_of_float64_is_that_of_the_process_that_reads_it(self, tmp_path):
+        settings = {
+            **dict.fromkeys(("recipe", "objective"), "images"),
+            **{"kind": "run", "direction": "max", "status": "finished"},
+        }
+        for name, precision in (("narrow", "mixed_bfloat16"), ("wide", "float64")):
+            (tmp_path / name).mkdir()
+            told = json.dumps({**settings, "precision": precision})
+            (tmp_path / name / "settings.json").write_text(told)
+        narrow, wide = tmp_path / "narrow", tmp_path / "wide"
+        assert reading.reads_float64(types.SimpleNamespace(folder=wide))
+        assert reading.reads_float64(types.SimpleNamespace(folders=[narrow, wide]))
+        for folder in (narrow, tmp_path / "none", tmp_path):
+            assert not reading.reads_float64(types.SimpleNamespace(folder=folder))
+        assert not reading.reads_float64(types.SimpleNamespace())
 
 
 class TestDeterministic:

@@ -1,6 +1,7 @@
 """A search on a Ray cluster."""
 
 import collections
+import contextlib
 import copy
 import functools
 import importlib.util
@@ -12,6 +13,8 @@ import keras
 from keras_tuner.engine import trial as trials
 
 from kdl.checks import check_integer
+from kdl.parallel import DataParallel
+from kdl.parallel.devices import check_one_process
 from kdl.tuning.oracle import DurableOracle
 
 # Workers that a trial may bring down, for instance by taking more memory than there
@@ -20,7 +23,7 @@ _DEATHS = 3
 
 
 def search_on_ray(
-    tuner, workers, *args, worker_options=None, on_trial_end=None, **kwargs
+    tuner, workers, *args, devices=1, worker_options=None, on_trial_end=None, **kwargs
 ):
     """Searches as `tuner.search`, with trials side by side on a Ray cluster.
 
@@ -36,8 +39,11 @@ def search_on_ray(
             workers, by `cloudpickle`.
         workers: Integer in `[1, inf)`. Number of trials side by side.
         *args: Arguments of `tuner.search`.
+        devices: Integer in `[1, inf)`. Number of devices on which a recipe trains a
+            trial, by `kdl.parallel.DataParallel`, on JAX and TensorFlow: cores of a
+            CPU, or the GPUs that `worker_options` give a worker. Defaults to `1`.
         worker_options: Optional dict of options of `ray.remote` for a worker, such as
-            `{"num_gpus": 1}`. Defaults to `None`: one CPU and no GPU.
+            `{"num_gpus": 1}`. Defaults to `None`: a CPU for each device and no GPU.
         on_trial_end: Optional function of a `keras_tuner.engine.trial.Trial`, called
             here when it has ended. What the tuner does then, the workers do.
         **kwargs: Arguments of `tuner.search`.
@@ -46,8 +52,8 @@ def search_on_ray(
         ImportError: If Ray is not installed.
         RuntimeError: If three workers die without a trial, as where kdl is not
             installed.
-        ValueError: If `tuner` is not one of `kdl.tuning`, or if `workers` is outside
-            its interval.
+        ValueError: If `tuner` is not one of `kdl.tuning`, if `workers` or `devices` is
+            outside its interval, or if `devices` is more than 1 on PyTorch.
 
     Example:
 
@@ -60,6 +66,7 @@ def search_on_ray(
     if importlib.util.find_spec("ray") is None:
         raise ImportError("search_on_ray needs Ray: pip install 'keras-kdl[ray]'")
     check_integer("workers", workers, "[1, inf)")
+    check_one_process(check_integer("devices", devices, "[1, inf)"))
     if not isinstance(worker_options, dict | None):
         raise ValueError(
             "`worker_options` must be a dict of options of ray.remote, or None. "
@@ -84,7 +91,8 @@ def search_on_ray(
         begins_ray = not ray.is_initialized()
         if begins_ray:
             ray.init()
-        crew = _Crew(tuner, args, kwargs, worker_options or {}, on_trial_end)
+        options = {"num_cpus": devices, **(worker_options or {})}
+        crew = _Crew(tuner, args, kwargs, devices, options, on_trial_end)
         try:
             crew.search(workers)
         finally:
@@ -96,7 +104,7 @@ def search_on_ray(
 class _Crew:
     """The workers of a search, and what they are waiting for."""
 
-    def __init__(self, tuner, args, kwargs, options, on_trial_end):
+    def __init__(self, tuner, args, kwargs, devices, options, on_trial_end):
         import ray
 
         self.oracle, self._on_trial_end = tuner.oracle, on_trial_end
@@ -104,9 +112,9 @@ class _Crew:
         # Each worker has a stand-in for it.
         sent.oracle = None
         sent.directory = os.path.abspath(tuner.directory)
-        self._sent = ray.put((sent, tuner.oracle.objective, args, kwargs))
+        self._sent = ray.put((sent, tuner.oracle.objective, devices, args, kwargs))
         environment = {"env_vars": {"KERAS_BACKEND": keras.backend.backend()}}
-        options = {"num_cpus": 1, "runtime_env": environment, **options}
+        options = {"runtime_env": environment, **options}
         self._worker = ray.remote(**options)(_Worker)
         # Name and worker by the call of `step` that is under way.
         self._steps = {}
@@ -185,12 +193,12 @@ class _Worker:
     """An actor that searches, and hands out its calls of the oracle one by one."""
 
     def __init__(self, sent):
-        tuner, objective, args, kwargs = sent
+        tuner, objective, devices, args, kwargs = sent
         self._requests, self._replies = queue.Queue(), queue.Queue()
         tuner.oracle = _Oracle(objective, self._call)
         # The file is there, and is the same for all.
         tuner.save = lambda: None
-        search = functools.partial(self._search, tuner, args, kwargs)
+        search = functools.partial(self._search, tuner, devices, args, kwargs)
         threading.Thread(target=search, daemon=True).start()
 
     def step(self, *reply):
@@ -202,10 +210,11 @@ class _Worker:
             raise request
         return request
 
-    def _search(self, tuner, args, kwargs):
+    def _search(self, tuner, devices, args, kwargs):
         end = None
         try:
-            tuner.search(*args, **kwargs)
+            with DataParallel(devices) if devices > 1 else contextlib.nullcontext():
+                tuner.search(*args, **kwargs)
         except BaseException as error:
             end = error
         self._requests.put(end)

@@ -118,6 +118,11 @@ def _nested(options):
                 f"--{name} logs one search, and --nested makes one in each fold. Leave "
                 "one of them out."
             )
+    if options.devices > 1:
+        raise ValueError(
+            "--nested searches on one device for each trial: leave out --devices. "
+            f"Received: --devices={options.devices}"
+        )
     search = tune.plan(options)
     settings = {
         **search.settings,

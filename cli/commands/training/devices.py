@@ -13,7 +13,12 @@ import tempfile
 import keras
 
 from kdl.parallel import DataParallel
-from kdl.parallel.devices import LostProcessError, check_cores, check_count
+from kdl.parallel.devices import (
+    LostProcessError,
+    check_cores,
+    check_count,
+    check_one_process,
+)
 
 # What a process that trains along says once it has its data, and whose argument it has.
 READY = "ready"
@@ -28,10 +33,23 @@ def data_parallel(count):
     """
     if count == 1:
         return None
-    try:
+    with _of_the_option():
         if keras.backend.backend() == "torch":
             _be_first(count)
         return DataParallel(count)
+
+
+def check_trials(count):
+    """Refuses trials on several devices where each would need a process."""
+    with _of_the_option():
+        check_one_process(count)
+
+
+@contextlib.contextmanager
+def _of_the_option():
+    """Has errors speak of the option `--devices`."""
+    try:
+        yield
     except ValueError as error:
         text = str(error).replace("`devices`", "`--devices`")
         raise ValueError(text.replace("devices=", "--devices=")) from None

@@ -15,6 +15,7 @@ from kdl import recipes, tuning
 from kdl.callbacks import TensorBoardLogger
 from kdl.checks import check_choice, check_exclusive, check_number
 from kdl.files import WriteError, hold, write_json
+from kdl.parallel import DataParallel
 from kdl.recipes.own.named import Named
 from kdl.recipes.own.user_code import imported
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
@@ -29,6 +30,7 @@ from kdl_cli.commands.members import (
     rows_of,
 )
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
+from kdl_cli.commands.training import devices
 from kdl_cli.commands.training.run import test
 from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
@@ -39,7 +41,7 @@ from kdl_cli.terminal.text import columns_table, command
 # Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend"),
-    *("oracle", "prune", "folds", "precision", *reading.EXTRAS),
+    *("oracle", "prune", "folds", "precision", "devices", *reading.EXTRAS),
 )
 
 
@@ -53,6 +55,7 @@ class SearchPlan:
         named: `Named` that it was made of.
         space: `keras_tuner.HyperParameters` of the narrowed space, or `None`.
         settings: Dict of plain values, as `settings.json` holds them.
+        parallel: `kdl.parallel.DataParallel` of trials that run here, or `None`.
     """
 
     options: SearchOptions
@@ -60,6 +63,7 @@ class SearchPlan:
     named: Named
     space: keras_tuner.HyperParameters | None
     settings: dict
+    parallel: DataParallel | None = None
 
     @property
     def path(self):
@@ -112,6 +116,11 @@ def plan(options):
             "--deterministic": options.deterministic,
         }
     )
+    parallel = None
+    if options.devices > 1:
+        devices.check_trials(options.devices)
+        if options.engine == "local":
+            parallel = devices.data_parallel(options.devices)
     if options.minutes is not None:
         check_number("--minutes", options.minutes, "(0, 1e9]")
     # Of folds, the validation set is part of what most models have learned.
@@ -127,13 +136,14 @@ def plan(options):
         "prune": options.prune,
         "folds": options.folds,
         **({"ensemble": options.ensemble} if options.ensemble else {}),
+        **({"devices": options.devices} if options.devices > 1 else {}),
     }
     space = None
     if options.set_ or options.range_ or options.choices:
         given = Narrowing.parse(options.set_, options.range_, options.choices)
         space, given = narrow(recipe, given)
         settings |= given.settings()
-    found = SearchPlan(options, recipe, named, space, settings)
+    found = SearchPlan(options, recipe, named, space, settings, parallel)
     # Refuse an unknown oracle or mode of W&B.
     found.oracle()
     tracking.loggers(options.wandb)
@@ -250,11 +260,17 @@ class Search:
     def _search(self, watcher, **data):
         if self.plan.options.engine == "local":
             self.tuner.watcher = watcher
-            self.tuner.search(**data)
+            with self.plan.parallel or contextlib.nullcontext():
+                self.tuner.search(**data)
         else:
-            workers = self.plan.options.workers
             send_modules()
-            search_on_ray(self.tuner, workers, on_trial_end=watcher.end, **data)
+            search_on_ray(
+                self.tuner,
+                self.plan.options.workers,
+                devices=self.plan.options.devices,
+                on_trial_end=watcher.end,
+                **data,
+            )
 
     def finish(self, console):
         """Tests the best model, and writes and prints the results."""

@@ -113,7 +113,8 @@ class TestSearchOnRay:
     def test_an_error_that_ends_a_search_comes_out_of_the_worker(self, tmp_path):
         tuner = make(tmp_path, "f1")
         oracle = tuner.oracle
-        worker = _Worker((tuner, oracle.objective, (X, 2 * X), {"verbose": 0}))
+        sent = tuner, oracle.objective, 1, (X, 2 * X), {"verbose": 0}
+        worker = _Worker(sent)
         method, args, _ = worker.step()
         assert (method, args) == ("create_trial", ("tuner0",))
         with pytest.raises(keras_tuner.errors.FatalValueError, match="'f1'"):
@@ -130,6 +131,18 @@ class TestSearchOnRay:
         assert str(error.value) == (
             "`tuner` must be one of kdl.tuning, with a DurableOracle. Received: "
             "tuner=RandomSearch"
+        )
+
+    def test_refuses_several_devices_where_each_is_a_process(self, tmp_path):
+        pytest.importorskip("ray")
+        if keras.backend.backend() != "torch":
+            pytest.skip("JAX and TensorFlow have one process.")
+        with pytest.raises(ValueError) as error:
+            search_on_ray(make(tmp_path), 2, devices=2)
+        assert str(error.value) == (
+            "`devices` must be 1 for trials on PyTorch, where each device needs a "
+            "process; JAX and TensorFlow train a trial on several, and several workers "
+            "run trials side by side. Received: devices=2"
         )
 
     def test_says_what_to_install(self, tmp_path, monkeypatch):
