@@ -15,8 +15,9 @@ def log_expected_improvement(mean, deviation, best):
     """Returns `log(EI)` and its derivatives by mean and standard deviation.
 
     With `z = (best - mean) / deviation` and `h(z) = phi(z) + z Phi(z)`,
-    `log EI = log deviation + log h(z)`, which has a gradient where `EI` itself has
-    long underflown to zero. `h` is taken by its asymptotic form far to the left.
+    `EI = deviation h(z)` and `log EI = log deviation + log h(z)`, which has a gradient
+    where `EI` itself has long underflown to zero. `h` is taken by its asymptotic form
+    far to the left.
 
     Args:
         mean: Array of means of the score.
@@ -24,26 +25,14 @@ def log_expected_improvement(mean, deviation, best):
         best: Float. Score to improve on.
 
     References:
-        - [Ament et al., 2023](https://arxiv.org/abs/2310.20708)
+        - [Jones et al., 1998](https://doi.org/10.1023/A:1008306431147), `EI`
+        - [Ament et al., 2023](https://arxiv.org/abs/2310.20708), its logarithm
     """
     z = (best - mean) / deviation
     log_h = _log_h(z)
     by_mean = -np.exp(log_ndtr(z) - log_h) / deviation
     by_deviation = np.exp(-0.5 * z * z - _LOG_ROOT - log_h) / deviation
     return np.log(deviation) + log_h, by_mean, by_deviation
-
-
-def expected_improvement(mean, deviation, best):
-    """Returns `EI = deviation (phi(z) + z Phi(z))` and its derivatives.
-
-    Arguments and `z` are those of `log_expected_improvement`.
-
-    References:
-        - [Jones et al., 1998](https://doi.org/10.1023/A:1008306431147)
-    """
-    z = (best - mean) / deviation
-    by_deviation = np.exp(-0.5 * z * z - _LOG_ROOT)
-    return deviation * np.exp(_log_h(z)), -ndtr(z), by_deviation
 
 
 def log_probability_of_improvement(mean, deviation, best):
@@ -92,6 +81,14 @@ def log_probability_of_success(mean, deviation):
     value = log_ndtr(z)
     slope = np.exp(-0.5 * z * z - _LOG_ROOT - value) / spread
     return value, slope, -slope * z * deviation / spread
+
+
+def log_mean(values):
+    """Returns `log(mean(exp(values)))` over the last axis, and the share of each."""
+    top = values.max(-1, keepdims=True)
+    shares = np.exp(values - top)
+    total = shares.sum(-1, keepdims=True)
+    return (top + np.log(total / values.shape[-1]))[..., 0], shares / total
 
 
 def _log_h(z):

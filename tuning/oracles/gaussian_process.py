@@ -1,5 +1,6 @@
 """Gaussian process regression with priors on its parameters."""
 
+import copy
 import math
 
 import numpy as np
@@ -9,6 +10,8 @@ from scipy.optimize import minimize
 _SQRT5 = math.sqrt(5)
 # Added to the variance of the noise, so that a matrix of equal rows has a factor.
 _JITTER = 1e-8
+# Likewise, of a process without noise, in units of the variance of the signal.
+_EXACT = 1e-6
 
 
 class GaussianProcess:
@@ -60,6 +63,11 @@ class GaussianProcess:
             self._bounds[-1] = (math.log(noise),) * 2
         self.theta = self._mean.copy()
 
+    @property
+    def noise_variance(self):
+        """Float. `v`."""
+        return math.exp(self.theta[-1])
+
     def fit(self, x, y, extra=0.0, starts=None, most=60):
         """Takes the parameters of highest posterior density, and conditions on data.
 
@@ -105,15 +113,45 @@ class GaussianProcess:
         self._weights = cho_solve((self._factor, True), y, check_finite=False)
         return self
 
+    def sampled(self, normals, more):
+        """Draws `f` at the data and at more points, given the data.
+
+        Args:
+            normals: Array `(n + m, S)` of standard normal numbers, for `S` samples.
+            more: Array `(m, D)` of features.
+
+        Returns:
+            Tuple of the samples `(n + m, S)`, and of a `GaussianProcess` conditioned on
+            them, without noise. Its means are `(m, S)`, and its deviations `(m, 1)`.
+        """
+        other = copy.copy(self)
+        other.theta = np.r_[self.theta[:-1], math.log(_EXACT * self._signal)]
+        x = np.vstack([self._x, more])
+        kernel, _, _ = self._kernel(x * self._scales)
+        half = solve_triangular(self._factor, kernel.T, lower=True, check_finite=False)
+        other._scaled = x * self._scales
+        covariance, _, _ = other._kernel(other._scaled)
+        covariance -= half.T @ half
+        covariance[np.diag_indices(len(x))] += _EXACT * self._signal
+        factor = cholesky(covariance, lower=True, check_finite=False)
+        samples = (kernel @ self._weights)[:, np.newaxis] + factor @ normals
+        return samples, other.condition(x, samples)
+
     def predict(self, x):
         """Returns mean and standard deviation of `f`, each `(m,)`, at `x` `(m, D)`."""
         kernel, _, _ = self._kernel(x * self._scales)
         half = solve_triangular(self._factor, kernel.T, lower=True, check_finite=False)
         variance = self._signal - np.einsum("nm,nm->m", half, half)
-        return kernel @ self._weights, np.sqrt(np.maximum(variance, 1e-12))
+        deviation = np.sqrt(np.maximum(variance, 1e-12))
+        # Of samples, one for all of them.
+        deviation = deviation.reshape(-1, *(1,) * (self._weights.ndim - 1))
+        return kernel @ self._weights, deviation
 
     def gradient(self, x):
-        """Returns mean, standard deviation and their gradients `(D,)` at `x` `(D,)`."""
+        """Returns mean, standard deviation and their gradients `(D,)` at `x` `(D,)`.
+
+        The means of samples are `(S,)`, and their gradients `(S, D)`.
+        """
         kernel, distance, decay = self._kernel((x * self._scales)[None])
         (kernel,), (distance,), (decay,) = kernel, distance, decay
         slope = -self._signal * 5 / 3 * (1 + _SQRT5 * distance) * decay
@@ -121,7 +159,8 @@ class GaussianProcess:
         solved = cho_solve((self._factor, True), kernel, check_finite=False)
         deviation = math.sqrt(max(self._signal - kernel @ solved, 1e-12))
         mean = kernel @ self._weights
-        return mean, deviation, self._weights @ slopes, -(solved @ slopes) / deviation
+        slope = -(solved @ slopes) / deviation
+        return mean, deviation, self._weights.T @ slopes, slope
 
     def log_likelihood(self, theta, x, y, extra=0.0):
         """Returns the log of the marginal likelihood, and its gradient by `theta`."""

@@ -16,6 +16,9 @@ _FEW, _MOST = 100, 250
 # (24 other seeds than those of its table; standard error 0.4 %), where to the fourth
 # power it is 4.9 %, and scores are as good.
 _FAILURE, _CAUTION = -3.0, 8
+# Variance of the noise, of scores of variance 1, beyond which no trial is taken for the
+# best, and samples of what they would score without noise.
+_NOISE, _SAMPLES = 1e-3, 32
 
 
 class Surrogate:
@@ -28,6 +31,10 @@ class Surrogate:
     probability that it will. Trials that still run count with the mean expected of
     them, so that nobody tries the same beside them.
 
+    Where scores are noisy, nobody knows which trial is the best so far. There, an
+    improvement is the mean over samples of what all trials would score without noise,
+    those that still run among them (noisy expected improvement).
+
     Args:
         features: Array `(n, D)` of features of trials that ended.
         groups: Array of `D` integers. Hyperparameter of each feature.
@@ -38,6 +45,10 @@ class Surrogate:
         acquisition_function: `"log_ei"`, `"ei"`, `"ucb"` or `"pi"`.
         beta: Float. Of the confidence bound.
         alpha: Optional float. Variance of the noise of warped scores.
+
+    References:
+        - [Letham et al., 2019](https://doi.org/10.1214/18-BA1110), noisy expected
+          improvement
     """
 
     def __init__(
@@ -63,6 +74,14 @@ class Surrogate:
         if not succeeded.all():
             labels = np.where(succeeded, 1.0, _FAILURE)
             self._success = _posterior(features, labels, 0.0, groups, rng)
+        known = np.r_[succeeded, np.ones(len(pending), bool)]
+        noise = self._scores.noise_variance + (variances * slopes**2)[succeeded].mean()
+        self._process = self._scores
+        if noise > _NOISE and acquisition_function != "ucb":
+            normals = rng.standard_normal((len(known), _SAMPLES))
+            samples, self._process = self._scores.sampled(normals, pending)
+            self._best = samples[known].min(0)
+            return
         if len(pending):
             expected, _ = self._scores.predict(pending)
             self._scores.condition(
@@ -72,42 +91,48 @@ class Surrogate:
             )
         # Not the best score itself, which noise may have made. What runs counts as
         # well: else the most would be expected where a trial is under way already.
-        means, _ = self._scores.predict(np.vstack([features[succeeded], pending]))
+        means, _ = self._scores.predict(np.vstack([features, pending])[known])
         self._best = means.min()
 
     def values(self, features):
         """Returns what is expected of trials `(m,)`, more being better."""
-        value, *_ = self._acquisition(*self._scores.predict(features))
-        if self._success is None:
-            return value
-        weight, *_ = acquisition.log_probability_of_success(
-            *self._success.predict(features)
-        )
-        weight *= _CAUTION
-        return value * np.exp(weight) if self._function == "ei" else value + weight
+        value, *_ = self._acquisition(*self._process.predict(features))
+        if self._success is not None:
+            weight, *_ = acquisition.log_probability_of_success(
+                *self._success.predict(features)
+            )
+            value = value + _CAUTION * weight
+        return np.exp(value) if self._function == "ei" else value
 
     def gradient(self, features):
         """Returns what is expected of one trial, and its gradient by features."""
-        value, slope = _chained(self._acquisition, self._scores.gradient(features))
-        if self._success is None:
-            return value, slope
-        weight, more = _chained(
-            acquisition.log_probability_of_success, self._success.gradient(features)
-        )
-        weight, more = _CAUTION * weight, _CAUTION * more
+        value, slope = _chained(self._acquisition, self._process.gradient(features))
+        if self._success is not None:
+            weight, more = _chained(
+                acquisition.log_probability_of_success, self._success.gradient(features)
+            )
+            value, slope = value + _CAUTION * weight, slope + _CAUTION * more
         if self._function == "ei":
-            return value * math.exp(weight), math.exp(weight) * (slope + value * more)
-        return value + weight, slope + more
+            value = math.exp(value)
+            slope = value * slope
+        return value, slope
 
     def _acquisition(self, mean, deviation):
+        """The acquisition and its derivatives, by the mean of each sample if any."""
         if self._function == "ucb":
             return acquisition.confidence_bound(mean, deviation, self._beta)
-        return _FUNCTIONS[self._function](mean, deviation, self._best)
+        function = _FUNCTIONS[self._function]
+        value, by_mean, by_deviation = function(mean, deviation, self._best)
+        if np.ndim(self._best) == 0:
+            return value, by_mean, by_deviation
+        value, shares = acquisition.log_mean(value)
+        return value, shares * by_mean, (shares * by_deviation).sum(-1)
 
 
+# Logarithms: that of `"ei"` is taken back at the end.
 _FUNCTIONS = {
     "log_ei": acquisition.log_expected_improvement,
-    "ei": acquisition.expected_improvement,
+    "ei": acquisition.log_expected_improvement,
     "pi": acquisition.log_probability_of_improvement,
 }
 FUNCTIONS = (*_FUNCTIONS, "ucb")
@@ -116,7 +141,7 @@ FUNCTIONS = (*_FUNCTIONS, "ucb")
 def _chained(function, prediction):
     mean, deviation, mean_slope, deviation_slope = prediction
     value, by_mean, by_deviation = function(mean, deviation)
-    return float(value), by_mean * mean_slope + by_deviation * deviation_slope
+    return float(value), np.dot(by_mean, mean_slope) + by_deviation * deviation_slope
 
 
 def _posterior(features, targets, variances, groups, rng, alpha=None):

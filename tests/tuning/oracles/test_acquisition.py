@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from kdl.tuning.oracles import acquisition
 
@@ -25,10 +25,6 @@ FUNCTIONS = {
     "log_expected_improvement": (
         BEST,
         np.log([improvement(*pair) for pair in zip(MEAN, DEVIATION, strict=True)]),
-    ),
-    "expected_improvement": (
-        BEST,
-        [improvement(*pair) for pair in zip(MEAN, DEVIATION, strict=True)],
     ),
     "log_probability_of_improvement": (
         BEST,
@@ -68,11 +64,10 @@ class TestAcquisition:
 class TestFarFromTheBest:
     def test_the_logarithm_has_a_slope_where_the_improvement_is_zero(self):
         mean, deviation = np.array([5.0, 50.0, 5e3]), np.full(3, 0.1)
-        zero, *_ = acquisition.expected_improvement(mean, deviation, 0.0)
-        assert zero[1] == zero[2] == 0
         value, by_mean, by_deviation = acquisition.log_expected_improvement(
             mean, deviation, 0.0
         )
+        assert np.exp(value)[1] == np.exp(value)[2] == 0
         assert np.isfinite([value, by_mean, by_deviation]).all()
         # -z^2 / 2 but for logarithms of z.
         np.testing.assert_allclose(value, -0.5 * (mean / deviation) ** 2, rtol=0.02)
@@ -83,3 +78,10 @@ class TestFarFromTheBest:
             near = np.array([z - 1e-9 * abs(z), z + 1e-9 * abs(z)])
             value, *_ = acquisition.log_expected_improvement(-near, np.ones(2), 0.0)
             assert value[0] == pytest.approx(value[1], rel=1e-6)
+
+
+def test_log_mean_is_that_of_scipy():
+    values = np.random.default_rng(0).normal(size=(5, 7)) * 400
+    found, shares = acquisition.log_mean(values)
+    np.testing.assert_allclose(found, special.logsumexp(values, 1) - np.log(7))
+    np.testing.assert_allclose(shares, special.softmax(values, 1))

@@ -103,3 +103,48 @@ class TestGaussianProcess:
         mean, deviation = GaussianProcess([0, 1, 2]).fit(x, y).predict(X[:5])
         np.testing.assert_allclose(mean, Y[:5], atol=0.05)
         assert np.isfinite(deviation).all()
+
+
+class TestSamples:
+    """What `f` may be at the data and at `NEW`, given noisy scores."""
+
+    COUNT = 20_000
+
+    def drawn(self):
+        normals = np.random.default_rng(1).standard_normal((31, self.COUNT))
+        return conditioned(EXTRA).sampled(normals, NEW)
+
+    def test_have_the_moments_of_the_posterior(self):
+        samples, _ = self.drawn()
+        mean, covariance = of_sklearn(THETA, EXTRA, noise=False).predict(
+            np.vstack([X, NEW]), return_cov=True
+        )
+        deviation = np.sqrt(np.diag(covariance))
+        error = deviation / np.sqrt(self.COUNT)
+        assert (np.abs(samples.mean(1) - mean) < 5 * error).all()
+        # Of products of two normal numbers, the standard deviation is at most so much.
+        error = np.sqrt(2) * np.outer(deviation, deviation) / np.sqrt(self.COUNT)
+        assert (np.abs(np.cov(samples) - covariance) < 5 * error + 1e-5).all()
+
+    def test_a_process_goes_through_each(self):
+        samples, process = self.drawn()
+        mean, deviation = process.predict(np.vstack([X, NEW])[20:])
+        np.testing.assert_allclose(mean, samples[20:], atol=0.02)
+        assert deviation.shape == (11, 1) and deviation.max() < 0.01
+
+    def test_gradient(self):
+        _, process = self.drawn()
+        x = NEW[0] + 0.1
+        mean, deviation, *slopes = process.gradient(x)
+        expected = process.predict(x[None])
+        np.testing.assert_allclose(mean, expected[0][0], rtol=1e-6, atol=1e-8)
+        assert deviation == pytest.approx(expected[1].item(), rel=1e-6)
+        for which, slope in enumerate(slopes):
+            for sample in range(3 if which == 0 else 1):
+                differences = approx_fprime(
+                    x,
+                    lambda at, w=which, s=sample: process.predict(at[None])[w][0, s],
+                    1e-6,
+                )
+                found = slope[sample] if which == 0 else slope
+                np.testing.assert_allclose(found, differences, rtol=1e-3, atol=1e-3)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.optimize import approx_fprime
 
 from kdl.tuning.oracles.surrogate import Surrogate
 
@@ -62,3 +63,55 @@ class TestPending:
         for _ in range(3):
             running.append(best(running))
         assert np.diff(np.sort(running)).min() > 0.01
+
+
+class TestNoise:
+    """Scores of which a third of the spread is noise."""
+
+    RNG = np.random.default_rng(0)
+    X = RNG.random((24, 2))
+    Y = np.sin(4 * X[:, 0]) + X[:, 1] + 0.3 * RNG.normal(size=24)
+    NEW = RNG.random((6, 2))
+
+    def model(self, function, pending=()):
+        return Surrogate(
+            self.X,
+            np.arange(2),
+            self.Y,
+            np.zeros(24),
+            np.reshape(pending, (-1, 2)),
+            np.random.default_rng(0),
+            function,
+        )
+
+    def test_improvement_is_that_over_what_trials_score_without_noise(self):
+        """Against sampling the posterior at trials and new points together."""
+        model, rng = self.model("ei"), np.random.default_rng(1)
+        assert model._scores.noise_variance > 0.01
+        new = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 0.0], [1.0, 0.4]])
+        normals = rng.standard_normal((28, 100_000))
+        samples, _ = model._scores.sampled(normals, new)
+        better = np.maximum(samples[:24].min(0) - samples[24:], 0)
+        expected, values = better.mean(1), model.values(new)
+        # The model takes 32 samples of the trials: the error of a mean of so many is
+        # less than that of the improvement itself.
+        error = better.std(1) / np.sqrt(32)
+        assert (np.abs(values - expected) < 4 * error).all()
+        assert expected[0] > 3 * error[0] and np.argmax(values) == np.argmax(expected)
+
+    @pytest.mark.parametrize("function", ["log_ei", "ei", "pi", "ucb"])
+    def test_gradient(self, function):
+        model = self.model(function, pending=[[0.9, 0.1]])
+        for x in self.NEW[:3]:
+            value, slope = model.gradient(x)
+            assert value == pytest.approx(model.values(x[None])[0], rel=1e-6)
+            differences = approx_fprime(x, lambda at: model.values(at[None])[0], 1e-6)
+            np.testing.assert_allclose(slope, differences, rtol=1e-2, atol=1e-3)
+
+    def test_little_is_expected_where_a_trial_runs(self):
+        grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 41)] * 2), -1).reshape(-1, 2)
+        alone = self.model("ei").values(grid)
+        best = grid[alone.argmax()]
+        beside = self.model("ei", pending=[best]).values(grid)
+        assert beside[alone.argmax()] < 0.7 * alone.max()
+        assert np.abs(grid[beside.argmax()] - best).max() > 0.02
