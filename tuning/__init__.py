@@ -4,6 +4,7 @@ from kdl.tuning.cross_validation import CrossValidation
 from kdl.tuning.engines.optuna_oracle import OptunaOracle, OptunaSearch
 from kdl.tuning.engines.optuna_study import to_optuna
 from kdl.tuning.engines.ray_search import search_on_ray
+from kdl.tuning.expected_scores import expected_scores
 from kdl.tuning.oracles.bayesian_optimization import (
     BayesianOptimization,
     BayesianOptimizationOracle,
@@ -27,6 +28,7 @@ __all__ = [
     "RandomSearchOracle",
     "SuccessiveHalving",
     "WandbTrials",
+    "expected_scores",
     "read_search",
     "search_on_ray",
     "to_optuna",

@@ -102,6 +102,26 @@ class Encoding:
                 met[name, values] = met.get((name, values), False) | hit
         return features, active
 
+    @property
+    def branches(self):
+        """List of tuples `(index, level)`, the values on which others hang.
+
+        They are those of unordered choices.
+        """
+        parents = {c.name for parameter in self._space for c in parameter.conditions}
+        return [
+            (index, level)
+            for index, parameter in enumerate(self.parameters)
+            if parameter.name in parents and self.nominal[index]
+            for level in range(len(self._levels[index]))
+        ]
+
+    def is_in(self, branch, cube):
+        """Returns of points `(m, d)` whether they are in one of `branches`."""
+        index, level = branch
+        _, active = self.features(cube)
+        return active[:, index] & (self._nearest(index, cube[:, index]) == level)
+
     def features_of(self, values):
         """Returns the features `(m, D)` of a list of dicts of values."""
         features, _ = self.features(np.array([self.encode(some) for some in values]))

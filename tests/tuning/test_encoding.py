@@ -127,3 +127,17 @@ class TestEncoding:
         )
         assert encoding.size == 0
         assert encoding.decode(np.empty(0)) == {"a": 1, "b": 3, "c": 2}
+
+
+def test_branches_are_the_values_on_which_others_hang():
+    encoding = Encoding(conditional().space)
+    names = [encoding.parameters[index].name for index, _ in encoding.branches]
+    assert names == ["model"] * 3 + ["wide"] * 2
+    cube = np.random.default_rng(0).random((200, encoding.size))
+    values = [encoding.decode(point) for point in cube]
+    wanted = [("model", value) for value in ("linear", "deep", "none")]
+    wanted += [("wide", value) for value in (False, True)]
+    for branch, (name, value) in zip(encoding.branches, wanted, strict=True):
+        expected = [some.get(name) == value for some in values]
+        assert (encoding.is_in(branch, cube) == expected).all()
+    assert one(KINDS["unordered"]).branches == []

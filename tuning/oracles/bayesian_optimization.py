@@ -19,6 +19,8 @@ from kdl.tuning.wandb_trials import WandbTrials
 
 # Combinations of values up to which all of them are looked at.
 _MOST = 5000
+# Trials of a branch before it may be left: one says little, untuned as it is.
+_FAIR = 3
 
 
 class BayesianOptimizationOracle(DurableOracle):
@@ -33,6 +35,11 @@ class BayesianOptimizationOracle(DurableOracle):
     - `"pi"`: the probability of an improvement;
     - `"ucb"`: the optimistic end of a confidence interval, `beta` standard deviations
       above the mean.
+
+    Where scores are noisy, the best is not known either: an improvement is then the
+    mean over samples of what the trials would score without noise. Where a choice has
+    hyperparameters of its own for its values, every second trial goes to the value
+    with the fewest trials until each has three: one try, untuned, says little.
 
     It takes the place of KerasTuner's oracle of the same name, whose arguments it
     has. That one spends three trials a hyperparameter at random, drops failed trials
@@ -115,11 +122,16 @@ class BayesianOptimizationOracle(DurableOracle):
                 self.beta,
                 self.alpha,
             )
+            branch = None
+            if number % 2:
+                branch = _neglected(encoding, np.vstack([cube, pending]))
             if finite is None:
                 best = cube[np.argsort(surrogate.targets, kind="stable")[:5]]
-                found = proposals(encoding, surrogate, best, rng)
+                found = proposals(encoding, surrogate, best, rng, branch)
             else:
                 values = surrogate.values(encoding.features(finite)[0])
+                if branch is not None:
+                    values[~encoding.is_in(branch, finite)] = -np.inf
                 found = finite[np.argsort(-values, kind="stable")]
         for point in found:
             yield encoding.decode(point)
@@ -151,6 +163,14 @@ class BayesianOptimizationOracle(DurableOracle):
             np.array(variances),
             np.reshape(pending, shape),
         )
+
+
+def _neglected(encoding, tried):
+    """The branch of the space with the fewest trials, `None` where all have enough."""
+    counts = [encoding.is_in(branch, tried).sum() for branch in encoding.branches]
+    if min(counts, default=_FAIR) >= _FAIR:
+        return None
+    return encoding.branches[int(np.argmin(counts))]
 
 
 def _sobol(size, seed, number):

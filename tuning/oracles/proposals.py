@@ -9,7 +9,7 @@ from scipy.stats import qmc
 _SPREAD, _AROUND, _STARTS = 2048, 100, 8
 
 
-def proposals(encoding, surrogate, incumbents, rng):
+def proposals(encoding, surrogate, incumbents, rng, branch=None):
     """Returns points of the cube, best first, by what a model expects of them.
 
     Looks at points all over the space and around the best trials, lets the best of
@@ -21,13 +21,17 @@ def proposals(encoding, surrogate, incumbents, rng):
         surrogate: `Surrogate`.
         incumbents: Array `(m, d)` of points of the best trials.
         rng: `numpy.random.Generator`.
+        branch: Optional, one of `encoding.branches`. Points in it come first.
 
     Returns:
         Array `(p, d)` of some thousand points.
     """
 
     def value(cube):
-        return surrogate.values(encoding.features(cube)[0])
+        values = surrogate.values(encoding.features(cube)[0])
+        if branch is None:
+            return values
+        return np.where(encoding.is_in(branch, cube), values, -np.inf)
 
     spread = qmc.Sobol(encoding.size, rng=rng).random(_SPREAD)
     around = _moved(encoding, np.repeat(incumbents, _AROUND, 0), 0.1, rng)

@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from scipy.stats import yeojohnson, yeojohnson_normmax
 
 from kdl.tuning.oracles import acquisition
 from kdl.tuning.oracles.gaussian_process import GaussianProcess
+from kdl.tuning.oracles.warp import Warp
 
 # Trials to which the parameters of the process are fitted, from several starts, and
 # then from the best that those have found; all are in its posterior.
@@ -24,8 +24,8 @@ _NOISE, _SAMPLES = 1e-3, 32
 class Surrogate:
     """A model of scores and of failures, and what it expects of a trial.
 
-    Scores, which are to be minimized, are warped to look normal (Yeo and Johnson),
-    and one Gaussian process is fitted to them. A trial that failed counts as the
+    Scores, which are to be minimized, are warped to look normal, and one Gaussian
+    process is fitted to them. A trial that failed counts as the
     worst score. If there are failures, a second process is fitted to whether a trial
     succeeded, and what is expected of a trial is weighted by a power of the
     probability that it will. Trials that still run count with the mean expected of
@@ -65,7 +65,10 @@ class Surrogate:
     ):
         self._function, self._beta = acquisition_function, beta
         succeeded = np.isfinite(scores)
-        targets, slopes = _warped(scores)
+        self._warp = Warp(scores[succeeded])
+        warped, own_slopes = self._warp(scores[succeeded])
+        targets, slopes = np.full(len(scores), warped.max()), np.zeros(len(scores))
+        targets[succeeded], slopes[succeeded] = warped, own_slopes
         self.targets = targets
         self._scores = _posterior(
             features, targets, variances * slopes**2, groups, rng, alpha
@@ -93,6 +96,15 @@ class Surrogate:
         # well: else the most would be expected where a trial is under way already.
         means, _ = self._scores.predict(np.vstack([features, pending])[known])
         self._best = means.min()
+
+    def scores(self, features):
+        """Returns the median score of trials `(m,)`, and its standard error."""
+        mean, deviation = self._scores.predict(features)
+        # A mean of scores is among them.
+        mean = np.clip(mean, self.targets.min(), self.targets.max())
+        expected = self._warp.inverse(mean)
+        _, slopes = self._warp(expected)
+        return expected, deviation / slopes
 
     def values(self, features):
         """Returns what is expected of trials `(m,)`, more being better."""
@@ -164,26 +176,3 @@ def _some(targets, most, rng):
         return np.arange(len(targets))
     best, rest = np.split(np.argsort(targets, kind="stable"), [most // 2])
     return np.r_[best, rng.choice(rest, most - len(best), replace=False)]
-
-
-def _warped(scores):
-    """Returns scores of mean 0 and variance 1, failures as the worst, and slopes.
-
-    The slopes are those of the map, by which a small error grows.
-    """
-    succeeded = np.isfinite(scores)
-    known = scores[succeeded]
-    scale = np.std(known) or 1.0
-    values, slopes = (known - np.median(known)) / scale, np.full(len(known), 1 / scale)
-    if len(known) >= 5 and np.ptp(values) > 0:
-        power = yeojohnson_normmax(values)
-        warped = yeojohnson(values, power)
-        if np.isfinite(warped).all() and np.ptp(warped) > 0:
-            exponents = np.where(values < 0, 1 - power, power - 1)
-            slopes *= (1 + np.abs(values)) ** exponents
-            values = warped
-    spread = np.std(values) or 1.0
-    values, slopes = (values - values.mean()) / spread, slopes / spread
-    targets, all_slopes = np.full(len(scores), values.max()), np.zeros(len(scores))
-    targets[succeeded], all_slopes[succeeded] = values, slopes
-    return targets, all_slopes

@@ -553,6 +553,33 @@ class TestBayesianOptimizationOracle:
         # Of 80; the standard error is 0.024 where one of twenty fails.
         assert np.mean(there) <= 0.1
 
+    @pytest.mark.parametrize("steps", [None, 4])
+    def test_no_branch_is_left_after_one_bad_trial(self, tmp_path, steps):
+        """Of the best branch, untuned trials are the worst; of the others they differ.
+
+        With steps, all combinations are few enough to be looked at one by one.
+        """
+        step = None if steps is None else 1 / steps
+        hp = keras_tuner.HyperParameters()
+        hp.Choice("model", ["a", "b", "c", "d"])
+        for name in "abcd":
+            with hp.conditional_scope("model", [name]):
+                hp.Float(f"{name}_rate", 0.0, 1.0, step=step)
+
+        def score(values):
+            (rate,) = (values[n] for n in values if n.endswith("rate"))
+            if values["model"] == "d":
+                return 5 * abs(rate - 0.25) ** 0.5
+            return {"a": 0.5, "b": 0.6, "c": 0.7}[values["model"]] + 0.1 * rate
+
+        for seed in range(4):
+            oracle = BayesianOptimizationOracle(
+                SCORE, max_trials=18, seed=seed, hyperparameters=hp
+            )
+            drive(oracle, tmp_path / str(seed), score)
+            tried = [t.hyperparameters.values["model"] for t in oracle.trials.values()]
+            assert min(tried.count(name) for name in "abcd") >= 3
+
     def test_one_name_may_be_declared_under_several_conditions(self, tmp_path):
         hp = keras_tuner.HyperParameters()
         hp.Choice("model", ["small", "large"])
