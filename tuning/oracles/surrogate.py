@@ -15,7 +15,7 @@ _FEW, _MOST = 100, 250
 # so 3.4 % of the proposals fail in the three spaces of benchmarks/search_failures.py
 # (24 other seeds than those of its table; standard error 0.4 %), where to the fourth
 # power it is 4.9 %, and scores are as good.
-_FAILURE, _CAUTION = -3.0, 8
+FAILURE, CAUTION = -3.0, 8
 
 
 class Surrogate:
@@ -54,15 +54,15 @@ class Surrogate:
     ):
         self._function, self._beta = acquisition_function, beta
         succeeded = np.isfinite(scores)
-        targets, slopes = _warped(scores)
+        targets, slopes = warped(scores)
         self.targets = targets
-        self._scores = _posterior(
+        self._scores = posterior(
             features, targets, variances * slopes**2, groups, rng, alpha
         )
         self._success = None
         if not succeeded.all():
-            labels = np.where(succeeded, 1.0, _FAILURE)
-            self._success = _posterior(features, labels, 0.0, groups, rng)
+            labels = np.where(succeeded, 1.0, FAILURE)
+            self._success = posterior(features, labels, 0.0, groups, rng)
         if len(pending):
             expected, _ = self._scores.predict(pending)
             self._scores.condition(
@@ -83,7 +83,7 @@ class Surrogate:
         weight, *_ = acquisition.log_probability_of_success(
             *self._success.predict(features)
         )
-        weight *= _CAUTION
+        weight *= CAUTION
         return value * np.exp(weight) if self._function == "ei" else value + weight
 
     def gradient(self, features):
@@ -94,7 +94,7 @@ class Surrogate:
         weight, more = _chained(
             acquisition.log_probability_of_success, self._success.gradient(features)
         )
-        weight, more = _CAUTION * weight, _CAUTION * more
+        weight, more = CAUTION * weight, CAUTION * more
         if self._function == "ei":
             return value * math.exp(weight), math.exp(weight) * (slope + value * more)
         return value + weight, slope + more
@@ -119,7 +119,17 @@ def _chained(function, prediction):
     return float(value), by_mean * mean_slope + by_deviation * deviation_slope
 
 
-def _posterior(features, targets, variances, groups, rng, alpha=None):
+def posterior(features, targets, variances, groups, rng, alpha=None):
+    """Returns a `GaussianProcess` fitted to targets, whose noise is known in part.
+
+    Args:
+        features: Array `(n, D)`.
+        targets: Array `(n,)`, of mean 0 and variance 1 or so.
+        variances: Array `(n,)`, or float. Variances of noise known beforehand.
+        groups: Array of `D` integers. Hyperparameter of each feature.
+        rng: `numpy.random.Generator`.
+        alpha: Optional float. Variance of the other noise, fixed.
+    """
     process = GaussianProcess(groups, noise=alpha)
     variances = np.broadcast_to(variances, targets.shape)
     random = np.r_[rng.normal(0.0, 1.0, groups.max() + 1), 0.0, rng.uniform(-10, -3)]
@@ -141,7 +151,7 @@ def _some(targets, most, rng):
     return np.r_[best, rng.choice(rest, most - len(best), replace=False)]
 
 
-def _warped(scores):
+def warped(scores):
     """Returns scores of mean 0 and variance 1, failures as the worst, and slopes.
 
     The slopes are those of the map, by which a small error grows.
