@@ -226,7 +226,8 @@ class DurableOracle(StoredOracle):
         Those are the objectives and the metrics of constraints, as far as known.
         """
         entry = self.journal.entry(trial.trial_id)
-        return metrics_of(self.goal, entry, trial.metrics, trial.score)
+        config = trial.metrics.get_config()
+        return metrics_of(self.goal, entry, config, trial.score)
 
     def is_failure(self, trial):
         """Whether a trial that ended has failed, rather than broken a constraint."""

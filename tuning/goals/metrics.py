@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def metrics_of(goal, entry, tracker, score=None):
+def metrics_of(goal, entry, config, score=None):
     """Returns the metrics that a goal names, as far as known, a dict of floats.
 
     They are means over executions. Of a trial that was not trained, since it broke a
@@ -12,8 +12,8 @@ def metrics_of(goal, entry, tracker, score=None):
     Args:
         goal: `Goal`.
         entry: `kdl.tuning.store.journal.Entry` of the trial.
-        tracker: `keras_tuner.engine.metrics_tracking.MetricsTracker` of the trial, of
-            one that no tuner of kdl has run.
+        config: Dict. What KerasTuner has kept of the metrics of the trial, as a file
+            holds it. It counts where no tuner of kdl has run the trial.
         score: Optional float. Of the leading objective, if it is known already.
     """
     if entry.infeasible is not None:
@@ -25,7 +25,7 @@ def metrics_of(goal, entry, tracker, score=None):
             found[name] = score
         elif values:
             found[name] = float(np.mean(values))
-        elif tracker.exists(name):
+        elif history := config["metrics"].get(name):
             # There is one step, unless somebody else reports several.
-            found[name] = float(tracker.get_best_value(name))
+            found[name] = float(np.mean(history["observations"][-1]["value"]))
     return found

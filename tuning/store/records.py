@@ -7,7 +7,6 @@ from pathlib import Path
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.metrics_tracking import MetricsTracker
 
 from kdl.tuning.goals.constraints import parse
 from kdl.tuning.goals.front import knee, layers, order
@@ -251,9 +250,8 @@ def _trial(state, journal, goal):
         status = "pruned"
     scored, metrics = status in ("completed", "pruned"), {}
     if scored or (status == "failed" and entry.infeasible is not None):
-        tracker = MetricsTracker.from_config(state["metrics"])
         score = state["score"] if scored else None
-        metrics = metrics_of(goal, entry, tracker, score)
+        metrics = metrics_of(goal, entry, state["metrics"], score)
         if not (scored and goal.is_met(metrics)):
             # Not a failure: its message says what it has broken.
             status = "infeasible"

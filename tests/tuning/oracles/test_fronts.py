@@ -132,7 +132,7 @@ class TestSurrogate:
 
 class TestSearch:
     def test_dominates_more_than_a_random_one(self, tmp_path):
-        """In each of three seeds, by a fifth of what the random one leaves."""
+        """In each of three seeds, it leaves a third of what the random one leaves."""
         reference, most = np.ones(2), 0.0
         ideal = np.linspace(0.2, 0.8, 200)[:, None] * np.ones(3)
         front = losses([two_ends(dict(enumerate(x))) for x in ideal])
@@ -143,7 +143,7 @@ class TestSearch:
                 folder = tmp_path / f"{kind.__name__}{seed}"
                 oracle = make(folder, kind, max_trials=25, seed=seed)
                 left.append(most - hypervolume(losses(drive(oracle)), reference))
-            assert left[0] < 0.2 * left[1]
+            assert left[0] < left[1] / 3
 
     def test_front_comes_first_and_each_front_by_the_leading_objective(self, tmp_path):
         oracle = make(tmp_path, RandomSearchOracle, max_trials=12)
@@ -166,11 +166,15 @@ class TestSearch:
         oracle = make(tmp_path, objective=objective, max_trials=12)
         reports = drive(oracle, report)
         record = read_search(tmp_path / "search")
-        assert [part.direction for part in record.goal.objectives] == [
-            *("min", "min", "max")
-        ]
-        largest = max(range(12), key=lambda n: reports[n]["size"])
-        assert largest + 1 in [trial.number for trial in record.front()]
+        directions = [part.direction for part in record.goal.objectives]
+        assert directions == ["min", "min", "max"]
+        found = np.c_[losses(reports), [-report["size"] for report in reports]]
+        front = {
+            number
+            for number, a in enumerate(found, 1)
+            if not any((b <= a).all() and (b < a).any() for b in found)
+        }
+        assert {trial.number for trial in record.front()} == front
 
     @pytest.mark.parametrize("constraints", [None, ["near<=0.5"]])
     def test_a_search_that_was_killed_goes_on_as_if_it_had_not(
