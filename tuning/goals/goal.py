@@ -48,6 +48,11 @@ class Goal(keras_tuner.Objective):
         return list(dict.fromkeys(part.name for part in parts))
 
     @property
+    def names_of_objectives(self):
+        """List of strings. Metrics of the objectives."""
+        return [objective.name for objective in self.objectives]
+
+    @property
     def costs(self):
         """List of strings. Those of `COSTS` that it names."""
         return [name for name in self.names if name in COSTS]

@@ -63,8 +63,8 @@ def goal(options, objectives, recipe):
     for name in ("nested", "ensemble"):
         if getattr(options, name) and not found.is_plain:
             raise ValueError(
-                f"--{name} goes by one objective. Leave it out, or --constraint and all "
-                "but one --objective."
+                f"--{name} goes by one objective. Leave it out, or --constraint and "
+                "all but one --objective."
             )
     if options.pick is not None:
         check_pick(found, options.pick)
