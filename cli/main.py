@@ -306,6 +306,14 @@ def report(
     folder: Annotated[
         Path, typer.Argument(help="Folder that one of the other commands has left.")
     ],
+    pick: Annotated[
+        str | None,
+        typer.Option(
+            metavar="knee|NAME<=NUMBER",
+            help="Show which trial of the front of several objectives this is: the "
+            "knee, or the best by the first objective that meets a bound.",
+        ),
+    ] = None,
 ):
     """Shows what another command has left in its folder, finished or not.
 
@@ -322,6 +330,12 @@ def report(
                 from kdl.tuning import read_search
 
             search = read_search(place)
+        if pick is not None:
+            from kdl_cli.folder.report import picked
+
+            for part in picked(folder, search, pick):
+                console.print(part)
+            return
         for part in parts(folder, search):
             console.print(part)
         if search:

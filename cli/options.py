@@ -284,7 +284,32 @@ class SearchOptions:
         ),
     ] = 20
     data: Data = None
-    objective: Objective = None
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:min|max]",
+            help="What early stopping and a search go by, such as val_accuracy, or "
+            "params, flops or latency_ms of the model. Repeatable: several search the "
+            "front. Defaults to that of the recipe; a KerasTuner hypermodel has none.",
+        ),
+    ] = None
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME<=NUMBER",
+            help="What the best trial has to meet, such as params<=100000, with <=, <, "
+            ">= or >. Repeatable.",
+        ),
+    ] = None
+    pick: Annotated[
+        str | None,
+        typer.Option(
+            metavar="knee|NAME<=NUMBER",
+            help="Which model of the front of several objectives to keep: the knee, or "
+            "the best by the first objective that meets a bound. Defaults to the best "
+            "by the first.",
+        ),
+    ] = None
     backbone: Backbone = None
     teacher: Teacher = None
     unlabelled: Unlabelled = None
@@ -332,12 +357,13 @@ class SearchOptions:
         ),
     ] = None
     prune: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--prune/--no-prune",
-            help="End a trial early whose best epoch is worse than the median.",
+            help="End a trial early whose best epoch is worse than the median. The "
+            "default, unless there are several objectives.",
         ),
-    ] = True
+    ] = None
     folds: Annotated[
         int | None,
         typer.Option(

@@ -29,6 +29,7 @@ OVERRIDDEN = {
     ),
     "kdl.tuning.RandomSearch": (
         "_populate_initial_space",
+        "_try_build",
         "_try_run_and_update_trial",
     ),
 }

@@ -44,7 +44,10 @@ MAY_IMPORT = {
     "recipes": COMPONENTS
     | {"attribution", "callbacks", "data", "models", "parallel", "seeds", "spaces"},
     "profiling": {"checks", "files", "layers", "private", "recipes"},
-    "tuning": {"callbacks", "checks", "data", "files", "parallel", "private", "seeds"},
+    "tuning": {
+        *("callbacks", "checks", "data", "files", "parallel", "private", "profiling"),
+        "seeds",
+    },
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
     "cli": {

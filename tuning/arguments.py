@@ -17,6 +17,7 @@ _OF_ORACLES = (
     "max_seconds",
     "pruner",
     "defaults_first",
+    "constraints",
 )
 
 
@@ -43,12 +44,18 @@ def _is_objective(part):
     return isinstance(part, str) and part != ""
 
 
-def check_pruner(pruner):
-    """Raises a `ValueError` unless it prunes or is `None`."""
+def check_pruner(pruner, objective):
+    """Raises a `ValueError` unless it prunes by an objective, or is `None`."""
     if pruner is not None and not callable(getattr(pruner, "prunes", None)):
         raise ValueError(
             "`pruner` must be a kdl.tuning.MedianStopping, another object with a "
             f"method `prunes`, or None. Received: pruner={pruner!r}"
+        )
+    if pruner is not None and len(getattr(objective, "objectives", ())) > 1:
+        raise ValueError(
+            "`pruner` goes by one objective: what is worse in that may be better in "
+            "another. With several, it must be None. Received: "
+            f"pruner={type(pruner).__name__}"
         )
 
 

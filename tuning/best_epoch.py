@@ -4,12 +4,15 @@ import keras
 import numpy as np
 from keras_tuner import errors
 
+from kdl.tuning.goals.goal import goal_of
+
 
 def final(results, objective):
     """Returns the metrics of the best epoch, as a dict, and that epoch.
 
     A fit whose last score is not finite has diverged, whatever it was before: its
-    metrics are those of the end.
+    metrics are those of the end. Of several objectives, the best epoch is that of the
+    leading one, as `kdl.tuning.goals.goal.Goal` has it; of costs alone, it is the last.
 
     Args:
         results: What `HyperModel.fit` returned: `keras.callbacks.History`, float, dict,
@@ -29,10 +32,13 @@ def final(results, objective):
         return results, 0
     if not isinstance(results, keras.callbacks.History):
         return {objective.name: float(results)}, 0
-    return _best_epoch(results.history, objective)
+    return _best_epoch(results.history, goal_of(objective).by_epoch)
 
 
 def _best_epoch(history, objective):
+    if history and objective is None:
+        last = max(map(len, history.values())) - 1
+        return _row(history, last, last + 1), last
     if not history or not objective.has_value(history):
         raise errors.FatalValueError(
             f"The objective is {objective.name!r}, which the trial did not report. It "

@@ -13,6 +13,11 @@ from kdl.seeds import ORACLE, integer
 from kdl.tuning.apart import first_apart
 from kdl.tuning.arguments import check_hyperparameters, check_objective, check_pruner
 from kdl.tuning.encoding import Encoding
+from kdl.tuning.goals.constraints import unmet
+from kdl.tuning.goals.front import order
+from kdl.tuning.goals.goal import goal_of, make_goal
+from kdl.tuning.goals.metrics import metrics_of
+from kdl.tuning.report import unpacked
 from kdl.tuning.stopwatch import Stopwatch
 from kdl.tuning.store import files
 from kdl.tuning.store.stored_oracle import StoredOracle
@@ -27,6 +32,11 @@ class DurableOracle(StoredOracle):
     `suggestions`. No values are tried twice, and when there are no others, the search
     ends. A trial whose score is not finite has failed: KerasTuner takes an infinite
     loss for a good one. `StoredOracle` says what is kept, and how.
+
+    A list of objectives is not added up, as in KerasTuner: trials are better or worse
+    by whether one dominates the other. What breaks a constraint is no candidate for the
+    best. To KerasTuner, the score of a trial is that of the leading objective, as
+    `Goal` has it.
 
     Args:
         objective: String, `keras_tuner.Objective` or a list of them.
@@ -48,8 +58,10 @@ class DurableOracle(StoredOracle):
         hyperparameters: Optional `keras_tuner.HyperParameters`.
         tune_new_entries: Boolean, as of `keras_tuner.Oracle`.
         allow_new_entries: Boolean, likewise.
+        constraints: Optional list of strings, such as `"params<=100000"`.
 
     Attributes:
+        goal: `Goal`. The objectives and constraints.
         keeps_apart: Boolean. Whether suggestions close to a trial that still runs are
             passed over while there are others.
     """
@@ -70,8 +82,10 @@ class DurableOracle(StoredOracle):
         hyperparameters=None,
         tune_new_entries=True,
         allow_new_entries=True,
+        constraints=None,
     ):
         check_objective(objective)
+        objective = make_goal(objective, constraints)
         max_trials = check_optional(check_integer, "max_trials", max_trials, "[1, inf)")
         seed = check_optional(check_integer, "seed", seed, "[0, inf)")
         max_total_epochs = check_optional(
@@ -85,7 +99,7 @@ class DurableOracle(StoredOracle):
         check_boolean("allow_new_entries", allow_new_entries)
         if max_consecutive_failed_trials is None:
             max_consecutive_failed_trials = sys.maxsize
-        check_pruner(pruner)
+        check_pruner(pruner, objective)
         check_hyperparameters(hyperparameters)
         super().__init__(
             objective=objective,
@@ -107,6 +121,7 @@ class DurableOracle(StoredOracle):
         )
         self.max_total_epochs, self.max_seconds = max_total_epochs, max_seconds
         self.pruner, self.defaults_first = pruner, defaults_first
+        self.goal = goal_of(self.objective)
         self._enqueued, self._stopwatch = [], Stopwatch()
         # What ends the search once all is saved.
         self._failures = None
@@ -198,15 +213,72 @@ class DurableOracle(StoredOracle):
             if error is not None:
                 raise error
 
+    def update_trial(self, trial_id, metrics, step=0):
+        _, execution, _ = unpacked(metrics)
+        # Else it is an epoch, or less.
+        if execution is None and not self.goal.is_plain:
+            self.goal.check_reported(metrics)
+        return super().update_trial(trial_id, metrics, step)
+
+    def metrics_of(self, trial):
+        """Returns what a trial that ended has reported, a dict of floats by name.
+
+        Those are the objectives and the metrics of constraints, as far as known.
+        """
+        entry = self.journal.entry(trial.trial_id)
+        config = trial.metrics.get_config()
+        return metrics_of(self.goal, entry, config, trial.score)
+
+    def is_failure(self, trial):
+        """Whether a trial that ended has failed, rather than broken a constraint."""
+        is_failed = trial.status == trials.TrialStatus.FAILED
+        return is_failed and not self.is_infeasible(trial)
+
+    def is_infeasible(self, trial):
+        """Whether a trial that ended has broken a constraint."""
+        if trial.status == trials.TrialStatus.FAILED:
+            return self.journal.entry(trial.trial_id).infeasible is not None
+        return not self.goal.is_met(self.metrics_of(trial))
+
+    def get_best_trials(self, num_trials=1):
+        """Returns the best trials that met the constraints, the best first.
+
+        Of several objectives, those on the front come first, ordered by the leading
+        one, then those that only these dominate, and so on. Where there are fewer,
+        those without a score follow.
+        """
+        if self.goal.is_plain:
+            return super().get_best_trials(num_trials)
+        scored, others = [], []
+        for trial in self.trials.values():
+            if trial.status not in files.ENDED or not self.is_infeasible(trial):
+                is_scored = trial.status == trials.TrialStatus.COMPLETED
+                (scored if is_scored else others).append(trial)
+        losses = [self.goal.losses(self.metrics_of(trial)) for trial in scored]
+        ranked = [scored[n] for n in order(losses, self.goal.leading)] if scored else []
+        return (ranked + others if len(ranked) < num_trials else ranked)[:num_trials]
+
+    def unmet(self):
+        """Returns why no trial meets the constraints, in a sentence, or `None`."""
+        known = [
+            self.journal.entry(trial.trial_id).infeasible or self.metrics_of(trial)
+            for trial in self.trials.values()
+            if trial.status == trials.TrialStatus.COMPLETED
+            or (trial.status == trials.TrialStatus.FAILED and self.is_infeasible(trial))
+        ]
+        return unmet(self.goal.constraints, known) if known else None
+
     def score_trial(self, trial):
         super().score_trial(trial)
         entry = self.journal.entry(trial.trial_id)
         if entry.best_epochs:
             epochs = list(entry.best_epochs.values())
             trial.best_step = round(sum(epochs) / len(epochs))
-        if not math.isfinite(trial.score):
-            trial.message = f"{self.objective.name} was {trial.score}"
-            trial.score = math.nan  # Which KerasTuner takes for a failure.
+        for name, value in self.metrics_of(trial).items():
+            if not math.isfinite(value):
+                trial.message = f"{name} was {value}"
+                trial.score = math.nan  # Which KerasTuner takes for a failure.
+                break
 
     def get_state(self):
         own = {"enqueued": self._enqueued, "seconds": self.seconds}
@@ -264,9 +336,15 @@ class DurableOracle(StoredOracle):
 
     def _check_consecutive_failures(self):
         # Those since the last success alone: what has made others fail may be mended.
+        # That a constraint is broken is no failure, and says nothing of them.
+        ended = (
+            trial_id
+            for trial_id in reversed(self.end_order)
+            if self.journal.entry(trial_id).infeasible is None
+        )
         failed = itertools.takewhile(
             lambda trial_id: self.trials[trial_id].status == trials.TrialStatus.FAILED,
-            reversed(self.end_order),
+            ended,
         )
         if len(list(failed)) >= self.max_consecutive_failed_trials:
             message = self.trials[self.end_order[-1]].message or ""

@@ -4,19 +4,22 @@ KerasTuner's protocol has one call for it, `update_trial`, of metrics by name. S
 an oracle must know besides is among the metrics.
 """
 
-_EXECUTION, _HAS_ENDED = "kdl/execution", "kdl/ended"
+_EXECUTION, _EVENT = "kdl/execution", "kdl/event"
+# What is reported: an epoch, the end of an execution, or that a trial is not trained,
+# since it breaks a constraint.
+EPOCH, END, INFEASIBLE = range(3)
 
 
-def packed(metrics, execution, has_ended=False):
-    """Returns the metrics that report an epoch, or the end of an execution.
+def packed(metrics, execution, event=EPOCH):
+    """Returns the metrics that report what happened in an execution.
 
     Args:
-        metrics: Dict of numbers by name, of the epoch, or of the best one.
+        metrics: Dict of numbers by name: of the epoch, of the best one, or what is
+            known without training.
         execution: Integer. Of the trial, from 0.
-        has_ended: Boolean.
+        event: `EPOCH`, `END` or `INFEASIBLE`.
     """
-    ended = {_HAS_ENDED: 1.0} if has_ended else {}
-    return {**metrics, _EXECUTION: float(execution), **ended}
+    return {**metrics, _EXECUTION: float(execution), _EVENT: float(event)}
 
 
 def unpacked(metrics):
@@ -27,5 +30,5 @@ def unpacked(metrics):
     """
     metrics = {name: float(value) for name, value in metrics.items()}
     execution = metrics.pop(_EXECUTION, None)
-    has_ended = metrics.pop(_HAS_ENDED, 0.0) != 0.0
-    return metrics, None if execution is None else int(execution), has_ended
+    event = int(metrics.pop(_EVENT, EPOCH))
+    return metrics, None if execution is None else int(execution), event

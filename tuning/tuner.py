@@ -18,8 +18,11 @@ from kdl.seeds import FIT, integer
 from kdl.tuning.arguments import check_hypermodel, check_tuner_arguments
 from kdl.tuning.best_epoch import final
 from kdl.tuning.cross_validation import CrossValidation, FoldedData
+from kdl.tuning.goals import costs
+from kdl.tuning.goals.constraints import broken
+from kdl.tuning.goals.goal import goal_of
 from kdl.tuning.oracle import DurableOracle
-from kdl.tuning.report import packed
+from kdl.tuning.report import END, EPOCH, INFEASIBLE, packed
 from kdl.tuning.stop_signals import StopSignals
 from kdl.tuning.store import files, initial_space
 from kdl.tuning.store.error_file import write_message
@@ -31,6 +34,10 @@ from kdl.tuning.trial.best_weights import BestWeights
 from kdl.tuning.trial.resumed_execution import ResumedExecution
 
 
+class InfeasibleError(errors.FailedTrialError):
+    """A trial need not be trained, since its model breaks a constraint."""
+
+
 class DurableTuner:
     """Mixin for a `keras_tuner.Tuner` with a `DurableOracle`, before it.
 
@@ -38,7 +45,9 @@ class DurableTuner:
     killed goes on after its last epoch. A `TensorBoardLogger` among the callbacks logs
     each trial in a folder of its own, with its hyperparameters. Each execution of a
     trial has a seed of its own for Keras, so that one that is run again is the same. A
-    search over another space is refused, which KerasTuner would mix in silence. The
+    search over another space is refused, which KerasTuner would mix in silence. What a
+    model costs is measured before it is trained, where an objective or a constraint
+    names it; a model that breaks such a constraint is not trained. The
     first line of a failed trial's message is the error in a sentence; KerasTuner's is a
     traceback.
     """
@@ -61,6 +70,8 @@ class DurableTuner:
             kwargs["executions_per_trial"] = folds.folds * folds.repeats
         self.folds, self._folded = folds, None
         self._journal, self._signals = None, StopSignals()
+        # The trial that is to be measured as its model is built, and its inputs.
+        self._measured = None
         self._initial_space = None
         if kwargs.get("overwrite"):
             if private.is_worker(self):
@@ -160,6 +171,17 @@ class DurableTuner:
         self.save()
         super().on_search_begin()
 
+    def on_search_end(self):
+        super().on_search_end()
+        if isinstance(self.oracle, DurableOracle):
+            self.tell_unmet()
+
+    def tell_unmet(self):
+        """Warns if no trial has met the constraints."""
+        reason = self.oracle.unmet()
+        if reason is not None:
+            warn(reason)
+
     def pre_create_trial(self):
         self._signals.check()
         super().pre_create_trial()
@@ -191,8 +213,9 @@ class DurableTuner:
         self._execution, self._stopped = -1, None
         path = private.checkpoint_file(self, trial.trial_id)
         sweep(Path(path).parent, "*")
-        scores = self._entry.scores(self.oracle.objective.name)
-        self._checkpoint = BestWeights(self.oracle.objective, path, scores)
+        by_epoch = goal_of(self.oracle.objective).by_epoch
+        scores = [] if by_epoch is None else self._entry.scores(by_epoch.name)
+        self._checkpoint = BestWeights(by_epoch, path, scores)
         return super().run_trial(trial, *args, **kwargs)
 
     def on_batch_begin(self, trial, model, batch, logs=None):
@@ -222,12 +245,39 @@ class DurableTuner:
             kwargs["callbacks"] = callbacks
             if self._folded is not None:
                 kwargs |= self._folded.of(self._execution)
-            results = super()._build_and_fit_model(trial, *args, **kwargs)
+            with self._measuring(trial, args, kwargs) as known:
+                results = super()._build_and_fit_model(trial, *args, **kwargs)
             shutil.rmtree(self._checkpoints(trial), ignore_errors=True)
             result, epoch = final(results, self.oracle.objective)
-            self._report(trial, epoch, result, has_ended=True)
+            result |= known
+            goal_of(self.oracle.objective).check_reported(result)
+            self._report(trial, epoch, result, END)
         self._result = result
         return result
+
+    @contextlib.contextmanager
+    def _measuring(self, trial, args, kwargs):
+        """Has `_try_build` measure the model; yields a dict to be filled."""
+        known = {}
+        self._measured = trial, kwargs.get("x", args[0] if args else None), known
+        try:
+            yield known
+        finally:
+            self._measured = None
+
+    def _try_build(self, hp):
+        model = super()._try_build(hp)
+        goal = goal_of(self.oracle.objective)
+        if self._measured is None or not goal.costs:
+            return model
+        trial, x, known = self._measured
+        known |= costs.measure(model, goal.costs, x)
+        reason = broken(goal.constraints, known)
+        # Of several executions, the first one decides.
+        if reason is not None and self._execution == 0:
+            self._report(trial, 0, known, INFEASIBLE)
+            raise InfeasibleError(reason)
+        return model
 
     def _log_apart(self, trial, callbacks):
         # As KerasTuner does with the callback of Keras.
@@ -241,7 +291,7 @@ class DurableTuner:
                 )
                 callback.hparams = dict(trial.hyperparameters.values)
 
-    def _report(self, trial, epoch, metrics, has_ended=False):
+    def _report(self, trial, epoch, metrics, event=EPOCH):
         # A callback may have put anything into the logs.
         arrays = {name: as_numbers(value) for name, value in metrics.items()}
         known = {
@@ -249,7 +299,7 @@ class DurableTuner:
             for name, array in arrays.items()
             if array is not None and array.size == 1
         }
-        report = packed(known, self._execution, has_ended)
+        report = packed(known, self._execution, event)
         return self.oracle.update_trial(trial.trial_id, report, step=epoch)
 
     def _seed_of(self, trial):
@@ -281,7 +331,8 @@ class DurableTuner:
                 ) from error
             is_final = isinstance(error, errors.FailedTrialError)
             trial.status = "FAILED" if is_final else "INVALID"
-            trial.message = failure.message(error)
+            is_infeasible = isinstance(error, InfeasibleError)
+            trial.message = str(error) if is_infeasible else failure.message(error)
         else:
             trial.status, trial.message = "COMPLETED", None
 

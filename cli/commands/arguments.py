@@ -15,6 +15,7 @@ from kdl.checks import check_choice
 from kdl.files import write_json
 from kdl.recipes.own import named
 from kdl.recipes.training.precision import check_precision
+from kdl.tuning.goals.costs import COSTS
 from kdl_cli.folder import metrics, reading
 from kdl_cli.terminal.data import data_lines
 
@@ -48,21 +49,33 @@ def extras(options):
     return {name: value for name, value in given.items() if value is not None}
 
 
-def check_objective(recipe, hp, given):
+def check_objective(recipe, hp, given, goal=None):
     """Refuses an objective that was given and that the model does not compute.
+
+    So it does with constraints and with each of several objectives.
 
     Args:
         recipe: `kdl.recipes.Recipe`.
         hp: `keras_tuner.HyperParameters`.
         given: Optional string. The option `--objective`.
+        goal: Optional `kdl.tuning.goals.goal.Goal` of a search.
     """
+    is_given = given is not None or (goal is not None and not goal.is_plain)
     # What a `fit` of the user's own reports is known only after it.
-    if given is None or recipe.fits_by_itself:
+    if not is_given or recipe.fits_by_itself:
         return
     # Only a model that has seen data knows its metrics.
     scores = evaluate(recipe, recipe.build(hp))
     known = [f"{prefix}{name}" for prefix in ("val_", "") for name in scores]
-    check_choice("--objective", recipe.objective.name, known)
+    if goal is None:
+        check_choice("--objective", recipe.objective.name, known)
+        return
+    for option, parts in (
+        ("--objective", goal.objectives),
+        ("--constraint", goal.constraints),
+    ):
+        for part in parts:
+            check_choice(option, part.name, [*known, *COSTS])
 
 
 def evaluate(recipe, model):

@@ -71,7 +71,12 @@ def search(record):
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     pick = min if record.direction == "min" else max
-    scored = [trial for trial in record.trials if trial.score is not None]
+    # Without those that broke a constraint.
+    scored = [
+        trial
+        for trial in record.trials
+        if trial.score is not None and trial.status != "infeasible"
+    ]
     for status, style in _STYLES.items():
         some = [trial for trial in scored if trial.status == status]
         if some:

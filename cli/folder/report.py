@@ -18,6 +18,8 @@ from kdl_cli.folder.reading import (
 from kdl_cli.terminal.text import columns_table, rows_table, values_table
 
 _SCORED = ("completed", "pruned")
+# How many trials of the front a table shows.
+_FRONT_MOST = 8
 # Tables that are shown with a column for each row.
 _TABLES = {
     MEMBERS: "Members, on the validation set",
@@ -113,34 +115,82 @@ def trial_tables(rows, objective, direction, most=5):
     done = [row for row in rows if row["status"] in _SCORED]
     sign = 1 if direction == "min" else -1
     done.sort(key=lambda row: sign * float(row[objective]))
-    if done:
+    front = [row for row in done if row.get("front")]
+    if front:
+        yield f"\nThe front, {len(front)} of {len(done)} trials:"
+        yield _side_by_side(front[:_FRONT_MOST])
+        if len(front) > _FRONT_MOST:
+            yield f"and {len(front) - _FRONT_MOST} more in {TRIALS}."
+    elif done:
         best = done[:most]
         pruned = sum(row["status"] == "pruned" for row in done)
         some = f", {pruned} of them pruned" if pruned else ""
         yield f"\nThe best of {len(done)} trials{some}:"
-        columns = {name: [row[name] for row in best] for name in done[0]}
-        yield rows_table(
-            {
-                name: values
-                for name, values in columns.items()
-                if name not in ("status", "error") and set(values) != {""}
-            }
-        )
+        yield _side_by_side(best)
+    broken = sum(row["status"] == "infeasible" for row in rows)
+    if broken:
+        yield f"\n{broken} of {len(rows)} trials broke a constraint."
     failed = [row for row in rows if row["status"] == "failed"]
     if failed:
         yield f"\n{len(failed)} failed:"
         yield values_table({f"trial {row['trial']}": row["error"] for row in failed})
 
 
+def picked(folder, search, how):
+    """Which trial of a front is picked, as lines and a table to print.
+
+    Args:
+        folder: `Path`.
+        search: `kdl.tuning.SearchRecord` of the search in it, or `None`.
+        how: String. As `--pick` takes it.
+
+    Raises:
+        ValueError: If there is no front, or none on it is as asked for.
+    """
+    if search is None or len(search.goal.objectives) < 2:
+        raise ValueError(
+            f"--pick chooses from a search for several objectives, which {folder} does "
+            "not hold."
+        )
+    try:
+        trial = search.pick(how)
+    except ValueError as error:
+        raise ValueError(str(error).replace("`pick`", "--pick")) from None
+    if trial is None:
+        raise ValueError(f"The search in {folder} has no trial on a front yet.")
+    yield f"Trial {trial.number}, one of {len(search.front())} on the front:"
+    yield values_table({**trial.metrics, **trial.values})
+
+
+def _side_by_side(rows):
+    """A table of trials, each a column, without what is empty in all of them."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return rows_table(
+        {
+            name: values
+            for name, values in columns.items()
+            if name not in ("status", "error", "front") and set(values) != {""}
+        }
+    )
+
+
 def rows_of(search):
-    """The trials of a `kdl.tuning.SearchRecord` as dicts, for `TRIALS`."""
+    """The trials of a `kdl.tuning.SearchRecord` as dicts, for `TRIALS`.
+
+    With several objectives, a column says by `"yes"` which are on the front.
+    """
     several = any(len(trial.scores) > 1 for trial in search.trials)
     names = dict.fromkeys(name for trial in search.trials for name in trial.values)
+    measured = [name for name in search.goal.names if name != search.objective]
+    is_front = len(search.goal.objectives) > 1
+    front = [trial.number for trial in search.front()] if is_front else []
     return [
         {
             "trial": trial.number,
             "status": trial.status,
-            search.objective: trial.score,
+            **({"front": "yes" if trial.number in front else ""} if is_front else {}),
+            search.objective: trial.metrics.get(search.objective, trial.score),
+            **{name: trial.metrics.get(name) for name in measured},
             **({"standard_error": trial.standard_error} if several else {}),
             "best_epoch": None if trial.best_epoch is None else trial.best_epoch + 1,
             "error": trial.error,

@@ -16,6 +16,7 @@ MARKERS = {
     "completed": ("circle", "#0077BB"),
     "pruned": ("triangle-up-open", "#EE7733"),
     "failed": ("x", "#EE3377"),
+    "infeasible": ("diamond-open", "#AA4499"),
     "running": ("square-open", "#888888"),
 }
 BEST = ("star", "#009988")
@@ -55,9 +56,9 @@ def layout(**changes):
     ).update(changes)
 
 
-def score_scale(search, scores):
+def score_scale(direction, scores):
     """Returns the scale of scores: logarithmic for a loss of a wide range."""
-    if search.direction == "max" or not scores or min(scores) <= 0:
+    if direction == "max" or not scores or min(scores) <= 0:
         return "linear"
     return "log" if max(scores) > 5 * min(scores) else "linear"
 
@@ -120,6 +121,11 @@ def box(search, trial, names=None):
         error = trial.standard_error
         spread = "" if error is None else f" ± {short(error)}"
         lines.append(f"{text(search.objective)} {short(trial.score)}{spread}")
+    lines += [
+        f"{text(name)} {short(value)}"
+        for name, value in trial.metrics.items()
+        if name != search.objective
+    ]
     if trial.error:
         lines.append(text(trial.error))
     lines += [

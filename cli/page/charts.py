@@ -23,7 +23,12 @@ from kdl_cli.terminal.text import short
 def history(search):
     """Draws the score by trial, and the best so far."""
     figure = _scores(search, lambda trial: trial.number)
-    scored = [trial for trial in search.trials if trial.score is not None]
+    # Without what is no candidate for the best.
+    scored = [
+        trial
+        for trial in search.trials
+        if trial.score is not None and trial.status != "infeasible"
+    ]
     pick = min if search.direction == "min" else max
     figure.add_scatter(
         x=[trial.number for trial in scored],
@@ -133,7 +138,7 @@ def _scores(search, place, names=None):
     if best := [trial for trial in search.ranked()[:1] if trial in placed]:
         draw(best, "best", *BEST, size=14)
     scores = [trial.score for trial in placed if trial.score is not None]
-    axis = scaled(score_scale(search, scores), scores)
+    axis = scaled(score_scale(search.direction, scores), scores)
     figure.update_layout(yaxis={"title": text(search.objective), **axis})
     if len(scores) < len(placed):
         below = {"domain": [0, 0.12], "range": [-1, 1], "showgrid": False}

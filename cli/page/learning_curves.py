@@ -56,7 +56,7 @@ def learning_curves(search):
     epochs = max(len(curve) for *_, curve in runs)
     values = [value for *_, curve in runs for value in curve if math.isfinite(value)]
     figure.update_xaxes(title="epoch", **counted(epochs))
-    scale = score_scale(search, values)
+    scale = score_scale(search.direction, values)
     return figure.update_yaxes(title=text(search.objective), **scaled(scale, values))
 
 

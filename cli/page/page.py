@@ -1,7 +1,7 @@
 """The page of a search: one HTML file that needs no network."""
 
 from kdl_cli.folder import outcome, reading
-from kdl_cli.page import document, learning_curves, page_charts, page_tables
+from kdl_cli.page import document, front, learning_curves, page_charts, page_tables
 from kdl_cli.page.dimensions import dimensions
 from kdl_cli.page.importances import importances
 from kdl_cli.page.markup import code, element, joined
@@ -56,6 +56,11 @@ def sections(folder, search, settings):
     scored, failures = search.ranked(), [t for t in search.trials if t.error]
     made = {
         "Best trial": lambda: best(folder, search, settings),
+        "Front": lambda: (
+            scored
+            and len(search.goal.objectives) > 1
+            and front.section(search, chosen(search, settings))
+        ),
         "Optimization history": lambda: scored and page_charts.history(search),
         "Parallel coordinates": lambda: (
             scored and axes and page_charts.parallel(search, axes, result)
@@ -88,18 +93,34 @@ def summary(search, settings, failed):
     status = settings.get("status", status)
     return element(
         "p",
-        f"A search for the {search.direction}imum of {search.objective}. "
-        f"Trials: {len(search.trials)}. ",
+        f"A search for {_aim(search.goal)}. Trials: {len(search.trials)}. ",
         f"Status: {status}. " if status else "",
         document.written_now(),
         *(f" Left out: {title} ({error})." for title, error in failed.items()),
     )
 
 
+def _aim(goal):
+    """What a search is for, in words."""
+    aims = [f"the {part.direction}imum of {part.name}" for part in goal.objectives]
+    bounds = " and ".join(map(str, goal.constraints))
+    return " and ".join(aims) + (f" with {bounds}" if bounds else "")
+
+
+def chosen(search, settings):
+    """The trial whose model is kept, or `None` without any."""
+    try:
+        return search.pick(settings.get("pick"))
+    except ValueError:  # None on the front is as asked for yet.
+        return search.pick()
+
+
 def best(folder, search, settings):
-    if not search.ranked():
-        return element("p", "No trial has a score yet.")
-    trial = search.ranked()[0]
+    trial = chosen(search, settings)
+    if trial is None:
+        unmet = any(trial.status == "infeasible" for trial in search.trials)
+        what = "meets the constraints" if unmet else "has a score"
+        return element("p", f"No trial {what} yet.")
     return joined(
         page_tables.best(search, trial, _results(folder, trial, settings)),
         element("h3", "How to run it again"),

@@ -30,6 +30,7 @@ def best(search, trial, results):
         known = {
             "status": None if some.status == "completed" else some.status,
             search.objective: some.score,
+            **some.metrics,
             "standard error": some.standard_error,
             **tested,
             "best epoch": None if some.best_epoch is None else some.best_epoch + 1,
@@ -48,12 +49,15 @@ def best(search, trial, results):
 
 def trials(search):
     names = dict.fromkeys(name for trial in search.trials for name in trial.values)
-    columns = ["trial", "status", search.objective, "standard error", "best epoch"]
+    measured = [name for name in search.goal.names if name != search.objective]
+    columns = ["trial", "status", search.objective, *measured]
+    columns += ["standard error", "best epoch"]
     rows = [
         [
             trial.number,
             status(trial),
-            trial.score,
+            trial.metrics.get(search.objective, trial.score),
+            *map(trial.metrics.get, measured),
             trial.standard_error,
             None if trial.best_epoch is None else trial.best_epoch + 1,
             trial.epochs,

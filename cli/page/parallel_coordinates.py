@@ -49,7 +49,7 @@ def parallel_coordinates(search, dimensions):
     """
     ranked = search.ranked()
     scores = [trial.score for trial in ranked]
-    scale = score_scale(search, scores)
+    scale = score_scale(search.direction, scores)
     score = Dimension(search.objective, scale, [min(scores), max(scores)])
     axes = [score, *dimensions]
     figure = go.Figure(layout=layout(height=height(len(axes))))

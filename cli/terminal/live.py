@@ -23,14 +23,15 @@ class TrialsDisplay:
         trials: Optional integer. Number of trials; `None` if it is not known.
         epochs: Integer. Most epochs of a trial.
         executions: Integer. Number of times that each is trained.
-        metric: String. The objective.
-        direction: `"min"` or `"max"`.
+        goal: `kdl.tuning.goals.goal.Goal`. Its leading objective is shown by epoch.
         quiet: Boolean. Whether to print lines only.
     """
 
-    def __init__(self, console, trials, epochs, executions, metric, direction, quiet):
-        self.console, self.trials, self.metric = console, trials, metric
-        self._sign = 1 if direction == "min" else -1
+    def __init__(self, console, trials, epochs, executions, goal, quiet):
+        self.console, self.trials, self.metric = console, trials, goal.name
+        # All that is reported of a trial, and shown when it has ended.
+        self._metrics = list(dict.fromkeys([goal.name, *goal.names]))
+        self._sign = 1 if goal.direction == "min" else -1
         self._rows, self._running = [], None
         self._began, self._ended = time.monotonic(), 0
         self._bar = Progress(
@@ -82,11 +83,17 @@ class TrialsDisplay:
         self._bar.update(self._task, completed=done, place=place, metric=value)
         self._draw()
 
-    def end(self, row):
-        """Shows that a trial has ended, given as the dict `row`."""
+    def end(self, row, rows=()):
+        """Shows that a trial has ended, given as the dict `row`.
+
+        Args:
+            row: Dict.
+            rows: List of dicts of all trials: which are on the front may have changed.
+        """
         self._running = None
         self._ended += 1
-        self._rows.append(row)
+        now = {other["trial"]: other for other in rows}
+        self._rows = [now.get(other["trial"], other) for other in self._rows] + [row]
         if self._live is None:
             self.console.print(f"{self._title(row['trial'])}  {self._outcome(row)}")
         self._draw()
@@ -103,8 +110,13 @@ class TrialsDisplay:
     def _outcome(self, row):
         if row["error"]:
             return row["error"]
-        pruned = "  pruned" if row["status"] == "pruned" else ""
-        return f"{self.metric} {short(row[self.metric])}{pruned}"
+        known = [name for name in self._metrics if row[name] is not None]
+        parts = [f"{name} {short(row[name])}" for name in known]
+        if row["status"] != "completed":
+            parts.append(row["status"])
+        elif row.get("front"):
+            parts.append("on the front")
+        return "  ".join(parts)
 
     def _draw(self):
         if self._live is not None:
@@ -114,13 +126,19 @@ class TrialsDisplay:
             self._live.update(Group(*parts), refresh=True)
 
     def _headline(self):
-        scored = [row for row in self._rows if row[self.metric] is not None]
+        scored = [
+            row
+            for row in self._rows
+            if row[self.metric] is not None and row["status"] != "infeasible"
+        ]
         text = f"{len(self._rows)} of {self.trials} trials" if self.trials else ""
         text = text or f"{len(self._rows)} trials"
         if scored:
             best = min(scored, key=lambda row: self._sign * row[self.metric])
             score = short(best[self.metric])
             text += f", best {self.metric} {score} in trial {best['trial']}"
+            front = sum(bool(row.get("front")) for row in self._rows)
+            text += f", {front} on the front" if front else ""
         if self._ended and self.trials:
             each = (time.monotonic() - self._began) / self._ended
             left = each * (self.trials - len(self._rows))
@@ -129,10 +147,11 @@ class TrialsDisplay:
 
     def _table(self):
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for name in ("trial", "status", self.metric, "best epoch"):
+        for name in ("trial", "status", *self._metrics, "best epoch"):
             table.add_column(name, justify="right" if name != "status" else "left")
         for row in self._rows[-_ROWS:]:
-            score = "" if row[self.metric] is None else short(row[self.metric])
+            scores = [short(row[name]) for name in self._metrics]
             epoch = "" if row["best_epoch"] is None else str(row["best_epoch"])
-            table.add_row(str(row["trial"]), row["status"], score, epoch)
+            status = "on the front" if row.get("front") else row["status"]
+            table.add_row(str(row["trial"]), status, *scores, epoch)
         return table

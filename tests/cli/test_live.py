@@ -3,9 +3,11 @@ import re
 from types import SimpleNamespace
 from unittest import mock
 
+import keras_tuner
 import pytest
 from rich.console import Console
 
+from kdl.tuning.goals.goal import Goal
 from kdl_cli.terminal import live as module
 from kdl_cli.terminal.live import TrialsDisplay
 
@@ -23,6 +25,10 @@ def row(trial, score=None, status="completed", error=""):
     }
 
 
+def goal(direction="min"):
+    return Goal([keras_tuner.Objective("loss", direction)])
+
+
 def shown(terminal, quiet=False, direction="min"):
     """What two trials leave on a console, and what it shows while they run."""
     console = Console(
@@ -31,7 +37,7 @@ def shown(terminal, quiet=False, direction="min"):
     clock = iter([0.0])
     time = SimpleNamespace(monotonic=lambda: next(clock, 30.0))
     with mock.patch.object(module, "time", time):
-        live = _show(TrialsDisplay(console, 4, 10, 1, "loss", direction, quiet))
+        live = _show(TrialsDisplay(console, 4, 10, 1, goal(direction), quiet))
     # Without the codes of a terminal.
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", console.file.getvalue())
     if live:
@@ -77,7 +83,7 @@ class TestTrialsDisplay:
     )
     def test_shows_the_epoch_that_runs_from_the_first_on(self, executions, places):
         console = Console(file=io.StringIO(), force_terminal=True, width=70)
-        display = TrialsDisplay(console, 4, 10, executions, "loss", "min", False)
+        display = TrialsDisplay(console, 4, 10, executions, goal(), False)
         steps = [
             lambda: display.begin(1, [row(1, status="running")]),
             lambda: display.begin_epoch(0, 0),
@@ -100,3 +106,27 @@ class TestTrialsDisplay:
         assert ["1", "completed", "0.25", "2"] in rows
         assert ["2", "pruned", "0.5", "2"] in rows
         assert ["3", "failed"] in rows
+
+    def test_shows_what_is_on_the_front(self):
+        console = Console(file=io.StringIO(), force_terminal=True, width=90)
+        both = [keras_tuner.Objective("loss", "min")]
+        both.append(keras_tuner.Objective("params", "min"))
+        display = TrialsDisplay(console, 4, 10, 1, Goal(both), False)
+        rows = [
+            row(1, 0.25) | {"params": 90.0, "front": "yes"},
+            row(2, 0.5) | {"params": 95.0, "front": ""},
+            row(3, status="infeasible") | {"params": 2e6, "front": ""},
+        ]
+        display.end({**rows[0], "front": ""}, [{**rows[0], "front": ""}])
+        # Which makes the first one's.
+        display.end(rows[1], rows[:2])
+        display.end(rows[2], rows)
+        drawn = Console(file=io.StringIO(), width=90)
+        drawn.print(display._live.get_renderable())
+        text = drawn.file.getvalue()
+        assert "best loss 0.25 in trial 1, 1 on the front" in text
+        assert [line.split() for line in text.splitlines()][2:5] == [
+            ["1", "on", "the", "front", "0.25", "90.0", "2"],
+            ["2", "completed", "0.5", "95.0", "2"],
+            ["3", "infeasible", "2000000.0"],
+        ]

@@ -7,6 +7,7 @@ import warnings
 import keras_tuner
 from keras_tuner.engine import trial as trials
 
+from kdl.checks import shown
 from kdl.tuning.arguments import oracle_arguments
 from kdl.tuning.engines.optuna_space import check_installed, suggest, suggested
 from kdl.tuning.oracles.random_search import RandomSearchOracle
@@ -52,6 +53,9 @@ class OptunaOracle(RandomSearchOracle):
     reproducible: without a `seed`, an instance is not. With a Gaussian process, this
     takes some tenths of a second for each trial.
 
+    Several objectives are several of Optuna's, which all samplers but `"cmaes"` take.
+    Of constraints the samplers are not told: they are refused.
+
     Args:
         objective: String, `keras_tuner.Objective` or a list of them.
         sampler: `"tpe"`, `"gp"`, `"cmaes"`, `"random"`, `"qmc"` or an instance of
@@ -76,7 +80,20 @@ class OptunaOracle(RandomSearchOracle):
 
     def __init__(self, objective=None, sampler="tpe", max_trials=10, **kwargs):
         check_installed("OptunaOracle")
+        constraints = kwargs.get("constraints")
         super().__init__(objective, max_trials, **kwargs)
+        if constraints:
+            raise ValueError(
+                "`constraints` are for BayesianOptimization, RandomSearch and "
+                "GridSearch, since samplers of Optuna are not told of them. Received: "
+                f"constraints={shown(constraints)}"
+            )
+        if sampler == "cmaes" and len(self.goal.objectives) > 1:
+            raise ValueError(
+                "The sampler 'cmaes' goes by one objective. With several, take "
+                "BayesianOptimization, or the sampler 'tpe' or 'gp'. Received: "
+                f"objective={self.goal}"
+            )
         self.sampler = sampler
         self._study = None
         # By number of a trial: how often the sampler was asked for it, and how many
@@ -120,7 +137,7 @@ class OptunaOracle(RandomSearchOracle):
 
         self._study = optuna.create_study(
             sampler=self._make_sampler(),
-            direction=f"{self.objective.direction}imize",
+            directions=[f"{part.direction}imize" for part in self.goal.objectives],
         )
         # Some samplers stop a study when they have been everywhere.
         self._is_exhausted = False
@@ -173,8 +190,10 @@ class OptunaOracle(RandomSearchOracle):
         entry = self.journal.entry(trial.trial_id)
         if trial.status == trials.TrialStatus.FAILED:
             self._study.tell(asked, state=_state("FAIL"))
-        elif entry.pruned is None:
-            self._study.tell(asked, trial.score)
+        elif entry.pruned is None or len(self.goal.objectives) > 1:
+            metrics = self.metrics_of(trial)
+            values = [metrics[part.name] for part in self.goal.objectives]
+            self._study.tell(asked, values)
         else:
             sign = -1.0 if self.objective.direction == "max" else 1.0
             for epoch, loss in enumerate(entry.losses(self.objective)):

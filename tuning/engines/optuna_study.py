@@ -15,8 +15,10 @@ def to_optuna(record, storage=None, study_name=None):
 
     Optuna's plots, importances and dashboard then open on it. A trial is complete,
     pruned, failed or running in Optuna's terms; its intermediate values are the
-    objective by epoch of its first execution; its attributes are `scores`,
-    `best_epoch`, `epochs`, `error` and `traceback`, as far as there are such.
+    objective by epoch of its first execution, if there is one objective; its attributes
+    are `scores`, `best_epoch`, `epochs`, `error`, `traceback`, `metrics` and
+    `infeasible`, as far as there are such. One that has broken a constraint is complete
+    if it was trained, and else failed.
 
     A hyperparameter that is declared several times, under different conditions, has
     them in its name. Its distribution has steps if it is an integer with equal ones; an
@@ -56,7 +58,7 @@ def to_optuna(record, storage=None, study_name=None):
         study = optuna.create_study(
             storage=storage,
             study_name=study_name,
-            direction=f"{record.direction}imize",
+            directions=[f"{part.direction}imize" for part in record.goal.objectives],
         )
     except optuna.exceptions.DuplicatedStudyError:
         raise ValueError(
@@ -75,7 +77,7 @@ def to_optuna(record, storage=None, study_name=None):
     }
     study.add_trials(
         [
-            _trial(trial, record.objective, some, distributions)
+            _trial(trial, record.goal, some, distributions)
             for trial, some in zip(record.trials, params, strict=True)
         ]
     )
@@ -88,26 +90,36 @@ def _space(record):
     return keras_tuner.HyperParameters.from_config(config).space
 
 
-def _trial(trial, objective, params, distributions):
+def _trial(trial, goal, params, distributions):
     import optuna
 
-    curve = trial.curves[0].get(objective, []) if trial.curves else []
+    is_one = len(goal.objectives) == 1
+    curve = trial.curves[0].get(goal.name, []) if trial.curves and is_one else []
+    values = None
+    if trial.score is not None:
+        metrics = {goal.name: trial.score} | trial.metrics
+        values = [metrics[part.name] for part in goal.objectives]
     attributes = {
         "scores": trial.scores,
         "best_epoch": trial.best_epoch,
         "epochs": trial.epochs,
         "error": trial.error,
         "traceback": trial.traceback,
+        "metrics": {} if goal.is_plain else trial.metrics,
+        "infeasible": trial.status == "infeasible" or None,
     }
+    state = _STATES[trial.status]
+    if trial.status == "infeasible" and values is None:
+        state = "FAIL"
     found = optuna.trial.create_trial(
-        state=optuna.trial.TrialState[_STATES[trial.status]],
-        value=trial.score,
+        state=optuna.trial.TrialState[state],
+        values=values,
         params=params,
         distributions={name: distributions[name] for name in params},
         user_attrs={
             name: value
             for name, value in attributes.items()
-            if value not in (None, "", [])
+            if value not in (None, "", [], {})
         },
         intermediate_values={
             epoch: value for epoch, value in enumerate(curve) if not math.isnan(value)
@@ -125,5 +137,6 @@ _STATES = {
     "completed": "COMPLETE",
     "pruned": "PRUNED",
     "failed": "FAIL",
+    "infeasible": "COMPLETE",
     "running": "RUNNING",
 }

@@ -99,6 +99,7 @@ def search_on_ray(
             crew.dismiss()
             if begins_ray:
                 ray.shutdown()
+        tuner.tell_unmet()
 
 
 class _Crew:

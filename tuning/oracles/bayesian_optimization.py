@@ -11,8 +11,10 @@ from kdl.checks import check_choice, check_integer, check_number, check_optional
 from kdl.seeds import POINTS, SOBOL, generator
 from kdl.tuning.arguments import oracle_arguments
 from kdl.tuning.oracle import DurableOracle
+from kdl.tuning.oracles.fronts import LEAST, FrontSurrogate
 from kdl.tuning.oracles.proposals import proposals
 from kdl.tuning.oracles.surrogate import FUNCTIONS, Surrogate
+from kdl.tuning.store import files
 from kdl.tuning.store.journal import standard_error
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
@@ -93,16 +95,22 @@ class BayesianOptimizationOracle(DurableOracle):
         super().__init__(
             objective=objective, max_trials=max_trials, seed=seed, **kwargs
         )
+        if not (self.goal.is_plain or acquisition == "log_ei"):
+            raise ValueError(
+                "`acquisition` must be 'log_ei' with constraints or several "
+                f"objectives. Received: acquisition={acquisition!r}"
+            )
 
     def suggestions(self, encoding, number):
         if not encoding.size:
             yield encoding.decode(np.empty(0))
             return
         rng = generator(self.seed, POINTS, number)
-        cube, scores, variances, pending = self._history(encoding)
         first = self.num_initial_points or min(max(3, encoding.size + 1), 6)
         finite = encoding.combinations(_MOST)
-        if len(self.trials) < first or np.isfinite(scores).sum() < 3:
+        make = self._model if self.goal.is_plain else self._front_model
+        model = make(encoding, rng) if len(self.trials) >= first else None
+        if model is None:
             found = np.vstack(
                 [
                     _sobol(encoding.size, self.seed, number)[None],
@@ -110,23 +118,9 @@ class BayesianOptimizationOracle(DurableOracle):
                 ]
             )
         else:
-            features, _ = encoding.features(cube)
-            surrogate = Surrogate(
-                features,
-                encoding.groups,
-                scores,
-                variances,
-                encoding.features(pending)[0],
-                rng,
-                self.acquisition,
-                self.beta,
-                self.alpha,
-            )
-            branch = None
-            if number % 2:
-                branch = _neglected(encoding, np.vstack([cube, pending]))
+            surrogate, best = model
+            branch = self._neglected(encoding) if number % 2 else None
             if finite is None:
-                best = cube[np.argsort(surrogate.targets, kind="stable")[:5]]
                 found = proposals(encoding, surrogate, best, rng, branch)
             else:
                 values = surrogate.values(encoding.features(finite)[0])
@@ -136,6 +130,73 @@ class BayesianOptimizationOracle(DurableOracle):
         for point in found:
             yield encoding.decode(point)
 
+    def _model(self, encoding, rng):
+        """A model of the trials so far, and points of the best; `None` of too few."""
+        cube, scores, variances, pending = self._history(encoding)
+        if np.isfinite(scores).sum() < 3:
+            return None
+        surrogate = Surrogate(
+            encoding.features(cube)[0],
+            encoding.groups,
+            scores,
+            variances,
+            encoding.features(pending)[0],
+            rng,
+            self.acquisition,
+            self.beta,
+            self.alpha,
+        )
+        return surrogate, cube[np.argsort(surrogate.targets, kind="stable")[:5]]
+
+    def _front_model(self, encoding, rng):
+        """As `_model`, of several objectives, or with constraints."""
+        goal, rows, pending = self.goal, [], []
+        names = [part.name for part in (*goal.objectives, *goal.constraints)]
+        for trial in self._in_order():
+            point = encoding.encode(trial.hyperparameters.values)
+            if trial.status not in files.ENDED:
+                pending.append(point)
+                continue
+            metrics = self.metrics_of(trial)
+            values = np.array([metrics.get(name, np.nan) for name in names])
+            losses, values = goal.losses(metrics), values[len(goal.objectives) :]
+            if self.is_failure(trial):
+                losses[:], values[:] = np.inf, np.nan
+            entry = self.journal.entry(trial.trial_id)
+            errors = [standard_error(entry.scores(name)) or 0.0 for name in names]
+            rows.append((point, losses, values, np.square(errors)))
+        if not rows:
+            return None
+        cube, losses, values, variances = map(np.array, zip(*rows, strict=True))
+        known = np.isfinite(np.hstack([losses, values]))
+        if known.any(1).sum() < LEAST:
+            return None
+        surrogate = FrontSurrogate(
+            encoding.features(cube)[0],
+            encoding.groups,
+            losses,
+            variances[:, : len(goal.objectives)],
+            goal.constraints,
+            values,
+            variances[:, len(goal.objectives) :],
+            encoding.features(np.reshape(pending, (-1, encoding.size)))[0],
+            rng,
+            self.alpha,
+        )
+        return surrogate, cube[surrogate.incumbents]
+
+    def _neglected(self, encoding):
+        """The branch of the space with the fewest trials, `None` where none has few."""
+        tried = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
+        counts = [encoding.is_in(b, np.array(tried)).sum() for b in encoding.branches]
+        if min(counts, default=_FAIR) >= _FAIR:
+            return None
+        return encoding.branches[int(np.argmin(counts))]
+
+    def _in_order(self):
+        """The trials by their numbers."""
+        return [self.trials[name] for name in sorted(self.trials, key=int)]
+
     def _history(self, encoding):
         """Trials as arrays: points, scores and variances of ended ones; others' points.
 
@@ -143,12 +204,10 @@ class BayesianOptimizationOracle(DurableOracle):
         """
         sign = -1.0 if self.objective.direction == "max" else 1.0
         ended, pending = [], []
-        for trial_id, trial in sorted(
-            self.trials.items(), key=lambda item: int(item[0])
-        ):
+        for trial in self._in_order():
             point = encoding.encode(trial.hyperparameters.values)
             if trial.status == trials.TrialStatus.COMPLETED:
-                entry = self.journal.entry(trial_id)
+                entry = self.journal.entry(trial.trial_id)
                 error = standard_error(entry.scores(self.objective.name))
                 ended.append((point, sign * trial.score, (error or 0.0) ** 2))
             elif trial.status == trials.TrialStatus.FAILED:
@@ -163,14 +222,6 @@ class BayesianOptimizationOracle(DurableOracle):
             np.array(variances),
             np.reshape(pending, shape),
         )
-
-
-def _neglected(encoding, tried):
-    """The branch of the space with the fewest trials, `None` where all have enough."""
-    counts = [encoding.is_in(branch, tried).sum() for branch in encoding.branches]
-    if min(counts, default=_FAIR) >= _FAIR:
-        return None
-    return encoding.branches[int(np.argmin(counts))]
 
 
 def _sobol(size, seed, number):

@@ -15,7 +15,7 @@ _FEW, _MOST = 100, 250
 # so 3.4 % of the proposals fail in the three spaces of benchmarks/search_failures.py
 # (24 other seeds than those of its table; standard error 0.4 %), where to the fourth
 # power it is 4.9 %, and scores are as good.
-_FAILURE, _CAUTION = -3.0, 8
+FAILURE, CAUTION = -3.0, 8
 # Variance of the noise, of scores of variance 1, beyond which no trial is taken for the
 # best, and samples of what they would score without noise.
 _NOISE, _SAMPLES = 1e-3, 32
@@ -25,11 +25,11 @@ class Surrogate:
     """A model of scores and of failures, and what it expects of a trial.
 
     Scores, which are to be minimized, are warped to look normal, and one Gaussian
-    process is fitted to them. A trial that failed counts as the
-    worst score. If there are failures, a second process is fitted to whether a trial
-    succeeded, and what is expected of a trial is weighted by a power of the
-    probability that it will. Trials that still run count with the mean expected of
-    them, so that nobody tries the same beside them.
+    process is fitted to them. A trial that failed counts as the worst score. If there
+    are failures, a second process is fitted to whether a trial succeeded, and what is
+    expected of a trial is weighted by a power of the probability that it will. Trials
+    that still run count with the mean expected of them, so that nobody tries the same
+    beside them.
 
     Where scores are noisy, nobody knows which trial is the best so far. There, an
     improvement is the mean over samples of what all trials would score without noise,
@@ -65,20 +65,16 @@ class Surrogate:
     ):
         self._function, self._beta = acquisition_function, beta
         succeeded = np.isfinite(scores)
-        self._warp = Warp(scores[succeeded])
-        warped, own_slopes = self._warp(scores[succeeded])
-        targets, slopes = np.full(len(scores), warped.max()), np.zeros(len(scores))
-        targets[succeeded], slopes[succeeded] = warped, own_slopes
-        self.targets = targets
-        self._scores = _posterior(
-            features, targets, variances * slopes**2, groups, rng, alpha
-        )
+        self._warp = Warp(scores)
+        self.targets = targets = self._warp.targets
+        variances = variances * self._warp.slopes**2
+        self._scores = posterior(features, targets, variances, groups, rng, alpha)
         self._success = None
         if not succeeded.all():
-            labels = np.where(succeeded, 1.0, _FAILURE)
-            self._success = _posterior(features, labels, 0.0, groups, rng)
+            labels = np.where(succeeded, 1.0, FAILURE)
+            self._success = posterior(features, labels, 0.0, groups, rng)
         known = np.r_[succeeded, np.ones(len(pending), bool)]
-        noise = self._scores.noise_variance + (variances * slopes**2)[succeeded].mean()
+        noise = self._scores.noise_variance + variances[succeeded].mean()
         self._process = self._scores
         if noise > _NOISE and acquisition_function != "ucb":
             normals = rng.standard_normal((len(known), _SAMPLES))
@@ -90,7 +86,7 @@ class Surrogate:
             self._scores.condition(
                 np.vstack([features, pending]),
                 np.r_[targets, expected],
-                np.r_[variances * slopes**2, np.zeros(len(pending))],
+                np.r_[variances, np.zeros(len(pending))],
             )
         # Not the best score itself, which noise may have made. What runs counts as
         # well: else the most would be expected where a trial is under way already.
@@ -113,7 +109,7 @@ class Surrogate:
             weight, *_ = acquisition.log_probability_of_success(
                 *self._success.predict(features)
             )
-            value = value + _CAUTION * weight
+            value = value + CAUTION * weight
         return np.exp(value) if self._function == "ei" else value
 
     def gradient(self, features):
@@ -123,7 +119,7 @@ class Surrogate:
             weight, more = _chained(
                 acquisition.log_probability_of_success, self._success.gradient(features)
             )
-            value, slope = value + _CAUTION * weight, slope + _CAUTION * more
+            value, slope = value + CAUTION * weight, slope + CAUTION * more
         if self._function == "ei":
             value = math.exp(value)
             slope = value * slope
@@ -156,7 +152,17 @@ def _chained(function, prediction):
     return float(value), np.dot(by_mean, mean_slope) + by_deviation * deviation_slope
 
 
-def _posterior(features, targets, variances, groups, rng, alpha=None):
+def posterior(features, targets, variances, groups, rng, alpha=None):
+    """Returns a `GaussianProcess` fitted to targets, whose noise is known in part.
+
+    Args:
+        features: Array `(n, D)`.
+        targets: Array `(n,)`, of mean 0 and variance 1 or so.
+        variances: Array `(n,)`, or float. Variances of noise known beforehand.
+        groups: Array of `D` integers. Hyperparameter of each feature.
+        rng: `numpy.random.Generator`.
+        alpha: Optional float. Variance of the other noise, fixed.
+    """
     process = GaussianProcess(groups, noise=alpha)
     variances = np.broadcast_to(variances, targets.shape)
     random = np.r_[rng.normal(0.0, 1.0, groups.max() + 1), 0.0, rng.uniform(-10, -3)]

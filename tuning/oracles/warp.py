@@ -11,22 +11,33 @@ class Warp:
     than five scores, or of equal ones, it is linear.
 
     Args:
-        scores: Array `(n,)`, finite, at least one.
+        scores: Array `(n,)`, not finite where a trial failed; some are finite.
+
+    Attributes:
+        targets: Array `(n,)` of the warped scores, of failures the greatest.
+        slopes: Array `(n,)`. Slopes of the map, by which errors grow, of failures 0.
 
     References:
         - [Yeo and Johnson, 2000](https://doi.org/10.1093/biomet/87.4.954)
     """
 
     def __init__(self, scores):
-        self._median, self._scale = np.median(scores), np.std(scores) or 1.0
-        values = (scores - self._median) / self._scale
+        succeeded = np.isfinite(scores)
+        known = scores[succeeded]
+        self._median, self._scale = np.median(known), np.std(known) or 1.0
+        values = (known - self._median) / self._scale
         self._power = 1.0  # Of the linear map.
-        if len(scores) >= 5 and np.ptp(values) > 0:
+        if len(known) >= 5 and np.ptp(values) > 0:
             power = yeojohnson_normmax(values)
             warped = yeojohnson(values, power)
             if np.isfinite(warped).all() and np.ptp(warped) > 0:
                 self._power, values = power, warped
         self._mean, self._spread = values.mean(), np.std(values) or 1.0
+        warped, slopes = self(known)
+        self.targets = np.full(len(scores), warped.max())
+        self.targets[succeeded] = warped
+        self.slopes = np.zeros(len(scores))
+        self.slopes[succeeded] = slopes
 
     def __call__(self, scores):
         """Returns warped scores, and the slopes of the map, by which errors grow."""

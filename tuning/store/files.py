@@ -9,6 +9,7 @@ import numbers
 from keras_tuner.engine import hyperparameters as kinds
 from keras_tuner.engine import trial as trials
 
+from kdl.tuning.goals.goal import Goal
 from kdl.tuning.store.error_file import read_message
 from kdl.tuning.store.journal import FILE, Journal
 from kdl.tuning.store.warn import warn
@@ -233,9 +234,11 @@ def _check_space(state):
 
 
 def _check_objective(objective):
-    name, direction, *_ = objective
+    name, direction, *config = objective
     _require(isinstance(objective, list) and isinstance(name, str), "objective")
     _require(direction in ("min", "max"), "objective")
+    if config:
+        Goal.from_config(*config)
 
 
 def _is_of_kind(parameter, value):

@@ -17,7 +17,7 @@ from kdl.tuning.store.warn import warn
 FILE = "journal.jsonl"
 # As each line begins: within a string, the quotes would be escaped.
 _BEGIN = b'{"event": '
-_EVENTS = ("begin", "epoch", "execution", "pruned", "end")
+_EVENTS = ("begin", "epoch", "execution", "pruned", "infeasible", "end")
 # Epochs or executions that may be missing between two lines, and the latest time of
 # one. Beyond, a number is damaged, and would be as many entries of a list.
 _GAP, _LATEST = 10_000, 1e11
@@ -32,6 +32,8 @@ class Entry:
         results: Dict from execution to a dict of its final metrics.
         best_epochs: Dict from execution to the epoch of its score.
         pruned: Epoch after which the trial was pruned, counted from 0, or `None`.
+        infeasible: Dict of the metrics by which it broke a constraint before it was
+            trained, or `None`.
         began: Float. Seconds since 1970 when it last began.
         seconds: Float. How long it has run.
         last: Float. Seconds since 1970 of its last event, or `None`.
@@ -44,6 +46,7 @@ class Entry:
     results: dict = dataclasses.field(default_factory=dict)
     best_epochs: dict = dataclasses.field(default_factory=dict)
     pruned: int | None = None
+    infeasible: dict | None = None
     began: float | None = None
     seconds: float = 0.0
     last: float | None = None
@@ -57,7 +60,7 @@ class Entry:
         return count_epochs(self.curves)
 
     def scores(self, objective):
-        """List of floats. Final value of a metric, by execution."""
+        """List of floats. Final value of a metric, its name given, by execution."""
         results = [result for _, result in sorted(self.results.items())]
         return [result[objective] for result in results if objective in result]
 
@@ -120,6 +123,10 @@ class Entry:
         self.pruned = epoch
         self._spend(time)
 
+    def _infeasible(self, time, metrics):
+        self.infeasible = _floats(metrics)
+        self._spend(time)
+
     def _end(self, time, status=None, score=None, best_step=None, values=None):
         if not isinstance(values, dict | None) or not isinstance(status, str | None):
             raise TypeError("no end")
@@ -180,10 +187,11 @@ class Journal:
             warn(_named(self.path, self._damaged))
 
     def append(self, event, trial, **what):
-        """Writes an event of a trial: `begin`, `epoch`, `execution`, `pruned`, `end`.
+        """Writes an event of a trial.
 
         Args:
-            event: String.
+            event: `"begin"`, `"epoch"`, `"execution"`, `"pruned"`, `"infeasible"` or
+                `"end"`.
             trial: String. Number of the trial.
             **what: Plain values. Numbers that are not finite are written as strings.
 

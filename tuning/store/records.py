@@ -1,9 +1,17 @@
 """What a search has left in its folder."""
 
 import dataclasses
+import math
 import os
 from pathlib import Path
 
+import keras_tuner
+import numpy as np
+
+from kdl.tuning.goals.constraints import parse
+from kdl.tuning.goals.front import knee, layers, order
+from kdl.tuning.goals.goal import Goal
+from kdl.tuning.goals.metrics import metrics_of
 from kdl.tuning.store import files
 from kdl.tuning.store.journal import FILE, Journal, count_epochs, standard_error
 from kdl.tuning.store.warn import warn
@@ -16,9 +24,12 @@ class TrialRecord:
     Attributes:
         number: Integer in `[1, inf)`, as all messages, tables and charts count.
         values: Dict of the active hyperparameters.
-        status: `"completed"`, `"pruned"`, `"failed"` or `"running"`. One that was
-            killed is `"running"` until the search goes on.
-        score: Float. Mean of `scores`, or `None` unless completed or pruned.
+        status: `"completed"`, `"pruned"`, `"failed"`, `"infeasible"` or `"running"`.
+            One that was killed is `"running"` until the search goes on. One that is
+            infeasible has broken a constraint; it was not trained if that was known
+            before.
+        score: Float. Mean of `scores`, or `None` if it has failed or was not trained.
+            With several objectives it is that of the leading one.
         scores: List of floats, one for each execution or fold.
         best_epoch: Integer in `[0, inf)`, or `None`. Epoch of the score, the mean
             over executions.
@@ -28,6 +39,8 @@ class TrialRecord:
         traceback: String. Where it failed, or empty.
         began: Float, or `None`. Seconds since 1970, of the last attempt.
         seconds: Float. Time that it took, over all attempts, as far as it is known.
+        metrics: Dict of floats by name: each objective, and each metric that a
+            constraint names, as far as they are known. Means over executions.
         folder: String. Name of its folder in that of the search. KerasTuner counts
             from 0: that of trial 1 is `"trial_0"`.
     """
@@ -44,6 +57,7 @@ class TrialRecord:
     began: float | None = None
     seconds: float = 0.0
     folder: str = ""
+    metrics: dict = dataclasses.field(default_factory=dict)
 
     @property
     def epochs(self):
@@ -62,11 +76,14 @@ class SearchRecord:
 
     Attributes:
         directory: `Path` of the folder with the trials.
-        objective: String. Name of the metric.
-        direction: `"min"` or `"max"`.
+        objective: String. Name of the metric; of several, the leading one: the first
+            that training changes, other than `params`, `flops` and `latency_ms`.
+        direction: `"min"` or `"max"`, of that one.
         space: List of dicts, one for each hyperparameter: KerasTuner's `class_name`
             and `config`.
         trials: List of `TrialRecord`, by number.
+        goal: `kdl.tuning.goals.goal.Goal`. All objectives, which are its `objectives`,
+            and `constraints`. Defaults to that of the one objective.
     """
 
     directory: Path
@@ -74,12 +91,93 @@ class SearchRecord:
     direction: str
     space: list
     trials: list
+    goal: Goal | None = None
+
+    def __post_init__(self):
+        if self.goal is None:
+            self.goal = Goal([keras_tuner.Objective(self.objective, self.direction)])
 
     def ranked(self):
-        """Trials with a score, the best first."""
-        scored = [trial for trial in self.trials if trial.score is not None]
-        sign = -1 if self.direction == "max" else 1
-        return sorted(scored, key=lambda trial: sign * trial.score)
+        """Trials with a score that meet the constraints, the best first.
+
+        Of several objectives, those on the front come first, ordered by the leading
+        one, then those that only these dominate, and so on.
+        """
+        scored, losses = self._candidates()
+        found = order(losses, self.goal.leading) if scored else []
+        return [scored[n] for n in found]
+
+    def front(self):
+        """Trials that no other dominates, of those that meet the constraints.
+
+        One dominates another if it is nowhere worse and somewhere better. They are
+        ordered by the leading objective, the best first.
+        """
+        scored, losses = self._candidates()
+        count = (layers(losses) == 0).sum() if scored else 0
+        return self.ranked()[:count]
+
+    def pick(self, how=None):
+        """Returns one of the trials on the front.
+
+        Args:
+            how: `None`, the best by the leading objective; `"knee"`, the one with the
+                least sum of objectives, each scaled from 0, its best on the front, to
+                1, its worst; or a string such as `"params<=50000"`, the best by the
+                leading objective of those on the front that meet it. Defaults to
+                `None`.
+
+        Returns:
+            `TrialRecord`, or `None` if the front is empty.
+
+        Raises:
+            ValueError: If `how` is anything else, or if none on the front meets it.
+        """
+        front = self.front()
+        if how == "knee":
+            losses = [self._losses(trial) for trial in front]
+            return front[knee(losses)] if front else None
+        if how is None:
+            return next(iter(front), None)
+        condition = self._condition(how)
+        for trial in front:
+            if condition.is_met(trial.metrics.get(condition.name, math.nan)):
+                return trial
+        if not front:
+            return None
+        values = [trial.metrics[condition.name] for trial in front]
+        low, high = f"{min(values):.12g}", f"{max(values):.12g}"
+        raise ValueError(
+            f"No trial on the front meets {condition}: there, {condition.name} is from "
+            f"{low} to {high}."
+        )
+
+    def _condition(self, how):
+        try:
+            condition = parse("`pick`", how)
+        except ValueError:
+            condition = None
+        if condition is None or condition.name not in self.goal.names:
+            raise ValueError(
+                "`pick` must be 'knee', or a bound on one of "
+                f"{', '.join(self.goal.names)}, as in "
+                f"'{self.goal.names[-1]}<=1'. Received: {how!r}"
+            )
+        return condition
+
+    def _candidates(self):
+        """Trials that may be the best, and their losses."""
+        found = [
+            (trial, self._losses(trial))
+            for trial in self.trials
+            if trial.score is not None and trial.status != "infeasible"
+        ]
+        # Without what damage has taken.
+        found = [pair for pair in found if np.isfinite(pair[1]).all()]
+        return [trial for trial, _ in found], [losses for _, losses in found]
+
+    def _losses(self, trial):
+        return self.goal.losses({self.objective: trial.score} | trial.metrics)
 
 
 def read_search(directory):
@@ -132,27 +230,39 @@ def read_search(directory):
             raise
         warn(f"{error}; what the other files know takes its place.")
         space = list(state["space"].values())
-    objective, direction, *_ = state["objective"]
+    objective, direction, *config = state["objective"]
+    goal = (
+        Goal.from_config(*config)
+        if config
+        else Goal([keras_tuner.Objective(objective, direction)])
+    )
     journal = Journal(directory / FILE)
     states = files.read_trials(directory, journal, space, known)
-    found = [_trial(state, journal, objective) for state in states.values()]
-    return SearchRecord(directory, objective, direction, space, found)
+    found = [_trial(state, journal, goal) for state in states.values()]
+    return SearchRecord(directory, objective, direction, space, found, goal)
 
 
-def _trial(state, journal, objective):
+def _trial(state, journal, goal):
     trial_id = state["trial_id"]
     entry = journal.entry(trial_id)
     status = _STATUS[state["status"]]
     if status == "completed" and entry.pruned is not None:
         status = "pruned"
-    scored = status in ("completed", "pruned")
-    error, _, traceback = (state["message"] or "").partition("\n")
+    scored, metrics = status in ("completed", "pruned"), {}
+    if scored or (status == "failed" and entry.infeasible is not None):
+        score = state["score"] if scored else None
+        metrics = metrics_of(goal, entry, state["metrics"], score)
+        if not (scored and goal.is_met(metrics)):
+            # Not a failure: its message says what it has broken.
+            status = "infeasible"
+    message = "" if status == "infeasible" else state["message"] or ""
+    error, _, traceback = message.partition("\n")
     return TrialRecord(
         number=files.number_of(trial_id),
         values=state["hyperparameters"]["values"],
         status=status,
         score=state["score"] if scored else None,
-        scores=entry.scores(objective) or [state["score"]] if scored else [],
+        scores=entry.scores(goal.name) or [state["score"]] if scored else [],
         best_epoch=state["best_step"] if scored else None,
         curves=entry.curves,
         error=error,
@@ -160,6 +270,7 @@ def _trial(state, journal, objective):
         began=entry.began,
         seconds=entry.seconds,
         folder=f"trial_{trial_id}",
+        metrics=metrics,
     )
 
 

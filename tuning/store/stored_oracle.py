@@ -10,7 +10,8 @@ from keras_tuner.engine import trial as trials
 
 from kdl import private
 from kdl.files import write_json
-from kdl.tuning.report import unpacked
+from kdl.tuning.goals.goal import Goal
+from kdl.tuning.report import END, INFEASIBLE, unpacked
 from kdl.tuning.store import files
 from kdl.tuning.store.error_file import read_message
 from kdl.tuning.store.folder import SearchFolder
@@ -94,11 +95,14 @@ class StoredOracle(keras_tuner.Oracle):
 
     def update_trial(self, trial_id, metrics, step=0):
         with self._lock:
-            metrics, execution, has_ended = unpacked(metrics)
+            metrics, execution, event = unpacked(metrics)
             if execution is None:
                 return super().update_trial(trial_id, metrics, step)
             trial = self.trials[trial_id]
-            if has_ended:
+            if event == INFEASIBLE:
+                self.journal.append("infeasible", trial_id, metrics=metrics)
+                return trial
+            if event == END:
                 self.journal.append(
                     "execution",
                     trial_id,
@@ -154,11 +158,10 @@ class StoredOracle(keras_tuner.Oracle):
 
     def identity(self):
         """Returns what another oracle must have to go on with the search, as a dict."""
-        # Several objectives in one have their parts besides.
-        parts = getattr(self.objective, "name_to_direction", None)
+        # What several objectives, and constraints, are comes besides.
         objective = [self.objective.name, self.objective.direction]
-        if parts:
-            objective.append(parts)
+        if isinstance(self.objective, Goal):
+            objective.append(self.objective.get_config())
         return {"objective": objective, "seed": self.seed}
 
     def get_state(self):
@@ -168,8 +171,9 @@ class StoredOracle(keras_tuner.Oracle):
         before, ours = state["objective"], self.identity()["objective"]
         if before != ours:
             raise ValueError(
-                f"The search in {self._project_dir} has the objective {before}, not "
-                f"{ours}. Choose another directory."
+                f"The search in {self._project_dir} has the objective "
+                f"{_described(before)}, not {_described(ours)}. Choose another "
+                "directory."
             )
         # What the trials say themselves.
         own = {"ongoing_trials": {}, "retry_queue": []}
@@ -213,3 +217,9 @@ class StoredOracle(keras_tuner.Oracle):
     def _save_trial(self, trial):
         folder = private.trial_folder(self, trial.trial_id)
         write_json(folder / "trial.json", trial.get_state())
+
+
+def _described(objective):
+    """Text that tells an objective, as `identity` has it, from another."""
+    _, _, *config = objective
+    return str(Goal.from_config(*config) if config else objective)

@@ -14,7 +14,7 @@ class BestWeights(keras.callbacks.Callback):
     KerasTuner's own writes in place, and when a trial goes on forgets the best.
 
     Args:
-        objective: `keras_tuner.Objective`.
+        objective: Optional `keras_tuner.Objective`. With `None`, the last epoch counts.
         path: String. File for the weights.
         scores: List of floats. Those of the executions that have ended.
     """
@@ -22,13 +22,14 @@ class BestWeights(keras.callbacks.Callback):
     def __init__(self, objective, path, scores):
         super().__init__()
         self.objective, self.path = objective, path
-        self.best = math.inf if objective.direction == "min" else -math.inf
+        lowest = objective is None or objective.direction == "min"
+        self.best = math.inf if lowest else -math.inf
         for score in scores:
             self._is_best(score)
 
     def on_epoch_end(self, epoch, logs=None):
         # Without the objective in the logs, `fit` returns it at its end.
-        has_value = self.objective.has_value(logs)
+        has_value = self.objective is not None and self.objective.has_value(logs)
         is_best = not has_value or self._is_best(self.objective.get_value(logs))
         # The best may be lost, when a trial goes on.
         if is_best or not Path(self.path).exists():

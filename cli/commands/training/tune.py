@@ -20,6 +20,7 @@ from kdl.recipes.own.named import Named
 from kdl.recipes.own.user_code import imported
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
+from kdl.tuning.goals.goal import Goal
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
 from kdl_cli.commands.members import (
@@ -30,7 +31,7 @@ from kdl_cli.commands.members import (
     rows_of,
 )
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
-from kdl_cli.commands.training import devices
+from kdl_cli.commands.training import aims, devices
 from kdl_cli.commands.training.run import test
 from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
@@ -41,7 +42,8 @@ from kdl_cli.terminal.text import columns_table, command
 # Settings in which a search and the one that resumes it have to agree.
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend"),
-    *("oracle", "prune", "folds", "precision", "devices", *reading.EXTRAS),
+    *("oracle", "prune", "folds", "precision", "objectives", "constraints"),
+    *("devices", *reading.EXTRAS),
 )
 
 
@@ -55,6 +57,7 @@ class SearchPlan:
         named: `Named` that it was made of.
         space: `keras_tuner.HyperParameters` of the narrowed space, or `None`.
         settings: Dict of plain values, as `settings.json` holds them.
+        goal: `kdl.tuning.goals.goal.Goal`.
         parallel: `kdl.parallel.DataParallel` of trials that run here, or `None`.
     """
 
@@ -63,6 +66,7 @@ class SearchPlan:
     named: Named
     space: keras_tuner.HyperParameters | None
     settings: dict
+    goal: Goal
     parallel: DataParallel | None = None
 
     @property
@@ -80,10 +84,11 @@ class SearchPlan:
         options = self.options
         return make_oracle(
             options.oracle,
-            objective=self.recipe.objective,
+            objective=self.goal.objectives,
+            constraints=[str(constraint) for constraint in self.goal.constraints],
             max_trials=options.trials,
             seed=options.seed,
-            pruner=MedianStopping() if options.prune else None,
+            pruner=MedianStopping() if self.settings["prune"] else None,
             max_total_epochs=options.total_epochs,
             max_seconds=60 * options.minutes if options.minutes else None,
             hyperparameters=self.space,
@@ -125,15 +130,21 @@ def plan(options):
         check_number("--minutes", options.minutes, "(0, 1e9]")
     # Of folds, the validation set is part of what most models have learned.
     check_exclusive(**{"--ensemble": options.ensemble, "--folds": options.folds})
+    objectives = aims.given(options)
+    options = aims.with_one(options, objectives)
     recipe, named = arguments.make(options)
+    goal = aims.goal(options, objectives, recipe)
     if options.ensemble:
         check_combines(recipe)
+    prune = len(goal.objectives) == 1 if options.prune is None else options.prune
     settings = {
         "kind": "search",
         **arguments.settings(recipe, named, options),
+        **{"objective": goal.name, "direction": goal.direction},
+        **aims.settings(goal, options),
         "trials": options.trials,
         "oracle": options.oracle,
-        "prune": options.prune,
+        "prune": prune,
         "folds": options.folds,
         **({"ensemble": options.ensemble} if options.ensemble else {}),
         **({"devices": options.devices} if options.devices > 1 else {}),
@@ -143,7 +154,7 @@ def plan(options):
         given = Narrowing.parse(options.set_, options.range_, options.choices)
         space, given = narrow(recipe, given)
         settings |= given.settings()
-    found = SearchPlan(options, recipe, named, space, settings, parallel)
+    found = SearchPlan(options, recipe, named, space, settings, goal, parallel)
     # Refuse an unknown oracle or mode of W&B.
     found.oracle()
     tracking.loggers(options.wandb)
@@ -179,6 +190,7 @@ class Search:
             plan.recipe,
             recipes.hyperparameters(plan.recipe, {}),
             plan.options.objective,
+            plan.goal,
         )
         self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
         if not resumed:
@@ -236,8 +248,7 @@ class Search:
             total,
             epochs,
             self.tuner.executions_per_trial,
-            oracle.objective.name,
-            oracle.objective.direction,
+            self.plan.goal,
             self.plan.options.quiet,
         )
         with self.held, writing.ending(self.folder, console, hint):
@@ -280,10 +291,11 @@ class Search:
         for part in report.trials(path, plan.settings):
             console.print(part)
         if not search.ranked():
-            console.print("No trial succeeded: there is no model.")
+            reason = self.tuner.oracle.unmet()
+            console.print(reason or "No trial succeeded: there is no model.")
             self._write_page(console, search, "failed")
             raise typer.Exit(1)
-        best, *_ = search.ranked()
+        best = self._pick(search, console)
         self.folder.write_hyperparameters(plan.settings["recipe"], best.values)
         self.folder.write_figure("search.png", figures.search(search))
         model, alone = self._model(best), None
@@ -304,6 +316,22 @@ class Search:
             "To train with the best hyperparameters: "
             + command("run", plan.settings["recipe"], "--hp", path)
         )
+
+    def _pick(self, search, console=None):
+        """The trial whose model is kept, a `TrialRecord`."""
+        how = self.plan.options.pick
+        try:
+            trial = aims.with_pick(search, how)
+        except ValueError as error:  # The search has ended, and is not lost for it.
+            trial = search.pick()
+            how, reason = None, f"{error} "
+        else:
+            reason = ""
+        if console is not None and len(self.plan.goal.objectives) > 1:
+            which = f"by --pick {how}" if how else f"the best by {search.objective}"
+            kept = f"The model of trial {trial.number} is kept: {which}."
+            console.print(f"\n{reason}{kept}")
+        return trial
 
     def _ensemble(self, console, search, model):
         """Returns an ensemble of the best trials, of which `model` is the first."""
@@ -331,7 +359,7 @@ class Search:
 
     def _outcome(self, console, search, tested):
         """Scores of the best trial, and of that with the defaults, if there was one."""
-        best, *_ = search.ranked()
+        best = self._pick(search)
         found = {outcome.BEST: outcome.scores(search, best, tested)}
         name, values = self.plan.defaults()
         trial = outcome.trial_with(search, values)

@@ -57,6 +57,9 @@ class Tuner(tuning.WandbTrials, DurableTuner, keras_tuner.Tuner):
 
     watcher = None
 
+    def tell_unmet(self):
+        """Leaves it to the end of the command."""
+
     def on_trial_begin(self, trial):
         super().on_trial_begin(trial)
         if self.watcher:
@@ -101,7 +104,7 @@ class Watcher:
         search = tuning.read_search(self._directory)
         rows = report.rows_of(search)
         self._folder.write_rows(reading.TRIALS, rows)
-        self.display.end(rows[int(trial.trial_id)])
+        self.display.end(rows[int(trial.trial_id)], rows)
         if self._page is None:
             # Imports Plotly, which takes a second.
             from kdl_cli.page.growing import GrowingPage

@@ -21,6 +21,7 @@ from kdl.tuning import (
     RandomSearchOracle,
     read_search,
 )
+from kdl.tuning.report import END, packed
 
 pytestmark = pytest.mark.one_backend
 
@@ -662,11 +663,8 @@ class TestBayesianOptimizationOracle:
                 trial = oracle.create_trial("tuner0")
                 trial.hyperparameters.values["a"] = place / 11
                 for execution, sign in enumerate((-1, 1)):
-                    parts = {
-                        "score": score + sign * spread * lucky,
-                        "kdl/execution": execution,
-                        "kdl/ended": 1,
-                    }
+                    scores = {"score": score + sign * spread * lucky}
+                    parts = packed(scores, execution, END)
                     oracle.update_trial(trial.trial_id, parts)
                 oracle.update_trial(trial.trial_id, {"score": score})
                 trial.status = "COMPLETED"

@@ -49,3 +49,11 @@ class TestWarp:
         scaled = (scores - np.median(scores)) / scores.std()
         expected = PowerTransformer().fit_transform(scaled[:, np.newaxis])[:, 0]
         np.testing.assert_allclose(Warp(scores)(scores)[0], expected, atol=1e-2)
+
+
+def test_failures_are_the_worst():
+    scores = np.r_[SCORES["a long tail"], np.inf, np.nan]
+    warp = Warp(scores)
+    expected, slopes = warp(scores[:-2])
+    np.testing.assert_array_equal(warp.targets, np.r_[expected, [expected.max()] * 2])
+    np.testing.assert_array_equal(warp.slopes, np.r_[slopes, 0, 0])

@@ -1,0 +1,1 @@
+"""What a search is for: objectives, constraints, and what a model costs."""

@@ -1,0 +1,209 @@
+"""What the trials so far say of those to come, of several objectives."""
+
+import math
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from kdl.tuning.goals.front import layers, order
+from kdl.tuning.oracles.acquisition import log_probability_of_success
+from kdl.tuning.oracles.hypervolume import boxes, log_expected_hypervolume_improvement
+from kdl.tuning.oracles.surrogate import CAUTION, FAILURE, posterior
+from kdl.tuning.oracles.warp import Warp
+
+# Trials with a number below which there is no process of it.
+LEAST = 3
+# How far the reference point is from the front's worst, in units of the front's extent.
+_BEYOND = 0.1
+# The least and the greatest number of trials around which to look for better ones.
+_FEW, _MANY = 5, 10
+_LOG_ROOT = 0.5 * math.log(2 * math.pi)
+
+
+class FrontSurrogate:
+    """A model of objectives, constraints and failures, and what it expects of a trial.
+
+    Each objective is warped to look normal, as a score is by `Surrogate`, and has a
+    Gaussian process of its own. Warping keeps the order of values, hence the front; the
+    hypervolume is that between warped objectives, in which no objective counts for more
+    than another by its unit. Its reference point is a tenth of the front's extent
+    beyond the worst on the front in each objective; where the front has no extent,
+    beyond the worst of all trials. The front is that of the means expected of the
+    trials that met the constraints, since noise may have made what was seen, and of
+    those that run.
+
+    What is expected of a trial is the logarithm of the expected hypervolume
+    improvement, which of one objective is the expected improvement, plus that of the
+    probability that the trial meets each constraint, of whose metric there is a
+    process, warped too, plus that of its success, as in `Surrogate`. A failed trial
+    counts as the worst in each objective. One that was not trained, since it broke a
+    constraint before, tells of constraints alone.
+
+    Args:
+        features: Array `(n, D)` of features of trials that ended.
+        groups: Array of `D` integers. Hyperparameter of each feature.
+        losses: Array `(n, m)` of objectives, less being better; infinite where a trial
+            failed, NaN where they are not known.
+        variances: Array `(n, m)`. Squared standard errors of the objectives, or 0.
+        constraints: List of `c` `Constraint`.
+        metrics: Array `(n, c)` of the metrics of the constraints, NaN where they are
+            not known.
+        spreads: Array `(n, c)`. Squared standard errors of the metrics, or 0.
+        pending: Array `(p, D)` of features of trials that run.
+        rng: `numpy.random.Generator`.
+        alpha: Optional float. Variance of the noise of warped objectives.
+
+    Attributes:
+        incumbents: Array of integers. Trials to look for better ones around.
+    """
+
+    def __init__(
+        self,
+        features,
+        groups,
+        losses,
+        variances,
+        constraints,
+        metrics,
+        spreads,
+        pending,
+        rng,
+        alpha=None,
+    ):
+        def fitted(rows, targets, noise, alpha=None):
+            process = posterior(features[rows], targets, noise, groups, rng, alpha)
+            if len(pending):
+                # What runs counts with what is expected of it.
+                process.condition(
+                    np.vstack([features[rows], pending]),
+                    np.r_[targets, process.predict(pending)[0]],
+                    np.r_[noise, np.zeros(len(pending))],
+                )
+            return process
+
+        failed = np.isinf(losses).any(1)
+        known = ~np.isnan(losses).any(1)
+        scored = known & ~failed
+        self._limits = []
+        for constraint, values, noise in zip(
+            constraints, metrics.T, spreads.T, strict=True
+        ):
+            rows = np.isfinite(values)
+            if rows.sum() >= LEAST:
+                targets, slopes, bound = _bounded(constraint, values[rows])
+                process = fitted(rows, targets, noise[rows] * slopes**2)
+                self._limits.append((process, bound))
+        self._success = None
+        if failed.any() and scored.any():
+            labels = np.where(failed, FAILURE, 1.0)[known]
+            self._success = posterior(features[known], labels, 0.0, groups, rng)
+        feasible = scored & np.array(
+            [
+                all(c.is_met(value) for c, value in zip(constraints, row, strict=True))
+                for row in metrics
+            ],
+            bool,
+        )
+        self._objectives = []
+        if scored.sum() >= LEAST:
+            worst = []
+            for column, noise in zip(losses[known].T, variances[known].T, strict=True):
+                warp = Warp(column)
+                process = fitted(known, warp.targets, noise * warp.slopes**2, alpha)
+                self._objectives.append(process)
+                worst.append([warp.targets.min(), warp.targets.max()])
+            self._boxes = self._free(features[feasible], pending, np.transpose(worst))
+        self.incumbents = self._incumbents(features, losses, feasible)
+
+    def values(self, features):
+        """Returns what is expected of trials `(m,)`, more being better."""
+        total = np.zeros(len(features))
+        if self._objectives:
+            means, deviations = self._predicted(features)
+            value, *_ = log_expected_hypervolume_improvement(
+                means, deviations, *self._boxes
+            )
+            total += value
+        for process, bound in self._limits:
+            value, *_ = _log_probability_below(bound, *process.predict(features))
+            total += value
+        if self._success is not None:
+            value, *_ = log_probability_of_success(*self._success.predict(features))
+            total += CAUTION * value
+        return total
+
+    def gradient(self, features):
+        """Returns what is expected of one trial, and its gradient by features."""
+        total, slope = 0.0, np.zeros(len(features))
+        if self._objectives:
+            predicted = [process.gradient(features) for process in self._objectives]
+            means, deviations, *slopes = map(np.array, zip(*predicted, strict=True))
+            (value,), *by = log_expected_hypervolume_improvement(
+                means[None], deviations[None], *self._boxes
+            )
+            total += value
+            for (by_each,), slope_of_each in zip(by, slopes, strict=True):
+                slope += by_each @ slope_of_each
+        weights = [
+            (1, process, lambda *at, bound=bound: _log_probability_below(bound, *at))
+            for process, bound in self._limits
+        ]
+        if self._success is not None:
+            weights.append((CAUTION, self._success, log_probability_of_success))
+        for times, process, function in weights:
+            mean, deviation, mean_slope, deviation_slope = process.gradient(features)
+            value, by_mean, by_deviation = function(mean, deviation)
+            total += times * value
+            slope += times * (by_mean * mean_slope + by_deviation * deviation_slope)
+        return float(total), slope
+
+    def _predicted(self, features):
+        """Means and deviations `(k, m)` of the objectives."""
+        predicted = [process.predict(features) for process in self._objectives]
+        return tuple(np.transpose(part) for part in zip(*predicted, strict=True))
+
+    def _free(self, features, pending, extremes):
+        """Boxes of what the front does not dominate, of trials that met constraints."""
+        if self._limits and len(pending):
+            met = [p.predict(pending)[0] <= bound for p, bound in self._limits]
+            pending = pending[np.all(met, axis=0)]
+        means, _ = self._predicted(np.vstack([features, pending]))
+        best, worst = extremes
+        front = means[layers(means) == 0] if len(means) else worst[None]
+        extent = np.ptp(front, axis=0)
+        end = np.where(extent > 0, front.max(0), np.maximum(worst, front.max(0)))
+        extent = np.where(extent > 0, extent, np.maximum(worst - best, 1e-3))
+        return boxes(means, end + _BEYOND * extent)
+
+    def _incumbents(self, features, losses, feasible):
+        rows = np.flatnonzero(feasible)
+        if not len(rows):
+            # Those nearest to what is asked for.
+            return np.argsort(-self.values(features), kind="stable")[:_FEW]
+        found = rows[order(losses[rows], 0)]
+        front = int((layers(losses[rows]) == 0).sum())
+        if front > _MANY:
+            return found[np.linspace(0, front - 1, _MANY).round().astype(int)]
+        return found[: max(front, _FEW)]
+
+
+def _bounded(constraint, values):
+    """Returns values and bound of a constraint warped alike, and slopes of the map.
+
+    What is to be less is better. Counts and times, which are positive, are seen on a
+    logarithmic scale, so that a bound of another magnitude is not out of sight.
+    """
+    given, slopes = np.r_[values, constraint.bound], np.ones(len(values))
+    if (given > 0).all():
+        given, slopes = np.log(given), 1 / values
+    sign = 1.0 if constraint.direction == "min" else -1.0
+    warp = Warp(sign * given)
+    return warp.targets[:-1], slopes * warp.slopes[:-1], warp.targets[-1]
+
+
+def _log_probability_below(bound, mean, deviation):
+    """Returns `log P(y <= bound)` of a normal `y`, and its derivatives."""
+    z = (bound - mean) / deviation
+    value = log_ndtr(z)
+    slope = np.exp(-0.5 * z * z - _LOG_ROOT - value) / deviation
+    return value, -slope, -z * slope
