@@ -27,15 +27,16 @@ class Encoding:
             has it.
 
     Attributes:
+        space: The list.
         groups: Array of `D` integers. Which hyperparameter each feature is of.
         numeric: Array of `d` booleans. Which hyperparameters are continuous.
     """
 
     def __init__(self, space):
-        self._space = list(space)
+        self.space = list(space)
         self.parameters, self._levels, self._places, self._columns = [], [], [], []
         column = 0
-        for parameter in self._space:
+        for parameter in self.space:
             levels = levels_of(parameter)
             if levels is not None and len(levels) < 2:
                 continue
@@ -76,7 +77,7 @@ class Encoding:
         active = np.ones((count, self.size), bool)
         # By condition: where its parent is active and has one of its values.
         met = {}
-        for parameter in self._space:
+        for parameter in self.space:
             index = self._index.get(id(parameter))
             here = np.ones(count, bool)
             for condition in parameter.conditions:
@@ -108,7 +109,7 @@ class Encoding:
 
         They are those of unordered choices.
         """
-        parents = {c.name for parameter in self._space for c in parameter.conditions}
+        parents = {c.name for parameter in self.space for c in parameter.conditions}
         return [
             (index, level)
             for index, parameter in enumerate(self.parameters)
@@ -145,7 +146,7 @@ class Encoding:
     def decode(self, point):
         """Returns the values, active ones alone, of a point of the cube."""
         values = {}
-        for parameter in self._space:
+        for parameter in self.space:
             if is_active(parameter, values):
                 values[parameter.name] = self._value(parameter, point)
         return values
@@ -171,10 +172,10 @@ class Encoding:
         return np.array([self.encode(values) for values in self.points()])
 
     def _points(self, values, place, levels):
-        if place == len(self._space):
+        if place == len(self.space):
             yield dict(values)
             return
-        parameter = self._space[place]
+        parameter = self.space[place]
         if not is_active(parameter, values):
             yield from self._points(values, place + 1, levels)
             return
@@ -186,7 +187,7 @@ class Encoding:
     def _conditions_on(self, name):
         return {
             (condition.name, tuple(condition.values))
-            for parameter in self._space
+            for parameter in self.space
             for condition in parameter.conditions
             if condition.name == name
         }

@@ -11,11 +11,13 @@ from kdl.checks import check_choice, check_integer, check_number, check_optional
 from kdl.seeds import POINTS, SOBOL, generator
 from kdl.tuning.arguments import oracle_arguments
 from kdl.tuning.oracle import DurableOracle
+from kdl.tuning.oracles.earlier import EarlierSearches
 from kdl.tuning.oracles.fronts import LEAST, FrontSurrogate
 from kdl.tuning.oracles.proposals import proposals
 from kdl.tuning.oracles.surrogate import FUNCTIONS, Surrogate
 from kdl.tuning.store import files
 from kdl.tuning.store.journal import standard_error
+from kdl.tuning.store.records import SearchRecord, read_search
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
 
@@ -92,6 +94,7 @@ class BayesianOptimizationOracle(DurableOracle):
         self.alpha = check_optional(check_number, "alpha", alpha, "(0, inf)")
         self.beta = check_number("beta", beta, "[0, inf)")
         self.acquisition = check_choice("acquisition", acquisition, FUNCTIONS)
+        self._earlier = EarlierSearches()
         super().__init__(
             objective=objective, max_trials=max_trials, seed=seed, **kwargs
         )
@@ -101,16 +104,73 @@ class BayesianOptimizationOracle(DurableOracle):
                 f"objectives. Received: acquisition={acquisition!r}"
             )
 
+    def learn_from(self, search):
+        """Begins with what an earlier search has found.
+
+        The earlier search may be of other data, of more or fewer epochs, of another
+        metric, or over a space that is the same in part. Hyperparameters that it did
+        not have count with their defaults, and trials with values that this space does
+        not allow are left out. The first three trials take the values of which most is
+        expected of it. Then it is where the model of this search begins: how much the
+        scores of this search agree with it is learned, so that one that misleads costs
+        a few trials.
+
+        Call it before the first trial, once for each earlier search. A script that
+        runs again may say it again.
+
+        Args:
+            search: What `kdl.tuning.read_search` returns, or the folder of a search, a
+                string or `Path`.
+
+        Raises:
+            ValueError: If the spaces have nothing in common, if fewer than three
+                trials with a score have values of this space, if trials have begun, or
+                if there are several objectives or constraints.
+
+        References:
+            - [Feurer et al., 2018](https://arxiv.org/abs/1802.02219), weights of
+              earlier searches
+        """
+        if not self.goal.is_plain:
+            raise ValueError(
+                "An earlier search helps one with one objective and no constraints. "
+                f"Received: {self.goal}"
+            )
+        if not isinstance(search, SearchRecord):
+            search = read_search(search)
+        with self.held():
+            earlier = EarlierSearches(list(self._earlier.searches))
+            if not earlier.add(search, self.hyperparameters.space):
+                return
+            if self.trials:
+                raise ValueError(
+                    f"The search in {self._project_dir} has begun without the trials "
+                    f"of {search.directory}. Choose another directory."
+                )
+            self._earlier = earlier
+            self.save()
+
+    def get_state(self):
+        return {**super().get_state(), "earlier": self._earlier.searches}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self._earlier = EarlierSearches(state.get("earlier"))
+
     def suggestions(self, encoding, number):
         if not encoding.size:
             yield encoding.decode(np.empty(0))
             return
         rng = generator(self.seed, POINTS, number)
-        first = self.num_initial_points or min(max(3, encoding.size + 1), 6)
+        earlier = self._earlier.seen_by(encoding)
+        most = 6 if earlier is None else 3
+        first = self.num_initial_points or min(max(3, encoding.size + 1), most)
         finite = encoding.combinations(_MOST)
         make = self._model if self.goal.is_plain else self._front_model
         model = make(encoding, rng) if len(self.trials) >= first else None
         if model is None:
+            if earlier is not None:
+                yield from earlier.promising()
             found = np.vstack(
                 [
                     _sobol(encoding.size, self.seed, number)[None],
@@ -145,6 +205,7 @@ class BayesianOptimizationOracle(DurableOracle):
             self.acquisition,
             self.beta,
             self.alpha,
+            self._earlier.seen_by(encoding),
         )
         return surrogate, cube[np.argsort(surrogate.targets, kind="stable")[:5]]
 
@@ -188,6 +249,7 @@ class BayesianOptimizationOracle(DurableOracle):
     def _neglected(self, encoding):
         """The branch of the space with the fewest trials, `None` where none has few."""
         tried = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
+        tried += self._earlier.points(encoding)
         counts = [encoding.is_in(b, np.array(tried)).sum() for b in encoding.branches]
         if min(counts, default=_FAIR) >= _FAIR:
             return None

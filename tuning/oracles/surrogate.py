@@ -18,7 +18,7 @@ _FEW, _MOST = 100, 250
 FAILURE, CAUTION = -3.0, 8
 # Variance of the noise, of scores of variance 1, beyond which no trial is taken for the
 # best, and samples of what they would score without noise.
-_NOISE, _SAMPLES = 1e-3, 32
+_NOISE, _SAMPLES = 0.03, 32
 
 
 class Surrogate:
@@ -45,6 +45,7 @@ class Surrogate:
         acquisition_function: `"log_ei"`, `"ei"`, `"ucb"` or `"pi"`.
         beta: Float. Of the confidence bound.
         alpha: Optional float. Variance of the noise of warped scores.
+        earlier: Optional `Earlier`. What other searches lead one to expect.
 
     References:
         - [Letham et al., 2019](https://doi.org/10.1214/18-BA1110), noisy expected
@@ -62,12 +63,18 @@ class Surrogate:
         acquisition_function="log_ei",
         beta=2.6,
         alpha=None,
+        earlier=None,
     ):
         self._function, self._beta = acquisition_function, beta
         succeeded = np.isfinite(scores)
         self._warp = Warp(scores)
-        self.targets = targets = self._warp.targets
+        self.targets = self._warp.targets
         variances = variances * self._warp.slopes**2
+        self._earlier = earlier
+        if earlier is not None:
+            self._weights, self._offset = earlier.learn(features, self.targets)
+        # The process is of what else there is than the mean expected beforehand.
+        targets = self.targets - self._prior_mean(features)
         self._scores = posterior(features, targets, variances, groups, rng, alpha)
         self._success = None
         if not succeeded.all():
@@ -79,6 +86,7 @@ class Surrogate:
         if noise > _NOISE and acquisition_function != "ucb":
             normals = rng.standard_normal((len(known), _SAMPLES))
             samples, self._process = self._scores.sampled(normals, pending)
+            samples += self._prior_mean(np.vstack([features, pending]))[:, np.newaxis]
             self._best = samples[known].min(0)
             return
         if len(pending):
@@ -90,7 +98,7 @@ class Surrogate:
             )
         # Not the best score itself, which noise may have made. What runs counts as
         # well: else the most would be expected where a trial is under way already.
-        means, _ = self._scores.predict(np.vstack([features, pending])[known])
+        means, _ = self._predicted(np.vstack([features, pending])[known])
         self._best = means.min()
 
     def scores(self, features):
@@ -104,7 +112,7 @@ class Surrogate:
 
     def values(self, features):
         """Returns what is expected of trials `(m,)`, more being better."""
-        value, *_ = self._acquisition(*self._process.predict(features))
+        value, *_ = self._acquisition(*self._predicted(features))
         if self._success is not None:
             weight, *_ = acquisition.log_probability_of_success(
                 *self._success.predict(features)
@@ -114,7 +122,11 @@ class Surrogate:
 
     def gradient(self, features):
         """Returns what is expected of one trial, and its gradient by features."""
-        value, slope = _chained(self._acquisition, self._process.gradient(features))
+        mean, deviation, slope, *rest = self._process.gradient(features)
+        if self._earlier is not None:
+            mean = mean + self._prior_mean(features[np.newaxis])[0]
+            slope = slope + self._weights @ self._earlier.gradient(features)
+        value, slope = _chained(self._acquisition, (mean, deviation, slope, *rest))
         if self._success is not None:
             weight, more = _chained(
                 acquisition.log_probability_of_success, self._success.gradient(features)
@@ -124,6 +136,17 @@ class Surrogate:
             value = math.exp(value)
             slope = value * slope
         return value, slope
+
+    def _predicted(self, features):
+        mean, deviation = self._process.predict(features)
+        prior = self._prior_mean(features)
+        return mean + prior.reshape(-1, *(1,) * (mean.ndim - 1)), deviation
+
+    def _prior_mean(self, features):
+        """Warped scores `(m,)` expected before the trials of this search."""
+        if self._earlier is None:
+            return np.zeros(len(features))
+        return self._earlier.predict(features) @ self._weights - self._offset
 
     def _acquisition(self, mean, deviation):
         """The acquisition and its derivatives, by the mean of each sample if any."""

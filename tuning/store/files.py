@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import itertools
 import json
 import math
 import numbers
@@ -219,6 +220,9 @@ def _check_oracle(state):
     for number, (asks, ended) in state.get("asked", []):
         counts = number, asks, ended
         _require(all(isinstance(n, int) and n >= 0 for n in counts), "asked")
+    for values, loss in itertools.chain(*state.get("earlier", [])):
+        _require(isinstance(values, dict), "earlier")
+        _require(loss is None or (_is_number(loss) and math.isfinite(loss)), "earlier")
     _check_objective(state["objective"])
 
 
