@@ -356,6 +356,15 @@ class SearchOptions:
             help="Narrow a choice to some of its values. Repeatable.",
         ),
     ] = None
+    from_: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Folder of an earlier search, over a space that is the same in part, "
+            "to begin with what it found. Repeatable.",
+        ),
+    ] = None
     prune: Annotated[
         bool | None,
         typer.Option(

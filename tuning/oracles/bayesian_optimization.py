@@ -110,8 +110,8 @@ class BayesianOptimizationOracle(DurableOracle):
         The earlier search may be of other data, of more or fewer epochs, of another
         metric, or over a space that is the same in part. Hyperparameters that it did
         not have count with their defaults, and trials with values that this space does
-        not allow are left out. The first three trials take the values of which most is
-        expected of it. Then it is where the model of this search begins: how much the
+        not allow are left out. The first three trials, but for one of the defaults, take
+        the values of which most is expected of it. Then it is where the model of this search begins: how much the
         scores of this search agree with it is learned, so that one that misleads costs
         a few trials.
 

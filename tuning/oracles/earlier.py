@@ -13,6 +13,8 @@ from kdl.tuning.values import check_values, completed
 # How sure one is beforehand that scores differ as in an earlier search: variance of
 # what else makes them differ, in units of that of the weight of the earlier search.
 _DOUBT = 0.5
+# Trials of this search after which the weights are half of what they would be.
+_FADES = 10
 # Least distance between the first trials, in diagonals of the space.
 _APART = 0.1
 
@@ -167,6 +169,8 @@ class Earlier:
         count = len(self._processes)
         matrix = known.T @ known + _DOUBT * np.eye(count)
         weights = np.linalg.solve(matrix, known.T @ targets + _DOUBT / count)
+        # In the end a search is to rest on its own trials.
+        weights /= 1 + (len(targets) / _FADES) ** 2
         return weights, middle @ weights
 
     def predict(self, features):

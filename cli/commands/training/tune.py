@@ -43,7 +43,7 @@ from kdl_cli.terminal.text import columns_table, command
 IDENTITY = (
     *("recipe", "data", "objective", "epochs", "seed", "backend"),
     *("oracle", "prune", "folds", "precision", "objectives", "constraints"),
-    *("devices", *reading.EXTRAS),
+    *("devices", "from", *reading.EXTRAS),
 )
 
 
@@ -128,6 +128,11 @@ def plan(options):
             parallel = devices.data_parallel(options.devices)
     if options.minutes is not None:
         check_number("--minutes", options.minutes, "(0, 1e9]")
+    if options.from_ and options.oracle != "bayesian":
+        raise ValueError(
+            "--from is for a search by Bayesian optimization: leave out --oracle. "
+            f"Received: --oracle={options.oracle}"
+        )
     # Of folds, the validation set is part of what most models have learned.
     check_exclusive(**{"--ensemble": options.ensemble, "--folds": options.folds})
     objectives = aims.given(options)
@@ -148,6 +153,7 @@ def plan(options):
         "folds": options.folds,
         **({"ensemble": options.ensemble} if options.ensemble else {}),
         **({"devices": options.devices} if options.devices > 1 else {}),
+        **({"from": [str(path) for path in options.from_]} if options.from_ else {}),
     }
     space = None
     if options.set_ or options.range_ or options.choices:
@@ -219,6 +225,8 @@ class Search:
                     f"{path} holds {there} trials, so that `--trials` must be {there} "
                     f"or more. Received: {trials}"
                 )
+            for folder in plan.options.from_ or ():
+                self.tuner.oracle.learn_from(earlier(folder))
             if resumed:
                 self.folder.begin()
             self.held = held.pop_all()
@@ -319,6 +327,8 @@ class Search:
 
     def _pick(self, search, console=None):
         """The trial whose model is kept, a `TrialRecord`."""
+        if len(self.plan.goal.objectives) == 1:
+            return self._expected_best(search, console)
         how = self.plan.options.pick
         try:
             trial = aims.with_pick(search, how)
@@ -327,10 +337,28 @@ class Search:
             how, reason = None, f"{error} "
         else:
             reason = ""
-        if console is not None and len(self.plan.goal.objectives) > 1:
+        if console is not None:
             which = f"by --pick {how}" if how else f"the best by {search.objective}"
             kept = f"The model of trial {trial.number} is kept: {which}."
             console.print(f"\n{reason}{kept}")
+        return trial
+
+    def _expected_best(self, search, console):
+        """The trial of which a model of all trials expects most."""
+        (trial, score, error), *_ = tuning.expected_scores(search)
+        seen, *_ = search.ranked()
+        if console is not None and error is not None:
+            found = f"{search.objective} {score:.4g} ± {error:.2g}"
+            line = f"A model of all trials expects most of trial {trial.number}: {found}"
+            if trial.number == seen.number:
+                line += ", which has the best score as well."
+            else:
+                line += (
+                    f". The best score, {seen.score:.4g}, is of trial {seen.number}, of "
+                    "which less is expected. The model of trial "
+                    f"{trial.number} is kept."
+                )
+            console.print(f"\n{line}")
         return trial
 
     def _ensemble(self, console, search, model):
@@ -397,6 +425,21 @@ class Search:
             console.print(f"The page with charts cannot be written: {name}: {error}")
         else:
             console.print(f"As a page with charts: {written}")
+
+
+def earlier(folder):
+    """Returns the search in a folder of `kdl tune`, or of a tuner.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    place = reading.tuner_folder(folder)
+    if place is None:
+        raise ValueError(
+            f"--from must name the folder of a search, as `kdl tune` leaves it. "
+            f"Received: --from {folder}"
+        )
+    return tuning.read_search(place)
 
 
 def send_modules():
