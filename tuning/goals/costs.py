@@ -79,6 +79,9 @@ def _latency(model, example):
 def _example(model, x):
     """One example, of zeros if the model knows its shape."""
     known = getattr(model, "input", None)
+    if known is None:
+        # A `Sequential` that was not called has these alone.
+        (known,) = getattr(model, "inputs", None) or [None]
     parts = [] if known is None else tree.flatten(known)
     if parts and not any(None in part.shape[1:] for part in parts):
         return tree.map_structure(
