@@ -8,7 +8,8 @@ import numpy as np
 from keras import tree
 
 # Metrics that a tuner measures itself, before a model is trained.
-COSTS = ("params", "flops", "latency_ms")
+COUNTS = ("params", "flops")
+COSTS = (*COUNTS, "latency_ms")
 # Calls before the latency is measured, and those of which the median is taken.
 _WARM, _CALLS = 3, 21
 
