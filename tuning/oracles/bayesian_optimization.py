@@ -111,12 +111,7 @@ class BayesianOptimizationOracle(DurableOracle):
                 ]
             )
         else:
-            surrogate, best = model
-            if finite is None:
-                found = proposals(encoding, surrogate, best, rng)
-            else:
-                values = surrogate.values(encoding.features(finite)[0])
-                found = finite[np.argsort(-values, kind="stable")]
+            found = self._best_of(encoding, *model, finite, rng)
         for point in found:
             yield encoding.decode(point)
 
@@ -173,7 +168,22 @@ class BayesianOptimizationOracle(DurableOracle):
             rng,
             self.alpha,
         )
-        return surrogate, cube[surrogate.incumbents]
+        best = cube[surrogate.incumbents]
+        finite = encoding.combinations(_MOST)
+        found = [
+            self._best_of(encoding, extreme, best, finite, rng)[:1]
+            for extreme in surrogate.extremes()
+        ]
+        if found:
+            surrogate.reach(encoding.features(np.vstack(found))[0])
+        return surrogate, best
+
+    def _best_of(self, encoding, model, incumbents, finite, rng):
+        """Points of the cube, the best first, by what a model expects of them."""
+        if finite is None:
+            return proposals(encoding, model, incumbents, rng)
+        values = model.values(encoding.features(finite)[0])
+        return finite[np.argsort(-values, kind="stable")]
 
     def _in_order(self):
         """The trials by their numbers."""
