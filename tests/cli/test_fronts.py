@@ -1,9 +1,13 @@
 """`kdl tune` for several objectives and under constraints, and what it leaves."""
 
+import numpy as np
 import pytest
 from commands import kdl, read, refusal, rows
+from keras_tuner import Objective
+from searches import search
 from tiny import tune
 
+from kdl.tuning.goals.goal import Goal
 from kdl_cli.page import front, page
 
 pytestmark = pytest.mark.one_backend
@@ -141,8 +145,8 @@ class TestTune:
             ),
             (
                 ("--constraint", "val_mae<=3"),
-                "`--constraint` must be one of 'val_loss', 'val_accuracy', 'loss', "
-                "'accuracy', 'params', 'flops', 'latency_ms'. Received: "
+                "`--constraint` must be one of 'val_accuracy', 'val_loss', 'accuracy', "
+                "'loss', 'params', 'flops', 'latency_ms'. Received: "
                 "--constraint='val_mae'",
             ),
             (
@@ -166,14 +170,12 @@ class TestTune:
 
 
 class TestPage:
+    @pytest.fixture(autouse=True)
+    def place(self, folder):
+        self.folder = folder
+
     def record(self, count=2):
-        import numpy as np
-        from keras_tuner import Objective
-        from searches import search
-
-        from kdl.tuning.goals.goal import Goal
-
-        record = search()
+        record = search(directory=self.folder)
         rng = np.random.default_rng(0)
         for trial in record.trials:
             if trial.score is not None:
