@@ -245,10 +245,10 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
     Args:
         hypermodel: `keras_tuner.HyperModel` or function of hyperparameters that
             returns a compiled model. `kdl.recipes` are such.
-        objective: String, `keras_tuner.Objective` or a list of them. Metric to optimize,
-            for instance `recipe.objective`. `"params"`, `"flops"` and `"latency_ms"`
-            are those of the model: its number of weights, the operations of a
-            prediction for one example, and the median milliseconds of
+        objective: String, `keras_tuner.Objective` or a list of them. Metric to
+            optimize, for instance `recipe.objective`. `"params"`, `"flops"` and
+            `"latency_ms"` are those of the model: its number of weights, the operations
+            of a prediction for one example, and the median milliseconds of
             `predict_on_batch` for one example. Several are searched for the trials
             that no other beats in one without losing in another. The first that
             training changes leads: its best epoch in a trial counts for all, and its
@@ -289,10 +289,10 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
         defaults_first: Boolean. Whether the first trial takes the default values of
             the hyperparameters, provided that one at least has a default of its own.
             Defaults to `True`.
-        constraints: Optional list of strings such as `"params<=100000"`: a metric, `<=`,
-            `<`, `>=` or `>`, and a number. What breaks one is never the best, and a
-            model that breaks one on `params`, `flops` or `latency_ms` is not trained.
-            Defaults to `None`, none.
+        constraints: Optional list of strings such as `"params<=100000"`: a metric, one
+            of `<=`, `<`, `>=` and `>`, and a number. What breaks one is never the best,
+            and a model that breaks one on `params`, `flops` or `latency_ms` is not
+            trained. Defaults to `None`, none.
         resume_trials: Boolean. Whether each epoch is saved, so that a trial that was
             killed goes on after it. Defaults to `True`.
         directory: Path of a folder to keep the search in. Defaults to the current
