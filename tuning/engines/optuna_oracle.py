@@ -68,7 +68,8 @@ class OptunaOracle(RandomSearchOracle):
 
     Raises:
         ImportError: If Optuna is not installed, or PyTorch for `"gp"`.
-        ValueError: If an argument is outside its interval.
+        ValueError: If an argument is outside its interval, or if the sampler takes one
+            objective and there are several.
 
     Example:
 
@@ -258,12 +259,13 @@ class OptunaSearch(WandbTrials, DurableTuner, keras_tuner.Tuner):
     Args:
         hypermodel: `keras_tuner.HyperModel` or function of hyperparameters that
             returns a compiled model.
-        objective: String or `keras_tuner.Objective`. Metric to optimize.
+        objective: String, `keras_tuner.Objective` or a list of them. Metric to
+            optimize.
         sampler: `"tpe"`, `"gp"`, `"cmaes"`, `"random"`, `"qmc"` or an instance of
             `optuna.samplers.BaseSampler`. Defaults to `"tpe"`.
         max_trials: Integer in `[1, inf)`. Defaults to `10`.
         **kwargs: Other arguments of `kdl.tuning.BayesianOptimization`, but for those
-            of its model.
+            of its model and `constraints`.
 
     Raises:
         ImportError: As `OptunaOracle`.

@@ -8,7 +8,8 @@ import numpy as np
 from keras import tree
 
 # Metrics that a tuner measures itself, before a model is trained.
-COSTS = ("params", "flops", "latency_ms")
+COUNTS = ("params", "flops")
+COSTS = (*COUNTS, "latency_ms")
 # Calls before the latency is measured, and those of which the median is taken.
 _WARM, _CALLS = 3, 21
 
@@ -79,6 +80,9 @@ def _latency(model, example):
 def _example(model, x):
     """One example, of zeros if the model knows its shape."""
     known = getattr(model, "input", None)
+    if known is None:
+        # A `Sequential` that was not called has these alone.
+        (known,) = getattr(model, "inputs", None) or [None]
     parts = [] if known is None else tree.flatten(known)
     if parts and not any(None in part.shape[1:] for part in parts):
         return tree.map_structure(

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kdl.tuning.goals.costs import COUNTS
+
 
 def metrics_of(goal, entry, config, score=None):
     """Returns the metrics that a goal names, as far as known, a dict of floats.
@@ -17,7 +19,8 @@ def metrics_of(goal, entry, config, score=None):
         score: Optional float. Of the leading objective, if it is known already.
     """
     if entry.infeasible is not None:
-        return {name: v for name, v in entry.infeasible.items() if name in goal.names}
+        known = entry.infeasible.items()
+        return {name: _plain(name, v) for name, v in known if name in goal.names}
     found = {}
     for name in goal.names:
         values = entry.scores(name)
@@ -28,4 +31,9 @@ def metrics_of(goal, entry, config, score=None):
         elif history := config["metrics"].get(name):
             # There is one step, unless somebody else reports several.
             found[name] = float(np.mean(history["observations"][-1]["value"]))
-    return found
+    return {name: _plain(name, value) for name, value in found.items()}
+
+
+def _plain(name, value):
+    """A count as an integer."""
+    return int(value) if name in COUNTS and float(value).is_integer() else value

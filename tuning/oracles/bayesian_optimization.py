@@ -45,6 +45,10 @@ class BayesianOptimizationOracle(DurableOracle):
     hyperparameters of its own for its values, every second trial goes to the value
     with the fewest trials until each has three: one try, untuned, says little.
 
+    Several objectives have a process each, and what is expected is by how much the
+    hypervolume grows that the front dominates. So it is with constraints, of which each
+    has a process that tells how probably a trial meets it.
+
     It takes the place of KerasTuner's oracle of the same name, whose arguments it
     has. That one spends three trials a hyperparameter at random, drops failed trials
     from its model, takes an infinite loss for the best, has one length scale for all
@@ -65,8 +69,8 @@ class BayesianOptimizationOracle(DurableOracle):
             any other, and near seeds have streams that do not overlap.
         acquisition: `"log_ei"`, `"ei"`, `"pi"` or `"ucb"`. Defaults to `"log_ei"`.
         **kwargs: Other arguments of `keras_tuner.Oracle`, and `max_total_epochs`,
-            `max_seconds`, `pruner` and `defaults_first`, as `BayesianOptimization` has
-            them.
+            `max_seconds`, `pruner`, `defaults_first` and `constraints`, as
+            `BayesianOptimization` has them.
 
     Raises:
         ValueError: If an argument is outside its interval.
@@ -178,15 +182,8 @@ class BayesianOptimizationOracle(DurableOracle):
                 ]
             )
         else:
-            surrogate, best = model
             branch = self._neglected(encoding) if number % 2 else None
-            if finite is None:
-                found = proposals(encoding, surrogate, best, rng, branch)
-            else:
-                values = surrogate.values(encoding.features(finite)[0])
-                if branch is not None:
-                    values[~encoding.is_in(branch, finite)] = -np.inf
-                found = finite[np.argsort(-values, kind="stable")]
+            found = self._best_of(encoding, *model, finite, rng, branch)
         for point in found:
             yield encoding.decode(point)
 
@@ -244,7 +241,27 @@ class BayesianOptimizationOracle(DurableOracle):
             rng,
             self.alpha,
         )
-        return surrogate, cube[surrogate.incumbents]
+        best = cube[surrogate.incumbents]
+        finite = encoding.combinations(_MOST)
+        found = [
+            self._best_of(encoding, extreme, best, finite, rng)[:1]
+            for extreme in surrogate.extremes()
+        ]
+        if found:
+            surrogate.reach(encoding.features(np.vstack(found))[0])
+        return surrogate, best
+
+    def _best_of(self, encoding, model, incumbents, finite, rng, branch=None):
+        """Points of the cube, the best first, by what a model expects of them.
+
+        Those of a branch, if one is given, come before the others.
+        """
+        if finite is None:
+            return proposals(encoding, model, incumbents, rng, branch)
+        values = model.values(encoding.features(finite)[0])
+        if branch is not None:
+            values[~encoding.is_in(branch, finite)] = -np.inf
+        return finite[np.argsort(-values, kind="stable")]
 
     def _neglected(self, encoding):
         """The branch of the space with the fewest trials, `None` where none has few."""
@@ -311,8 +328,14 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
     Args:
         hypermodel: `keras_tuner.HyperModel` or function of hyperparameters that
             returns a compiled model. `kdl.recipes` are such.
-        objective: String or `keras_tuner.Objective`. Metric to optimize, for
-            instance `recipe.objective`.
+        objective: String, `keras_tuner.Objective` or a list of them. Metric to
+            optimize, for instance `recipe.objective`. `"params"`, `"flops"` and
+            `"latency_ms"` are those of the model: its number of weights, the operations
+            of a prediction for one example, and the median milliseconds of
+            `predict_on_batch` for one example. Several are searched for the trials
+            that no other beats in one without losing in another. The first that
+            training changes leads: its best epoch in a trial counts for all, and its
+            value is the score.
         max_trials: Integer in `[1, inf)`. Number of trials, failed ones among them.
             Defaults to `10`.
         num_initial_points: Optional integer in `[1, inf)`. Number of trials before
@@ -335,7 +358,8 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
         max_consecutive_failed_trials: Optional integer in `[1, inf)`. Number of
             failures in a row that end the search with a `RuntimeError`. Defaults to
             `None`, no number.
-        acquisition: `"log_ei"`, `"ei"`, `"pi"` or `"ucb"`. What to go by. Defaults to
+        acquisition: `"log_ei"`, `"ei"`, `"pi"` or `"ucb"`. What to go by. With several
+            objectives or constraints it is `"log_ei"`, of the hypervolume. Defaults to
             `"log_ei"`.
         max_total_epochs: Optional integer in `[1, inf)`. Epochs of all trials
             together. The trial in which it is reached ends there, and is marked as
@@ -343,10 +367,15 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
         max_seconds: Optional number in `(0, inf)`. Time of the search, likewise.
             Defaults to `None`, no limit.
         pruner: Optional `kdl.tuning.MedianStopping` or `SuccessiveHalving`. Ends
-            trials that are not worth going on with. Defaults to `None`.
+            trials that are not worth going on with. It takes one objective. Defaults
+            to `None`.
         defaults_first: Boolean. Whether the first trial takes the default values of
             the hyperparameters, provided that one at least has a default of its own.
             Defaults to `True`.
+        constraints: Optional list of strings such as `"params<=100000"`: a metric, one
+            of `<=`, `<`, `>=` and `>`, and a number. What breaks one is never the best,
+            and a model that breaks one on `params`, `flops` or `latency_ms` is not
+            trained. Defaults to `None`, none.
         resume_trials: Boolean. Whether each epoch is saved, so that a trial that was
             killed goes on after it. Defaults to `True`.
         directory: Path of a folder to keep the search in. Defaults to the current
@@ -361,7 +390,8 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
 
     Raises:
         ValueError: If the directory holds a search over another space or for
-            another objective, or if an argument is outside its interval.
+            another objective, if an argument is outside its interval, or if
+            objectives or constraints exclude each other.
 
     Example:
 
@@ -373,6 +403,10 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
 
     References:
         - [Snoek et al., 2012](https://arxiv.org/abs/1206.2944)
+        - [Yang et al., 2019](https://doi.org/10.1007/s10898-019-00798-7), of several
+          objectives
+        - [Gardner et al., 2014](https://proceedings.mlr.press/v32/gardner14.html), of
+          constraints
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 """What the trials so far say of those to come, of several objectives."""
 
+import functools
 import math
 
 import numpy as np
@@ -15,6 +16,8 @@ from kdl.tuning.oracles.warp import Warp
 LEAST = 3
 # How far the reference point is from the front's worst, in units of the front's extent.
 _BEYOND = 0.1
+# How much the other objectives count at the end of a front, where one is at its best.
+_LITTLE = 0.1
 # The least and the greatest number of trials around which to look for better ones.
 _FEW, _MANY = 5, 10
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
@@ -26,11 +29,11 @@ class FrontSurrogate:
     Each objective is warped to look normal, as a score is by `Surrogate`, and has a
     Gaussian process of its own. Warping keeps the order of values, hence the front; the
     hypervolume is that between warped objectives, in which no objective counts for more
-    than another by its unit. Its reference point is a tenth of the front's extent
-    beyond the worst on the front in each objective; where the front has no extent,
-    beyond the worst of all trials. The front is that of the means expected of the
-    trials that met the constraints, since noise may have made what was seen, and of
-    those that run.
+    than another by its unit. The front is that of the means expected of the trials that
+    met the constraints, since noise may have made what was seen, and of those that run.
+    The reference point is a tenth of the front's extent beyond the worst on the front
+    in each objective, to which belong the trials that `reach` was given; where there is
+    no extent, beyond the worst of all trials.
 
     What is expected of a trial is the logarithm of the expected hypervolume
     improvement, which of one objective is the expected improvement, plus that of the
@@ -106,70 +109,103 @@ class FrontSurrogate:
         )
         self._objectives = []
         if scored.sum() >= LEAST:
-            worst = []
+            ends = []
             for column, noise in zip(losses[known].T, variances[known].T, strict=True):
                 warp = Warp(column)
                 process = fitted(known, warp.targets, noise * warp.slopes**2, alpha)
                 self._objectives.append(process)
-                worst.append([warp.targets.min(), warp.targets.max()])
-            self._boxes = self._free(features[feasible], pending, np.transpose(worst))
+                ends.append([warp.targets.min(), warp.targets.max()])
+            self._ends = np.transpose(ends)
+            self._means = self._found(features[feasible], pending)
+            self._boxes = self._free()
         self.incumbents = self._incumbents(features, losses, feasible)
 
     def values(self, features):
         """Returns what is expected of trials `(m,)`, more being better."""
-        total = np.zeros(len(features))
+        total = self.weights(features)
         if self._objectives:
-            means, deviations = self._predicted(features)
             value, *_ = log_expected_hypervolume_improvement(
-                means, deviations, *self._boxes
+                *self.predict(features), *self._boxes
             )
             total += value
-        for process, bound in self._limits:
-            value, *_ = _log_probability_below(bound, *process.predict(features))
-            total += value
-        if self._success is not None:
-            value, *_ = log_probability_of_success(*self._success.predict(features))
-            total += CAUTION * value
         return total
 
     def gradient(self, features):
         """Returns what is expected of one trial, and its gradient by features."""
-        total, slope = 0.0, np.zeros(len(features))
+        total, slope = self.gradient_of_weights(features)
         if self._objectives:
-            predicted = [process.gradient(features) for process in self._objectives]
-            means, deviations, *slopes = map(np.array, zip(*predicted, strict=True))
+            means, deviations, *slopes = self.gradient_of_prediction(features)
             (value,), *by = log_expected_hypervolume_improvement(
                 means[None], deviations[None], *self._boxes
             )
             total += value
             for (by_each,), slope_of_each in zip(by, slopes, strict=True):
-                slope += by_each @ slope_of_each
-        weights = [
-            (1, process, lambda *at, bound=bound: _log_probability_below(bound, *at))
-            for process, bound in self._limits
-        ]
-        if self._success is not None:
-            weights.append((CAUTION, self._success, log_probability_of_success))
-        for times, process, function in weights:
+                slope = slope + by_each @ slope_of_each
+        return float(total), slope
+
+    def weights(self, features):
+        """Returns log probabilities `(m,)` that constraints are met, of success too."""
+        total = np.zeros(len(features))
+        for times, process, function in self._weights():
+            value, *_ = function(*process.predict(features))
+            total += times * value
+        return total
+
+    def gradient_of_weights(self, features):
+        """Returns the log probability of one trial, and its gradient by features."""
+        total, slope = 0.0, np.zeros(len(features))
+        for times, process, function in self._weights():
             mean, deviation, mean_slope, deviation_slope = process.gradient(features)
             value, by_mean, by_deviation = function(mean, deviation)
             total += times * value
             slope += times * (by_mean * mean_slope + by_deviation * deviation_slope)
-        return float(total), slope
+        return total, slope
 
-    def _predicted(self, features):
-        """Means and deviations `(k, m)` of the objectives."""
+    def predict(self, features):
+        """Returns means and standard deviations of the objectives, each `(k, m)`."""
         predicted = [process.predict(features) for process in self._objectives]
         return tuple(np.transpose(part) for part in zip(*predicted, strict=True))
 
-    def _free(self, features, pending, extremes):
-        """Boxes of what the front does not dominate, of trials that met constraints."""
+    def gradient_of_prediction(self, features):
+        """Returns means and deviations `(m,)` at one trial, and gradients `(m, D)`."""
+        predicted = [process.gradient(features) for process in self._objectives]
+        return tuple(map(np.array, zip(*predicted, strict=True)))
+
+    def extremes(self):
+        """Returns an `Extreme` for each objective, none of one objective."""
+        count = len(self._objectives)
+        return [Extreme(self, j, count) for j in range(count)] if count > 1 else []
+
+    def reach(self, features):
+        """Takes trials for part of the front, where the reference point is laid.
+
+        A front that was found in a corner would otherwise be extended in small steps.
+
+        Args:
+            features: Array `(m, D)`, such as of trials that are best by `extremes`.
+        """
+        self._boxes = self._free(self.predict(features)[0])
+
+    def _weights(self):
+        for process, bound in self._limits:
+            yield 1, process, functools.partial(_log_probability_below, bound)
+        if self._success is not None:
+            yield CAUTION, self._success, log_probability_of_success
+
+    def _found(self, features, pending):
+        """Means of what met the constraints, and of what runs and is to meet them."""
         if self._limits and len(pending):
             met = [p.predict(pending)[0] <= bound for p, bound in self._limits]
             pending = pending[np.all(met, axis=0)]
-        means, _ = self._predicted(np.vstack([features, pending]))
-        best, worst = extremes
-        front = means[layers(means) == 0] if len(means) else worst[None]
+        means, _ = self.predict(np.vstack([features, pending]))
+        return means
+
+    def _free(self, reached=()):
+        """Boxes of what the front does not dominate."""
+        best, worst = self._ends
+        means = self._means
+        front = np.vstack([means, *[reached] * bool(len(reached))])
+        front = front[layers(front) == 0] if len(front) else worst[None]
         extent = np.ptp(front, axis=0)
         end = np.where(extent > 0, front.max(0), np.maximum(worst, front.max(0)))
         extent = np.where(extent > 0, extent, np.maximum(worst - best, 1e-3))
@@ -185,6 +221,34 @@ class FrontSurrogate:
         if front > _MANY:
             return found[np.linspace(0, front - 1, _MANY).round().astype(int)]
         return found[: max(front, _FEW)]
+
+
+class Extreme:
+    """How good a trial is by one objective, and a little by the others.
+
+    It is a model as a `FrontSurrogate` is, of means instead of improvements.
+
+    Args:
+        surrogate: `FrontSurrogate`.
+        column: Integer. The objective.
+        count: Integer. How many there are.
+    """
+
+    def __init__(self, surrogate, column, count):
+        self._surrogate = surrogate
+        self._shares = np.full(count, _LITTLE)
+        self._shares[column] = 1.0
+
+    def values(self, features):
+        """Returns how good trials `(m,)` are, more being better."""
+        means, _ = self._surrogate.predict(features)
+        return self._surrogate.weights(features) - means @ self._shares
+
+    def gradient(self, features):
+        """Returns how good one trial is, and the gradient by features."""
+        total, slope = self._surrogate.gradient_of_weights(features)
+        means, _, slopes, _ = self._surrogate.gradient_of_prediction(features)
+        return float(total - means @ self._shares), slope - self._shares @ slopes
 
 
 def _bounded(constraint, values):

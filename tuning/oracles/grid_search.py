@@ -24,7 +24,7 @@ class GridSearchOracle(DurableOracle):
         objective: String, `keras_tuner.Objective` or a list of them.
         max_trials: Optional integer in `[1, inf)`. Defaults to `None`, all there are.
         **kwargs: Other arguments of `keras_tuner.Oracle`, and `max_total_epochs`,
-            `max_seconds`, `pruner` and `defaults_first`, as
+            `max_seconds`, `pruner`, `defaults_first` and `constraints`, as
             `kdl.tuning.BayesianOptimization` has them.
 
     Raises:
@@ -51,7 +51,8 @@ class GridSearch(WandbTrials, DurableTuner, keras_tuner.Tuner):
     Args:
         hypermodel: `keras_tuner.HyperModel` or function of hyperparameters that
             returns a compiled model.
-        objective: String or `keras_tuner.Objective`. Metric to optimize.
+        objective: String, `keras_tuner.Objective` or a list of them. Metric to
+            optimize.
         max_trials: Optional integer in `[1, inf)`. Defaults to `None`: as many as the
             grid has points.
         **kwargs: Other arguments of `kdl.tuning.BayesianOptimization`, but for those

@@ -83,7 +83,11 @@ class Surrogate:
         known = np.r_[succeeded, np.ones(len(pending), bool)]
         noise = self._scores.noise_variance + variances[succeeded].mean()
         self._process = self._scores
-        if noise > _NOISE and acquisition_function != "ucb" and len(features) >= int(__import__("os").environ.get("KDL_N0", "0")):
+        if (
+            noise > _NOISE
+            and acquisition_function != "ucb"
+            and len(features) >= int(__import__("os").environ.get("KDL_N0", "0"))
+        ):
             normals = rng.standard_normal((len(known), _SAMPLES))
             samples, self._process = self._scores.sampled(normals, pending)
             samples += self._prior_mean(np.vstack([features, pending]))[:, np.newaxis]

@@ -349,7 +349,9 @@ class Search:
         seen, *_ = search.ranked()
         if console is not None and error is not None:
             found = f"{search.objective} {score:.4g} ± {error:.2g}"
-            line = f"A model of all trials expects most of trial {trial.number}: {found}"
+            line = (
+                f"A model of all trials expects most of trial {trial.number}: {found}"
+            )
             if trial.number == seen.number:
                 line += ", which has the best score as well."
             else:

@@ -288,6 +288,57 @@ class TestOptunaOracle:
                 tuner.oracle.end_trial(trial)
                 study.tell(other, value)
 
+    @pytest.mark.parametrize("name", ["tpe", "gp"])
+    def test_several_objectives_are_those_of_a_study(self, tmp_path, name):
+        kinds = {"tpe": TPESampler, "gp": GPSampler}
+        sampler = kinds[name](seed=1, n_startup_trials=4)
+
+        def two(trial):
+            x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+            return x + y, x * (1 - y)
+
+        hp = keras_tuner.HyperParameters()
+        hp.Float("x", 0.0, 1.0)
+        hp.Float("y", 0.0, 1.0)
+
+        def search(folder, trials):
+            oracle = OptunaOracle(
+                [LOSS, keras_tuner.Objective("other", "max")],
+                sampler,
+                max_trials=8,
+                hyperparameters=hp.copy(),
+            )
+            oracle._set_project_dir(folder, "search")
+            oracle.verbose = 0
+            if (folder / "search/oracle.json").exists():
+                oracle.reload()
+            for _ in range(trials):
+                trial = oracle.create_trial("tuner0")
+                x, y = trial.hyperparameters.values.values()
+                report = {"loss": x + y, "other": x * (1 - y)}
+                oracle.update_trial(trial.trial_id, report)
+                trial.status = "COMPLETED"
+                oracle.end_trial(trial)
+            return [trial.hyperparameters.values for trial in oracle.trials.values()]
+
+        study = optuna.create_study(
+            sampler=copy.deepcopy(sampler), directions=["minimize", "maximize"]
+        )
+        study.optimize(two, 8)
+        expected = [trial.params for trial in study.trials]
+        assert search(tmp_path / "whole", 8) == expected
+        search(tmp_path / "parts", 5)
+        assert search(tmp_path / "parts", 3) == expected
+
+    def test_refuses_constraints(self):
+        with pytest.raises(ValueError) as error:
+            OptunaOracle(LOSS, constraints=["params<=3"])
+        assert str(error.value) == (
+            "`constraints` are for BayesianOptimization, RandomSearch and GridSearch, "
+            "since samplers of Optuna are not told of them. Received: "
+            "constraints=['params<=3']"
+        )
+
     @pytest.mark.parametrize("name", ["tpe", "cmaes", "qmc"])
     def test_tries_all_there_is_once(self, tmp_path, name):
         found = tried(searched(tmp_path, small, sampler=name, max_trials=20))

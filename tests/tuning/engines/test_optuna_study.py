@@ -8,6 +8,7 @@ import pytest
 from searches import search
 
 from kdl.tuning import MedianStopping, RandomSearch, read_search, to_optuna
+from kdl.tuning.goals.goal import Goal
 from kdl.tuning.store.records import SearchRecord, TrialRecord
 
 pytestmark = pytest.mark.one_backend
@@ -48,6 +49,38 @@ class TestToOptuna:
         found = search(direction=direction)
         done = [trial for trial in found.ranked() if trial.status == "completed"]
         assert to_optuna(found).best_trial.number + 1 == done[0].number
+
+    def test_of_several_objectives_has_the_same_front(self):
+        found = search()
+        found.goal = Goal(
+            [
+                keras_tuner.Objective("val_loss", "min"),
+                keras_tuner.Objective("size", "max"),
+            ],
+        )
+        for trial in found.trials:
+            if trial.score is not None:
+                size = float(trial.number * 7 % 11)
+                trial.metrics = {"val_loss": trial.score, "size": size}
+                # Optuna's front has none of those that were pruned.
+                trial.status = "completed"
+        study = to_optuna(found)
+        assert {trial.number + 1 for trial in study.best_trials} == {
+            trial.number for trial in found.front()
+        }
+        scored = [trial for trial in found.trials if trial.metrics]
+        assert (
+            study.trials[scored[0].number - 1].user_attrs["metrics"]["size"]
+            == (scored[0].metrics["size"])
+        )
+
+    def test_what_broke_a_constraint_is_complete_if_it_was_trained(self):
+        trained = completed(1, {"a": 0.5}, metrics={"loss": 1.0, "params": 9})
+        untrained = TrialRecord(2, {"a": 0.7}, "infeasible", metrics={"params": 9})
+        trained.status = "infeasible"
+        study = to_optuna(record([trained, untrained], lambda hp: hp.Float("a", 0, 1)))
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL"]
+        assert all(trial.user_attrs["infeasible"] for trial in study.trials)
 
     def test_importances_find_what_matters(self):
         found = search(60)

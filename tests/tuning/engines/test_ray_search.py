@@ -9,7 +9,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kdl.tuning import RandomSearch, search_on_ray
+from kdl.tuning import RandomSearch, read_search, search_on_ray
 from kdl.tuning.engines.ray_search import _Worker, bury
 
 pytestmark = pytest.mark.one_backend
@@ -91,6 +91,40 @@ class TestSearchOnRay:
         assert model.count_params() == 2
         # The directory is that of any search.
         assert outcomes(make(tmp_path / "ray")) == outcomes(alone)
+
+    def test_workers_know_objectives_and_constraints(self, tmp_path):
+        """What one is sent, without a cluster: a model too large is not trained."""
+        ray = pytest.importorskip("ray")
+
+        def build(hp):
+            model = keras.Sequential([keras.Input((1,))])
+            model.add(keras.layers.Dense(hp.Choice("units", [1, 50])))
+            model.compile("sgd", "mse")
+            return model
+
+        tuner = RandomSearch(
+            build,
+            [keras_tuner.Objective("loss", "min"), "params"],
+            constraints=["params<=10"],
+            seed=0,
+            max_trials=2,
+            directory=tmp_path,
+        )
+        oracle = tuner.oracle
+        objective = ray.cloudpickle.loads(ray.cloudpickle.dumps(oracle.objective))
+        worker = _Worker((tuner, objective, (X, 2 * X), {"verbose": 0}))
+        request = worker.step()
+        while request is not None:
+            method, args, kwargs = request
+            request = worker.step(getattr(oracle, method)(*args, **kwargs))
+        found = read_search(tuner.project_dir).trials
+        assert {trial.values["units"]: trial.status for trial in found} == {
+            1: "completed",
+            50: "infeasible",
+        }
+        assert [sorted(t.metrics) for t in found if t.status == "completed"] == [
+            ["loss", "params"]
+        ]
 
     def test_a_trial_with_which_three_workers_die_has_failed(self, tmp_path):
         oracle, deaths = make(tmp_path).oracle, collections.Counter()

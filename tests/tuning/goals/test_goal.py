@@ -66,8 +66,8 @@ class TestMakeGoal:
             (
                 ["val_loss", Objective("val_loss", "min")],
                 None,
-                "Objectives must be of different metrics. Received: 'val_loss' is there "
-                "twice",
+                "Objectives must be of different metrics. Received: 'val_loss' is "
+                "there twice",
             ),
         ],
     )
