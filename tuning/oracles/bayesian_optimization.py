@@ -114,10 +114,13 @@ class BayesianOptimizationOracle(DurableOracle):
         The earlier search may be of other data, of more or fewer epochs, of another
         metric, or over a space that is the same in part. Hyperparameters that it did
         not have count with their defaults, and trials with values that this space does
-        not allow are left out. The first three trials, but for one of the defaults, take
-        the values of which most is expected of it. Then it is where the model of this search begins: how much the
-        scores of this search agree with it is learned, so that one that misleads costs
-        a few trials.
+        not allow are left out.
+
+        The first three trials, but for one of the defaults, take the values of which
+        most is expected. After them, the model of this search begins with what the
+        earlier one leads to expect. How much of that is taken over is learned from the
+        scores of this search, and halved when it has ten trials, so that an earlier
+        search that misleads costs a few.
 
         Call it before the first trial, once for each earlier search. A script that
         runs again may say it again.

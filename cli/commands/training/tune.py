@@ -20,6 +20,7 @@ from kdl.recipes.own.named import Named
 from kdl.recipes.own.user_code import imported
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
+from kdl.tuning.oracles.earlier import EarlierSearches
 from kdl.tuning.goals.goal import Goal
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
@@ -198,6 +199,7 @@ class Search:
             plan.options.objective,
             plan.goal,
         )
+        earlier = earlier_searches(plan)
         self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
         if not resumed:
             # Before the tuner writes files, which need settings beside them.
@@ -225,8 +227,8 @@ class Search:
                     f"{path} holds {there} trials, so that `--trials` must be {there} "
                     f"or more. Received: {trials}"
                 )
-            for folder in plan.options.from_ or ():
-                self.tuner.oracle.learn_from(earlier(folder))
+            for search in earlier:
+                self.tuner.oracle.learn_from(search)
             if resumed:
                 self.folder.begin()
             self.held = held.pop_all()
@@ -311,7 +313,7 @@ class Search:
             alone = arguments.evaluate(plan.recipe, model)
             model = self._ensemble(console, search, model)
         tested = test(plan.recipe, model, self.folder, console)
-        found = self._outcome(console, search, alone or tested)
+        found = self._outcome(console, search, best, alone or tested)
         results = {"test": tested, **found}
         write_json(path / reading.RESULTS, results)
         for part in outcome.parts(results):
@@ -325,7 +327,7 @@ class Search:
             + command("run", plan.settings["recipe"], "--hp", path)
         )
 
-    def _pick(self, search, console=None):
+    def _pick(self, search, console):
         """The trial whose model is kept, a `TrialRecord`."""
         if len(self.plan.goal.objectives) == 1:
             return self._expected_best(search, console)
@@ -337,28 +339,26 @@ class Search:
             how, reason = None, f"{error} "
         else:
             reason = ""
-        if console is not None:
-            which = f"by --pick {how}" if how else f"the best by {search.objective}"
-            kept = f"The model of trial {trial.number} is kept: {which}."
-            console.print(f"\n{reason}{kept}")
+        which = f"by --pick {how}" if how else f"the best by {search.objective}"
+        kept = f"The model of trial {trial.number} is kept: {which}."
+        console.print(f"\n{reason}{kept}")
         return trial
 
     def _expected_best(self, search, console):
         """The trial of which a model of all trials expects most."""
         (trial, score, error), *_ = tuning.expected_scores(search)
         seen, *_ = search.ranked()
-        if console is not None and error is not None:
-            found = f"{search.objective} {score:.4g} ± {error:.2g}"
+        if error is not None:
             line = (
-                f"A model of all trials expects most of trial {trial.number}: {found}"
+                f"A model of all trials expects most of trial {trial.number}: "
+                f"{search.objective} {score:.4g} ± {error:.2g}."
             )
             if trial.number == seen.number:
-                line += ", which has the best score as well."
+                line += " Its score is the best as well."
             else:
                 line += (
-                    f". The best score, {seen.score:.4g}, is of trial {seen.number}, of "
-                    "which less is expected. The model of trial "
-                    f"{trial.number} is kept."
+                    f" Its model is kept. The best score, {seen.score:.4g}, is of "
+                    f"trial {seen.number}, of which less is expected."
                 )
             console.print(f"\n{line}")
         return trial
@@ -387,9 +387,8 @@ class Search:
         console.print(columns_table(rows))
         return found.model
 
-    def _outcome(self, console, search, tested):
+    def _outcome(self, console, search, best, tested):
         """Scores of the best trial, and of that with the defaults, if there was one."""
-        best = self._pick(search)
         found = {outcome.BEST: outcome.scores(search, best, tested)}
         name, values = self.plan.defaults()
         trial = outcome.trial_with(search, values)
@@ -429,19 +428,24 @@ class Search:
             console.print(f"As a page with charts: {written}")
 
 
-def earlier(folder):
-    """Returns the search in a folder of `kdl tune`, or of a tuner.
+def earlier_searches(plan):
+    """Returns the searches of the option `--from`, a list of `SearchRecord`.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If a folder has none, or one that tells nothing of the space.
     """
-    place = reading.tuner_folder(folder)
-    if place is None:
-        raise ValueError(
-            f"--from must name the folder of a search, as `kdl tune` leaves it. "
-            f"Received: --from {folder}"
-        )
-    return tuning.read_search(place)
+    found = []
+    hp = plan.space or recipes.hyperparameters(plan.recipe, {})
+    for folder in plan.options.from_ or ():
+        place = reading.tuner_folder(folder)
+        if place is None:
+            raise ValueError(
+                "--from must name the folder of a search, as `kdl tune` leaves it. "
+                f"Received: --from {folder}"
+            )
+        found.append(tuning.read_search(place))
+        EarlierSearches().add(found[-1], hp.space)
+    return found
 
 
 def send_modules():
