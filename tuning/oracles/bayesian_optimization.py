@@ -40,8 +40,9 @@ class BayesianOptimizationOracle(DurableOracle):
     - `"ucb"`: the optimistic end of a confidence interval, `beta` standard deviations
       above the mean.
 
-    Where scores are noisy, the best is not known either: an improvement is then the
-    mean over samples of what the trials would score without noise. Where a choice has
+    Where scores are noisy, the best is not known either: from 20 trials on, an
+    improvement is then the mean over samples of what the trials would score without
+    noise. Where a choice has
     hyperparameters of its own for its values, every second trial goes to the value
     with the fewest trials until each has three: one try, untuned, says little.
 

@@ -17,8 +17,9 @@ _FEW, _MOST = 100, 250
 # power it is 4.9 %, and scores are as good.
 FAILURE, CAUTION = -3.0, 8
 # Variance of the noise, of scores of variance 1, beyond which no trial is taken for the
-# best, and samples of what they would score without noise.
-_NOISE, _SAMPLES = 0.03, 32
+# best, and samples of what they would score without noise. Fewer than so many trials do
+# not tell noise from roughness.
+_NOISE, _SAMPLES, _ENOUGH = 0.03, 32, 20
 
 
 class Surrogate:
@@ -81,13 +82,11 @@ class Surrogate:
             labels = np.where(succeeded, 1.0, FAILURE)
             self._success = posterior(features, labels, 0.0, groups, rng)
         known = np.r_[succeeded, np.ones(len(pending), bool)]
-        noise = self._scores.noise_variance + variances[succeeded].mean()
+        noise = variances[succeeded].mean()
+        if len(features) >= _ENOUGH:
+            noise += self._scores.noise_variance
         self._process = self._scores
-        if (
-            noise > _NOISE
-            and acquisition_function != "ucb"
-            and len(features) >= int(__import__("os").environ.get("KDL_N0", "0"))
-        ):
+        if noise > _NOISE and acquisition_function != "ucb":
             normals = rng.standard_normal((len(known), _SAMPLES))
             samples, self._process = self._scores.sampled(normals, pending)
             samples += self._prior_mean(np.vstack([features, pending]))[:, np.newaxis]

@@ -20,8 +20,8 @@ from kdl.recipes.own.named import Named
 from kdl.recipes.own.user_code import imported
 from kdl.tuning import CrossValidation, MedianStopping, search_on_ray
 from kdl.tuning.cross_validation import pooled
-from kdl.tuning.oracles.earlier import EarlierSearches
 from kdl.tuning.goals.goal import Goal
+from kdl.tuning.oracles.earlier import EarlierSearches
 from kdl.tuning.store.files import number_of
 from kdl_cli.commands import arguments, tracking
 from kdl_cli.commands.members import (
