@@ -28,12 +28,14 @@ from scipy.linalg import solve_triangular
 from search_problems import PROBLEMS
 from sklearn.gaussian_process import GaussianProcessRegressor
 
-from kdl.tuning import BayesianOptimizationOracle
+from kdl.tuning import BayesianOptimizationOracle, RandomSearchOracle
 
-OURS, OTHERS = "kdl", ("keras_tuner", "optuna_gp", "optuna_tpe")
+OURS = "kdl"
+OTHERS = ("keras_tuner", "optuna_gp", "optuna_tpe", "random")
 ORACLES = {
     "kdl": BayesianOptimizationOracle,
     "keras_tuner": keras_tuner.oracles.BayesianOptimizationOracle,
+    "random": RandomSearchOracle,
 }
 
 

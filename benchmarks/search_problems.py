@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import keras_tuner
 import numpy as np
+import search_pipelines as pipelines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +19,14 @@ class Problem:
         score: Function of a dict of values.
         minimum: Float. Least score; `None` if it is not known.
         held_out: Boolean. Whether nothing was tuned on it.
+        noise: Float. Standard deviation of the noise of a score that a search sees.
     """
 
     space: Callable
     score: Callable
     minimum: float | None
     held_out: bool = False
+    noise: float = 0.0
 
     def hyperparameters(self):
         hp = keras_tuner.HyperParameters()
@@ -266,6 +269,37 @@ def boosting(v):
     return float(-scores.mean())
 
 
+def nested_space(hp):
+    """A choice within a choice."""
+    hp.Choice("kind", ["a", "b", "c"])
+    hp.Float("shared", 0.0, 1.0)
+    with hp.conditional_scope("kind", ["a"]):
+        hp.Choice("way", ["p", "q"])
+        for way in "pq":
+            with hp.conditional_scope("way", [way]):
+                hp.Float(f"{way}_first", 0.0, 1.0)
+                hp.Float(f"{way}_second", 0.0, 1.0)
+    with hp.conditional_scope("kind", ["b"]):
+        for name in ("b_first", "b_second", "b_third"):
+            hp.Float(name, 0.0, 1.0)
+    with hp.conditional_scope("kind", ["c"]):
+        hp.Int("c_count", 1, 20)
+
+
+def nested(v):
+    """Untuned, the best branch is the worst one."""
+    score = (v["shared"] - 0.3) ** 2
+    if v["kind"] == "b":
+        middles = {"b_first": 0.15, "b_second": 0.85, "b_third": 0.4}
+        return score + 0.2 + 0.5 * sum((v[k] - m) ** 2 for k, m in middles.items())
+    if v["kind"] == "c":
+        return score + 0.35 + 0.001 * (v["c_count"] - 13) ** 2
+    way = v["way"]
+    first, second = {"p": (0.1, 0.9), "q": (0.8, 0.75)}[way]
+    bowl = 8 * ((v[f"{way}_first"] - first) ** 2 + (v[f"{way}_second"] - second) ** 2)
+    return score + {"p": 0.1, "q": 0.0}[way] + bowl
+
+
 PROBLEMS = {
     "branin": Problem(branin_space, branin, 0.397887),
     "hartmann6": Problem(
@@ -285,4 +319,11 @@ PROBLEMS = {
     "styblinski4": Problem(cube("a b c d", -5.0, 5.0), styblinski, -156.66466, True),
     "branches": Problem(branches_space, branches, 0.0),
     "boosting": Problem(boosting_space, boosting, None, True),
+    "nested": Problem(nested_space, nested, 0.0, True),
+    "classifiers": Problem(pipelines.classifiers_space, pipelines.classifiers, None),
+    "kernels": Problem(pipelines.kernels_space, pipelines.kernels, None),
+    "networks": Problem(pipelines.networks_space, pipelines.networks, None, True),
+    "regressors": Problem(pipelines.regressors_space, pipelines.regressors, None, True),
+    "steps": Problem(pipelines.steps_space, pipelines.steps, None, True),
+    "trees": Problem(pipelines.trees_space, pipelines.trees, None, True),
 }

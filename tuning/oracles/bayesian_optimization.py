@@ -42,9 +42,9 @@ class BayesianOptimizationOracle(DurableOracle):
 
     Where scores are noisy, the best is not known either: from 20 trials on, an
     improvement is then the mean over samples of what the trials would score without
-    noise. Where a choice has
-    hyperparameters of its own for its values, every second trial goes to the value
-    with the fewest trials until each has three: one try, untuned, says little.
+    noise. Where a choice has hyperparameters of its own for its values, every second
+    trial goes to the value with the fewest trials until each has three: one try,
+    untuned, says little.
 
     Several objectives have a process each, and what is expected is by how much the
     hypervolume grows that the front dominates. So it is with constraints, of which each
