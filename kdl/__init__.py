@@ -21,6 +21,7 @@ from kdl import (
     losses,
     metrics,
     models,
+    notebook,
     optimizers,
     regularizers,
     schedules,
@@ -53,6 +54,9 @@ _LATER = {
     *("attribution", "callbacks", "data", "deployment", "evaluation", "parallel"),
     *("profiling", "recipes", "spaces", "tuning"),
 }
+
+
+notebook.show_figures()
 
 
 def __getattr__(name):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from kdl.tuning.store import files
+from kdl.tuning.store.html_table import trials_html
 from kdl.tuning.store.journal import FILE, Journal, count_epochs, standard_error
 from kdl.tuning.store.warn import warn
 
@@ -80,6 +81,16 @@ class SearchRecord:
         scored = [trial for trial in self.trials if trial.score is not None]
         sign = -1 if self.direction == "max" else 1
         return sorted(scored, key=lambda trial: sign * trial.score)
+
+    def _repr_html_(self):
+        """What a notebook shows: the trials, with the values that vary."""
+        names = dict.fromkeys(name for trial in self.trials for name in trial.values)
+        varied = [
+            name
+            for name in names
+            if len({repr(trial.values.get(name)) for trial in self.trials}) > 1
+        ]
+        return trials_html(self, self.trials, varied)
 
 
 def read_search(directory):
