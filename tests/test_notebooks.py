@@ -55,9 +55,8 @@ def test_shows_what_is_stored(path, tmp_path):
 
 
 @pytest.mark.one_backend
-def test_each_backend_has_two():
-    backends = sorted(map(backend_of, NOTEBOOKS))
-    assert backends == sorted(["jax", "tensorflow", "torch"] * 2)
+def test_each_backend_has_some():
+    assert {*map(backend_of, NOTEBOOKS)} == {"jax", "tensorflow", "torch"}
 
 
 @pytest.mark.one_backend

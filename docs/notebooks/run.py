@@ -18,6 +18,10 @@ from nbclient import NotebookClient
 HERE = Path(__file__).parent
 # Where an object lies in memory differs from run to run.
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+# What libraries of C++ say of the machine, past Python.
+MACHINE = re.compile(
+    r"(WARNING: All log messages before absl|[IWE]\d{4} |INFO: |fully_quantize: ).*\n"
+)
 
 
 def main():
@@ -64,11 +68,30 @@ def executed(path, folder):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            shown = output.get("data", {})
-            if "text/plain" in shown:
-                shown["text/plain"] = ADDRESS.sub("", shown["text/plain"])
+        if cell.cell_type == "code":
+            cell.outputs = list(cleaned(cell.outputs))
     return notebook
+
+
+def cleaned(outputs):
+    """Yields outputs without what is of the machine that they were made on.
+
+    What is printed bit by bit becomes one piece.
+    """
+    before = None
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                output.text = MACHINE.sub("", output.text)
+            if not output.text.strip():
+                continue
+            if before is not None and output.name == before.get("name"):
+                before.text += output.text
+                continue
+        elif "text/plain" in output.get("data", {}):
+            output.data["text/plain"] = ADDRESS.sub("", output.data["text/plain"])
+        before = output
+        yield output
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Builds the documentation site into a folder, without a network.
 
-The pages are the README, those of docs/, the changelog, and a reference that is made of
-the docstrings. Tables of hyperparameters are made of the recipes, and pages of the
-notebooks as they are stored. A link that leads nowhere, or a page that nothing leads to,
-ends the build.
+The pages are the README, those of docs/, the changelog, the notebooks as they are stored,
+and a reference that is made of the docstrings. Tables of hyperparameters are made of the
+recipes. A link that leads nowhere, or a page that nothing leads to, ends the build.
 
 pip install -e ".[jax,site]"
 KERAS_BACKEND=jax python docs/site/build.py [--out site]

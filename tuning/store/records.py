@@ -76,6 +76,10 @@ class SearchRecord:
     space: list
     trials: list
 
+    def __repr__(self):
+        count = f"{len(self.trials)} trial{'' if len(self.trials) == 1 else 's'}"
+        return f"<SearchRecord of {count} by {self.objective} in {self.directory}>"
+
     def ranked(self):
         """Trials with a score, the best first."""
         scored = [trial for trial in self.trials if trial.score is not None]

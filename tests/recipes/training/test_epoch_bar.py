@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras_tuner
 import notebooks
 import pytest
@@ -14,7 +16,8 @@ LOSS = keras_tuner.Objective("val_loss", "min")
 def shown(monkeypatch, losses, epochs, first=0, objective=LOSS):
     """The texts of a fit that has these losses, an epoch each of ten seconds."""
     outputs, clock = notebooks.begin(monkeypatch), iter(range(0, 1000, 10))
-    monkeypatch.setattr(epoch_bar.time, "monotonic", lambda: next(clock))
+    time = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr(epoch_bar, "time", time)
     bar = EpochBar(epochs, objective)
     bar.on_train_begin()
     for epoch, loss in enumerate(losses, first):
