@@ -1,7 +1,7 @@
 """Builds the documentation site into a folder, without a network.
 
-The pages are the README, those of docs/, the changelog, the notebooks as they are stored,
-and a reference that is made of the docstrings. Tables of hyperparameters are made of the
+The pages are the README, those of docs/, the changelog, the notebooks as stored, and a
+reference that is made of the docstrings. Tables of hyperparameters are made of the
 recipes. A link that leads nowhere, or a page that nothing leads to, ends the build.
 
 pip install -e ".[jax,site]"
@@ -109,6 +109,8 @@ def write_notebook(path):
         if "image/png" in output.get("data", ())
     )
     text = re.sub(r"!\[png\]", lambda match: f"![{next(alts)}]", text)
+    # Tables of pandas look as the others do.
+    text = text.replace('<table border="1" class="dataframe">', "<table>")
     path.with_suffix(".md").write_text(text, encoding="utf-8")
     path.unlink()
 
