@@ -47,7 +47,9 @@ class EpochBar(keras.callbacks.Callback):
             text = f"{self._ended} epoch{'s' if self._ended > 1 else ''}"
             if self._ended < self.epochs:
                 text += f" of {self.epochs}"
-            self._show(self._ended, text + self._scores())
+            # The bar has done its work.
+            text += self._scores()
+            self._output.show(text, text)
 
     def _scores(self):
         if self._value is None:
