@@ -28,7 +28,8 @@ RUNS = {
     "forecast": ("errors.png", ()),
     "autoencoder": ("reconstructions.png", ()),
 }
-WIDTH, COLOURS, MOST = 760, 64, 60_000  # Pixels, of a palette, and bytes.
+# Pixels and colours that are tried in turn, until a file has so many bytes at most.
+SIZES, MOST = ((760, 64), (760, 16), (640, 16), (480, 16)), 60_000
 
 
 def main():
@@ -49,15 +50,16 @@ def main():
 def write_small(source, path):
     """Writes a picture again, of few colours, and no wider than a page."""
     with Image.open(source) as image:
-        image = image.convert("RGB")
-    if image.width > WIDTH:
-        size = WIDTH, round(image.height * WIDTH / image.width)
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-    size = path.stat().st_size
-    print(f"{path.name}: {size} bytes", flush=True)
-    if size > MOST:
-        sys.exit(f"{path.name} must have at most {MOST} bytes. It has {size}.")
+        whole = image.convert("RGB")
+    for width, colours in SIZES:
+        size = width, round(whole.height * width / whole.width)
+        image = whole.resize(size, Image.Resampling.LANCZOS)
+        if whole.width < width:
+            image = whole
+        image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= MOST:
+            return print(f"{path.name}: {path.stat().st_size} bytes", flush=True)
+    sys.exit(f"{path.name} must have at most {MOST} bytes.")
 
 
 if __name__ == "__main__":
