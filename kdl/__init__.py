@@ -22,6 +22,7 @@ from kdl import (
     losses,
     metrics,
     models,
+    notebook,
     optimizers,
     regularizers,
     schedules,
@@ -54,6 +55,9 @@ _LATER = {
     *("attribution", "callbacks", "data", "deployment", "evaluation", "parallel"),
     *("profiling", "recipes", "spaces", "tuning"),
 }
+
+
+notebook.show_figures()
 
 
 def __getattr__(name):

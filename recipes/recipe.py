@@ -9,6 +9,7 @@ import keras
 import keras_tuner
 import numpy as np
 
+from kdl import notebook
 from kdl.callbacks import EarlyStopping, Resume
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.checks import check_integer
@@ -29,6 +30,7 @@ from kdl.recipes.reading.from_disk import (
     reading,
 )
 from kdl.recipes.reading.variants import Variants
+from kdl.recipes.training.epoch_bar import EpochBar
 from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.precision import (
     PRECISIONS,
@@ -421,7 +423,8 @@ class Recipe(keras_tuner.HyperModel):
         """Fits a model to arrays, in one cycle from `initial_epoch` to `epochs`.
 
         The arguments are those of `model.fit`, and `seed`, which draws the order of
-        the examples and their augmentation. The batch size is a hyperparameter.
+        the examples and their augmentation. The batch size is a hyperparameter. In a
+        notebook, one line takes the place of the progress that Keras prints.
 
         Raises:
             ValueError: If an argument of `model.fit` is given that the recipe decides,
@@ -493,6 +496,9 @@ class Recipe(keras_tuner.HyperModel):
         for callback in callbacks:
             if isinstance(callback, Resume):
                 callback.cover(batches, remembered)
+        if notebook.takes_over(kwargs.get("verbose", "auto")):
+            kwargs["verbose"] = 0
+            callbacks = [*callbacks, EpochBar(epochs, self.objective)]
         kwargs.setdefault("validation_batch_size", max(32, p.batch_size))
         begun, before = time.perf_counter(), batches.seconds
         with reading(batches, validation_data), arithmetic(self.precision):

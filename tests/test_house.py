@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "private": set(),
     "seeds": set(),
     "files": set(),
+    "notebook": set(),
     "schedules": {"checks", "files", "private"},
     "initializers": SIMPLE,
     "regularizers": SIMPLE,
@@ -42,11 +43,12 @@ MAY_IMPORT = {
     "data": {"checks", "seeds"},
     "deployment": {"checks", "files", "private"},
     "recipes": COMPONENTS
-    | {"attribution", "callbacks", "data", "models", "parallel", "seeds", "spaces"},
+    | {"attribution", "callbacks", "data", "models", "notebook", "parallel", "seeds"}
+    | {"spaces"},
     "profiling": {"checks", "files", "layers", "private", "recipes"},
     "tuning": {
-        *("callbacks", "checks", "data", "files", "parallel", "private", "profiling"),
-        "seeds",
+        *("callbacks", "checks", "data", "files", "notebook", "parallel", "private"),
+        *("profiling", "seeds"),
     },
     "evaluation": COMPONENTS
     | {"callbacks", "data", "files", "models", "recipes", "seeds", "tuning"},
@@ -83,7 +85,7 @@ CONTRACTS = {
 # needs all samples at once, has arguments only: its contract is `Contract`.
 KIND = {"callbacks": keras.callbacks.Callback, "metrics": keras.metrics.Metric}
 MOST_FILES = 15  # Of a folder.
-FILES = {"checks", "files", "private", "seeds"}
+FILES = {"checks", "files", "notebook", "private", "seeds"}
 FOLDERS = [room for room in MAY_IMPORT if room not in FILES]
 # Private names of others than Keras and KerasTuner.
 KNOWN_PRIVATE = {"_asdict", "_foreach_copy_", "_foreach_norm", "_foreach_sub_"} | {

@@ -1,6 +1,7 @@
 """A tuner of KerasTuner that survives being killed."""
 
 import contextlib
+import inspect
 import shutil
 import warnings
 from pathlib import Path
@@ -9,7 +10,7 @@ import keras
 from keras_tuner import errors
 from keras_tuner.engine import trial as trials
 
-from kdl import private
+from kdl import notebook, private
 from kdl.callbacks import TensorBoardLogger
 from kdl.callbacks.monitoring import as_numbers
 from kdl.checks import check_boolean
@@ -32,6 +33,7 @@ from kdl.tuning.store.warn import warn
 from kdl.tuning.trial import failure
 from kdl.tuning.trial.best_weights import BestWeights
 from kdl.tuning.trial.resumed_execution import ResumedExecution
+from kdl.tuning.trials_table import TrialsTable
 
 
 class InfeasibleError(errors.FailedTrialError):
@@ -49,8 +51,11 @@ class DurableTuner:
     model costs is measured before it is trained, where an objective or a constraint
     names it; a model that breaks such a constraint is not trained. The
     first line of a failed trial's message is the error in a sentence; KerasTuner's is a
-    traceback.
+    traceback. In a notebook, a table of the trials takes the place of what KerasTuner
+    and Keras print.
     """
+
+    _table = None  # Of the trials, in a notebook.
 
     def __init__(self, oracle, *args, folds=None, resume_trials=True, **kwargs):
         self.resume_trials = check_boolean("resume_trials", resume_trials)
@@ -196,8 +201,43 @@ class DurableTuner:
             self._folded = FoldedData(self.folds, groups=groups, **data)
         elif groups is not None:
             raise ValueError("`groups` are for folds, and this tuner has no `folds`.")
-        with self.exclusively():
+        with self.exclusively(), self._shown(args, kwargs) as kwargs:
             super().search(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _shown(self, args, kwargs):
+        """Shows the trials in a notebook; yields arguments by which fits are silent."""
+        if not self._fits_are_silenced(args) or not notebook.takes_over(
+            kwargs.get("verbose", "auto")
+        ):
+            yield kwargs
+            return
+        epochs = args[3] if len(args) > 3 else getattr(self.hypermodel, "epochs", None)
+        self._table = TrialsTable(
+            self.project_dir, self.oracle.max_trials, kwargs.get("epochs", epochs)
+        )
+        try:
+            yield {**kwargs, "verbose": 0}
+        finally:
+            table, self._table = self._table, None
+            table.close()
+
+    def _fits_are_silenced(self, args):
+        """Whether trials are fits of this process that take `verbose` by name."""
+        if (
+            type(self).run_trial is not DurableTuner.run_trial
+            or not isinstance(self.oracle, DurableOracle)
+            or len(args) > 4
+        ):
+            return False
+        parameters = inspect.signature(self.hypermodel.fit).parameters
+        kinds = {parameter.kind for parameter in parameters.values()}
+        return "verbose" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+
+    def on_trial_begin(self, trial):
+        super().on_trial_begin(trial)
+        if self._table is not None:
+            self._table.begin()
 
     def run_trial(self, trial, *args, **kwargs):
         folder = Path(self.project_dir)
@@ -226,6 +266,8 @@ class DurableTuner:
         self._signals.check()
         super().on_epoch_end(trial, model, epoch, logs)
         told = self._report(trial, epoch, logs)
+        if self._table is not None:
+            self._table.end_epoch(epoch, self._execution)
         if told.status == trials.TrialStatus.STOPPED:
             model.stop_training = self._stopped = True
 
@@ -341,6 +383,8 @@ class DurableTuner:
             # KerasTuner's protocol has no place for it.
             write_message(self.get_trial_dir(trial.trial_id), trial.message)
         super().on_trial_end(trial)
+        if self._table is not None:
+            self._table.end()
 
     def load_model(self, trial):
         path = private.checkpoint_file(self, trial.trial_id)

@@ -1,8 +1,8 @@
 """Builds the documentation site into a folder, without a network.
 
-The pages are the README, those of docs/, the changelog, and a reference that is made of
-the docstrings. Tables of hyperparameters are made of the recipes. A link that leads
-nowhere, or a page that nothing leads to, ends the build.
+The pages are the README, those of docs/, the changelog, the notebooks as stored, and a
+reference that is made of the docstrings. Tables of hyperparameters are made of the
+recipes. A link that leads nowhere, or a page that nothing leads to, ends the build.
 
 pip install -e ".[jax,site]"
 KERAS_BACKEND=jax python docs/site/build.py [--out site]
@@ -18,7 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import yaml
+from nbconvert import MarkdownExporter
 
 import kdl
 from kdl_cli.commands import catalogue
@@ -61,15 +63,18 @@ def main():
 def collect(stage):
     """Puts all that the site is made of into a folder."""
     pages = stage / "docs"
-    unwanted = shutil.ignore_patterns("site", "figures")
+    unwanted = shutil.ignore_patterns("site", "figures", "*.py")
     shutil.copytree(ROOT / "docs", pages, ignore=unwanted)
+    for path in pages.rglob("*.ipynb"):
+        write_notebook(path)
     for path in pages.rglob("*.md"):
         text = path.read_text(encoding="utf-8")
         text = SPACE.sub(lambda match: space_table(match[1]), text)
+        text = text.replace(".ipynb)", ".md)")
         path.write_text(text, encoding="utf-8")
     for source, page in OUTSIDE.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        text = re.sub(r"(\]\(|src=\")docs/", r"\1", text)
+        text = re.sub(r"(\]\(|src=\")docs/", r"\1", text).replace(".ipynb)", ".md)")
         (pages / page).write_text(text, encoding="utf-8")
     write_reference(pages / "reference")
     shutil.copy(HERE / "docstrings.py", stage)
@@ -84,6 +89,30 @@ def collect(stage):
         os.symlink(path, package / path.name)
     for name in INSIDE:
         os.symlink(ROOT / name, package / name)
+
+
+def write_notebook(path):
+    """Writes the page of a notebook beside it, in its place, and the pictures."""
+    notebook = nbformat.read(path, as_version=4)
+    text, resources = MarkdownExporter().from_notebook_node(
+        notebook, {"unique_key": path.stem, "output_files_dir": f"{path.stem}_files"}
+    )
+    for name, data in resources["outputs"].items():
+        file = path.parent / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(data)
+    # Pictures have the description that stands in the metadata of their cells.
+    alts = (
+        cell.metadata.get("alt", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if "image/png" in output.get("data", ())
+    )
+    text = re.sub(r"!\[png\]", lambda match: f"![{next(alts)}]", text)
+    # Tables of pandas look as the others do.
+    text = text.replace('<table border="1" class="dataframe">', "<table>")
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    path.unlink()
 
 
 def space_table(recipe):

@@ -367,6 +367,21 @@ class TestATailoredSpace:
         assert len(rates) == 2
         assert all(1e-4 <= rate <= 1e-2 for rate in rates)
 
+    def test_searches_a_few_that_have_defaults(self, make):
+        hp = keras_tuner.HyperParameters()
+        hp.Float("learning_rate", 1e-4, 1e-2, sampling="log", default=1e-3)
+        tuner = make(
+            tailored,
+            "val_loss",
+            hyperparameters=hp,
+            tune_new_entries=False,
+            max_trials=3,
+        )
+        tuner.search(**WHOLE)
+        trials = tuner.oracle.trials.values()
+        rates = [trial.hyperparameters["learning_rate"] for trial in trials]
+        assert len({*rates}) == 3
+
     def test_fixes_a_few_and_searches_the_rest(self, make):
         hp = keras_tuner.HyperParameters()
         hp.Fixed("learning_rate", 1e-4)

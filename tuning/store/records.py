@@ -13,6 +13,7 @@ from kdl.tuning.goals.front import knee, layers, order
 from kdl.tuning.goals.goal import Goal
 from kdl.tuning.goals.metrics import metrics_of
 from kdl.tuning.store import files
+from kdl.tuning.store.html_table import trials_html
 from kdl.tuning.store.journal import FILE, Journal, count_epochs, standard_error
 from kdl.tuning.store.warn import warn
 
@@ -97,6 +98,10 @@ class SearchRecord:
         if self.goal is None:
             self.goal = Goal([keras_tuner.Objective(self.objective, self.direction)])
 
+    def __repr__(self):
+        count = f"{len(self.trials)} trial{'' if len(self.trials) == 1 else 's'}"
+        return f"<SearchRecord of {count} by {self.objective} in {self.directory}>"
+
     def ranked(self):
         """Trials with a score that meet the constraints, the best first.
 
@@ -178,6 +183,16 @@ class SearchRecord:
 
     def _losses(self, trial):
         return self.goal.losses({self.objective: trial.score} | trial.metrics)
+
+    def _repr_html_(self):
+        """What a notebook shows: the trials, with the values that vary."""
+        names = dict.fromkeys(name for trial in self.trials for name in trial.values)
+        varied = [
+            name
+            for name in names
+            if len({repr(trial.values.get(name)) for trial in self.trials}) > 1
+        ]
+        return trials_html(self, self.trials, varied)
 
 
 def read_search(directory):

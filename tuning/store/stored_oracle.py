@@ -212,6 +212,10 @@ class StoredOracle(keras_tuner.Oracle):
         # several conditions by one name.
         hp = trial.hyperparameters
         hp.values = values = completed(hp.space, hp.values)
+        if not self.tune_new_entries:
+            # What the search leaves alone is in no values that it proposes.
+            names = {parameter.name for parameter in self.hyperparameters.space}
+            values = {name: value for name, value in values.items() if name in names}
         private.remember_values(self, trial.trial_id, values)
 
     def _save_trial(self, trial):

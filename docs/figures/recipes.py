@@ -1,0 +1,66 @@
+"""Draws the pictures of docs/recipes/: what a run of each recipe leaves.
+
+python docs/figures/recipes.py [--backend jax] [RECIPE ...]
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+FOLDER = Path(__file__).parent.parent / "images"
+# Which of the pictures of a run, and the options of it.
+RUNS = {
+    "images": ("curves.png", ()),
+    "segmentation": ("masks.png", ()),
+    "super_resolution": ("enlarged.png", ("--epochs", "4")),
+    "metric_learning": ("neighbors.png", ()),
+    "transfer": ("confusion_matrix.png", ()),
+    "distillation": ("curves.png", ()),
+    "tabular": ("confusion_matrix.png", ()),
+    "text": ("confusion_matrix.png", ()),
+    "language_model": ("errors.png", ()),
+    "seq2seq": ("errors.png", ()),
+    "arithmetic": ("errors.png", ()),
+    "forecast": ("errors.png", ()),
+    "autoencoder": ("reconstructions.png", ()),
+}
+# Pixels and colours that are tried in turn, until a file has so many bytes at most.
+SIZES, MOST = ((760, 64), (760, 16), (640, 16), (480, 16)), 60_000
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE")
+    parser.add_argument("--backend", default="jax")
+    arguments = parser.parse_args()
+    for name in arguments.recipes or RUNS:
+        picture, options = RUNS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "run"
+            command = ["kdl_cli", "run", name, "--backend", arguments.backend]
+            command = [sys.executable, "-m", *command, "--out", out, *options]
+            subprocess.run(command, check=True, cwd=folder)
+            write_small(out / picture, FOLDER / f"run_{name}.png")
+
+
+def write_small(source, path):
+    """Writes a picture again, of few colours, and no wider than a page."""
+    with Image.open(source) as image:
+        whole = image.convert("RGB")
+    for width, colours in SIZES:
+        size = width, round(whole.height * width / whole.width)
+        image = whole.resize(size, Image.Resampling.LANCZOS)
+        if whole.width < width:
+            image = whole
+        image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= MOST:
+            return print(f"{path.name}: {path.stat().st_size} bytes", flush=True)
+    sys.exit(f"{path.name} must have at most {MOST} bytes.")
+
+
+if __name__ == "__main__":
+    main()
