@@ -9,6 +9,8 @@ import pytest
 from searches import EVIL, search
 
 from kdl.tuning import RandomSearch, read_search, trials_table
+from kdl.tuning.goals.goal import Goal
+from kdl.tuning.store.records import SearchRecord, TrialRecord
 
 pytestmark = pytest.mark.one_backend
 
@@ -122,3 +124,20 @@ def test_a_record_shows_values_that_vary():
     assert names[:4] == ["trial", "status", "val_loss", "best epoch"]
     assert {"rate", "layers"} <= set(names) and "constant" not in names
     assert len(rows(html)) == 8 and "<script" not in html
+
+
+def test_all_objectives_are_shown_and_the_front_is_bold():
+    parts = [keras_tuner.Objective(n, "min") for n in ("loss", "params")]
+    trials = [
+        TrialRecord(n, {}, "completed", score=loss, metrics={"params": size})
+        for n, (loss, size) in enumerate([(0.5, 10), (0.25, 20), (0.75, 30)], 1)
+    ]
+    record = SearchRecord(None, "loss", "min", [], trials, Goal(parts))
+    html = record._repr_html_()
+    assert "<th>loss</th><th>params</th>" in html
+    assert [row[:4] for row in rows(html)] == [
+        ["1", "completed", "0.5", "10"],
+        ["2", "completed", "0.25", "20"],
+        ["3", "completed", "0.75", "30"],
+    ]
+    assert re.findall(r"<tr><td><b>(\d)</b>", html) == ["1", "2"]
