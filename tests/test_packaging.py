@@ -1,6 +1,7 @@
 """What is installed is whole."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,24 @@ def test_wheel_holds_everything(tmp_path):
     paths, stray = output.split("\n")[:2]
     assert all(path.startswith(str(site)) for path in paths.split())
     assert stray == ""
+    (licenses,) = site.glob("keras_kdl-*.dist-info/licenses")
+    assert {"LICENSE", "NOTICE"} <= {path.name for path in licenses.iterdir()}
+    notice = (licenses / "NOTICE").read_text()
+    data = {
+        path.parent for path in licenses.rglob("LICENSE") if path.parent != licenses
+    }
+    assert len(data) >= 4
+    for folder in data:
+        assert f"{folder.relative_to(licenses)}/LICENSE" in notice
+
+
+def test_versions_agree():
+    versions = [
+        re.search(pattern, (ROOT / name).read_text(), re.MULTILINE)[1]
+        for name, pattern in (
+            ("pyproject.toml", r'^version = "(.*)"$'),
+            ("CITATION.cff", r"^version: (.*)$"),
+            ("CHANGELOG.md", r"^## (\S+)"),
+        )
+    ]
+    assert len(set(versions)) == 1, versions
