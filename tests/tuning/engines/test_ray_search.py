@@ -112,7 +112,7 @@ class TestSearchOnRay:
         )
         oracle = tuner.oracle
         objective = ray.cloudpickle.loads(ray.cloudpickle.dumps(oracle.objective))
-        worker = _Worker((tuner, objective, (X, 2 * X), {"verbose": 0}))
+        worker = _Worker((tuner, objective, 1, (X, 2 * X), {"verbose": 0}))
         request = worker.step()
         while request is not None:
             method, args, kwargs = request
