@@ -52,6 +52,13 @@ def parts(results):
     if best["status"] == other["status"] == "completed":
         del rows["status"]
     yield rows_table(rows)
-    if other["status"] in ("pruned", "failed"):
-        was = {"pruned": "were pruned", "failed": "failed"}[other["status"]]
-        yield f"The {name} {was}, so that they were not tested."
+    if other["status"] in _UNTESTED:
+        yield f"The {name} {_UNTESTED[other['status']]}, so that they were not tested."
+
+
+# What is said of a trial whose model is not tested.
+_UNTESTED = {
+    "pruned": "were pruned",
+    "failed": "failed",
+    "infeasible": "broke a constraint",
+}

@@ -38,9 +38,8 @@ def parts(folder, search=None):
         ValueError: If the folder is of none of `KINDS`.
     """
     if search and search.directory == folder:
-        yield values_table(
-            {"objective": search.objective, "direction": search.direction}
-        )
+        aim = {"objective": search.objective, "direction": search.direction}
+        yield values_table(aim if search.goal.is_plain else {"goal": search.goal})
         yield from trial_tables(rows_of(search), search.objective, search.direction)
         return
     settings = read_settings(folder)

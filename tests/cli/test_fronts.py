@@ -26,12 +26,12 @@ def words(text):
 
 class TestTune:
     def test_leaves_the_front_and_the_model_that_was_picked(self, folder):
-        options = (*BOTH, "--trials", 6, "--constraint", "params<=30")
+        options = (*BOTH, "--trials", 4, "--constraint", "params<=30")
         told = words(tune(*options).output)
         found = rows(folder / "search/trials.csv")
         front = [row for row in found if row["front"] == "yes"]
         assert f"The front, {len(front)} of" in told
-        assert "trial 1/6 val_accuracy" in told
+        assert "trial 1/4 val_accuracy" in told
         best = max(front, key=lambda row: float(row["val_accuracy"]))
         assert (
             f"The model of trial {best['trial']} is kept: the best by val_accuracy."
@@ -66,23 +66,23 @@ class TestTune:
         assert "holds another search" in text
 
     def test_trains_no_model_that_breaks_a_constraint(self, folder):
-        told = words(tune("--trials", 5, "--constraint", "params<=12").output)
+        told = words(tune("--trials", 4, "--constraint", "params<=12").output)
         found = rows(folder / "search/trials.csv")
         broken = [row for row in found if row["status"] == "infeasible"]
-        assert broken and f"{len(broken)} of 5 trials broke a constraint." in told
+        assert broken and f"{len(broken)} of 4 trials broke a constraint." in told
         for row in found:
             assert (row["status"] == "infeasible") == (float(row["params"]) > 12)
             assert (row["val_loss"] == "") == (row["status"] == "infeasible")
 
     def test_says_so_where_no_trial_meets_it(self, folder):
-        told = tune("--trials", 3, "--constraint", "params<=3", code=1).output
+        told = tune("--trials", 2, "--constraint", "params<=3", code=1).output
         least = min(int(row["params"]) for row in rows(folder / "search/trials.csv"))
         assert f"No trial meets params<=3: the least params is {least}." in told
         assert not (folder / "search/model.keras").exists()
 
     def test_a_cost_alone_is_under_a_constraint(self, folder):
         tune(
-            *("--trials", 4, "--objective", "params"),
+            *("--trials", 3, "--objective", "params"),
             *("--constraint", "val_accuracy>=0.2"),
         )
         (best, *_) = sorted(

@@ -28,9 +28,9 @@ def metrics_of(goal, entry, config, score=None):
             found[name] = score
         elif values:
             found[name] = float(np.mean(values))
-        elif history := config["metrics"].get(name):
+        elif observations := config["metrics"].get(name, {}).get("observations"):
             # There is one step, unless somebody else reports several.
-            found[name] = float(np.mean(history["observations"][-1]["value"]))
+            found[name] = float(np.mean(observations[-1]["value"]))
     return {name: _plain(name, value) for name, value in found.items()}
 
 

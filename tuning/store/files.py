@@ -187,6 +187,9 @@ def _checks_trial(number, entry):
         if trial.status == trials.TrialStatus.COMPLETED:
             _require(finite, "score")
         _require(score is None or isinstance(score, numbers.Real), "score")
+        for history in state["metrics"]["metrics"].values():
+            for observation in history["observations"]:
+                _require(all(map(_is_number, observation["value"])), "metrics")
         values = trial.hyperparameters.values
         for parameter in trial.hyperparameters.space:
             if parameter.name in values:

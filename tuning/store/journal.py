@@ -91,7 +91,7 @@ class Entry:
         if not again:
             self.__init__(name=self.name, seconds=self.seconds)
         self.values = self.values if values is None else values
-        self.began, self.end = time, None
+        self.began, self.end, self.infeasible = time, None, None
 
     def _epoch(self, time, execution, epoch, logs):
         known = len(self.curves)

@@ -131,7 +131,8 @@ def _nested(options):
         "nested": options.folds or True,
     }
     return FoldsPlan(
-        *(options, search.recipe, search.named, None, options.nested, settings, search)
+        *(search.options, search.recipe, search.named),
+        *(None, options.nested, settings, search),
     )
 
 

@@ -1,9 +1,11 @@
 """Searches for several objectives, and under constraints, that train models."""
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import keras
 import keras_tuner
@@ -240,6 +242,29 @@ class TestConstraints:
             path.unlink()
         with pytest.warns(UserWarning, match="is gone"):
             assert outcomes(again) == whole
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"metrics": {}},
+        {"metrics": {"params": {"direction": "min", "observations": []}}},
+        {"metrics": {"params": {"direction": "min", "observations": [{"value": "x"}]}}},
+        None,
+    ],
+)
+def test_metrics_that_a_file_has_lost_are_those_of_the_journal(tmp_path, metrics):
+    tuner = searched(tmp_path, max_trials=3, constraints=["params<=1000"])
+    before = outcomes(tuner)
+    for path in (tmp_path / "search").glob("trial_*/trial.json"):
+        state = json.loads(path.read_text())
+        path.write_text(json.dumps(state | {"metrics": metrics}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of the damage, where it is some.
+        assert outcomes(tuner) == before
+        again = searched(tmp_path, max_trials=4, constraints=["params<=1000"])
+    assert outcomes(again)[:3] == before
 
 
 SCRIPT = """
