@@ -24,7 +24,7 @@ def main():
     arguments = parser.parse_args()
     page = (arguments.search / "report.html").read_text(encoding="utf-8")
     others = "".join(f":not([aria-labelledby={name}])" for name in SHOWN)
-    rule = f"body > :not(main), section{others} {{display: none}}"
+    rule = f"header, nav, section{others} {{display: none}}"
     with tempfile.TemporaryDirectory() as folder:
         part, picture = Path(folder) / "part.html", Path(folder) / "part.png"
         page = page.replace("</style>", f"{rule}</style>", 1)
