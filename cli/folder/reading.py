@@ -157,6 +157,7 @@ _COMPARED = {
 _KNOWN = {
     "recipe_sha256": _is_optional(_is_text),
     "objective_given": _is_optional(_is_text),
+    "pick": _is_optional(_is_text),
     **dict.fromkeys(("data", "precision", *EXTRAS), _is_optional(_is_text)),
     **dict.fromkeys(
         ("devices", "epochs"),

@@ -59,7 +59,7 @@ def sections(folder, search, settings):
         "Front": lambda: (
             scored
             and len(search.goal.objectives) > 1
-            and front.section(search, chosen(search, settings))
+            and front.section(search, chosen(search, settings) if settings else None)
         ),
         "Optimization history": lambda: scored and page_charts.history(search),
         "Parallel coordinates": lambda: (
