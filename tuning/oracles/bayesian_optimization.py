@@ -269,12 +269,13 @@ class BayesianOptimizationOracle(DurableOracle):
 
     def _neglected(self, encoding):
         """The branch of the space with the fewest trials, `None` where none has few."""
-        tried = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
-        tried += self._earlier.points(encoding)
-        counts = [encoding.is_in(b, np.array(tried)).sum() for b in encoding.branches]
-        if min(counts, default=_FAIR) >= _FAIR:
+        branches = encoding.branches
+        if not branches:
             return None
-        return encoding.branches[int(np.argmin(counts))]
+        tried = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
+        tried = np.array(tried + self._earlier.points(encoding))
+        counts = [encoding.is_in(branch, tried).sum() for branch in branches]
+        return branches[int(np.argmin(counts))] if min(counts) < _FAIR else None
 
     def _in_order(self):
         """The trials by their numbers."""
