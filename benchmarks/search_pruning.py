@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 from kdl import data
-from kdl.tuning import MedianStopping, SuccessiveHalving
+from kdl.tuning import Hyperband, MedianStopping, SuccessiveHalving
+from kdl.tuning.oracles.pruning import is_pruned
 
 EPOCHS, BATCH = 27, 64
 # In trials of all epochs.
@@ -29,6 +30,7 @@ PRUNERS = {
     "none": None,
     "MedianStopping": MedianStopping(),
     "SuccessiveHalving": SuccessiveHalving(),
+    "Hyperband": Hyperband(min_epochs=1),
 }
 RATIO, SHARE = 0.3, 0.4
 
@@ -97,7 +99,7 @@ def curves(count, keep):
 
 def searched(pool, order, pruner, most):
     """Best loss after each of `most` epochs, and trials begun by then."""
-    best, begun, others = [], [], []
+    best, begun, curves = [], [], {}
     for number, losses in enumerate(pool[place] for place in order):
         # What a trial before has reached counts; an end in no number is a failure.
         so_far = best[-1] if best else np.inf
@@ -108,10 +110,11 @@ def searched(pool, order, pruner, most):
             least = np.nanmin(mine, initial=np.inf) if np.isfinite(mine[-1]) else np.inf
             best.append(min(so_far, least))
             begun.append(number + 1)
-            if pruner is not None and pruner.prunes(mine, others):
+            curves[number] = mine
+            if pruner is not None and is_pruned(pruner, number, curves):
                 break
-        if np.isfinite(mine[-1]):
-            others.append(mine)
+        if not np.isfinite(mine[-1]):
+            del curves[number]
     # The pool is used up.
     left = most - len(best)
     return np.r_[best, [best[-1]] * left], np.r_[begun, [begun[-1]] * left]

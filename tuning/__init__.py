@@ -10,7 +10,7 @@ from kdl.tuning.oracles.bayesian_optimization import (
     BayesianOptimizationOracle,
 )
 from kdl.tuning.oracles.grid_search import GridSearch, GridSearchOracle
-from kdl.tuning.oracles.pruning import MedianStopping, SuccessiveHalving
+from kdl.tuning.oracles.pruning import Hyperband, MedianStopping, SuccessiveHalving
 from kdl.tuning.oracles.random_search import RandomSearch, RandomSearchOracle
 from kdl.tuning.store.records import read_search
 from kdl.tuning.wandb_trials import WandbTrials
@@ -21,6 +21,7 @@ __all__ = [
     "CrossValidation",
     "GridSearch",
     "GridSearchOracle",
+    "Hyperband",
     "MedianStopping",
     "OptunaOracle",
     "OptunaSearch",

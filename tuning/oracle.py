@@ -17,6 +17,7 @@ from kdl.tuning.goals.constraints import unmet
 from kdl.tuning.goals.front import order
 from kdl.tuning.goals.goal import goal_of, make_goal
 from kdl.tuning.goals.metrics import metrics_of
+from kdl.tuning.oracles.pruning import is_pruned
 from kdl.tuning.report import unpacked
 from kdl.tuning.stopwatch import Stopwatch
 from kdl.tuning.store import files
@@ -320,12 +321,11 @@ class DurableOracle(StoredOracle):
         if self.pruner is None or execution:
             return False
         curves = {
-            other: self.journal.entry(other).losses(self.objective)
+            int(other): self.journal.entry(other).losses(self.objective)
             for other, trial in self.trials.items()
             if trial.status != trials.TrialStatus.FAILED
         }
-        mine = curves.pop(trial_id)
-        return self.pruner.prunes(mine, list(curves.values()))
+        return is_pruned(self.pruner, int(trial_id), curves)
 
     def _retry(self, trial):
         again = super()._retry(trial)

@@ -1,5 +1,7 @@
 """When a trial is not worth going on with."""
 
+import math
+
 import numpy as np
 
 from kdl.checks import check_integer
@@ -91,6 +93,87 @@ class SuccessiveHalving:
         better = sum(best < mine for best in there)
         # Of the first ones, one goes on at least.
         return better >= max(1, (len(there) + 1) // self.factor)
+
+
+class Hyperband:
+    """Halves in several brackets, each of which begins after other epochs.
+
+    Successive halving that begins early loses trials that start slowly; one that begins
+    late spends much on bad ones. Here a trial belongs to one of `brackets`, and is
+    compared with those of its bracket alone: bracket `s`, from 0, is
+    `SuccessiveHalving(factor**s * min_epochs, factor)`. Early brackets get more trials,
+    as many as in the paper, so that all get about as many epochs.
+
+    It prunes trials as they come, and leaves what to try to the search; in the paper,
+    trials are random and run in rounds.
+
+    Args:
+        min_epochs: Integer in `[1, inf)`. Epochs to the first rung of bracket 0.
+            Defaults to `3`.
+        factor: Integer in `[2, inf)`. Defaults to `3`.
+        brackets: Integer in `[1, inf)`. Defaults to `3`.
+
+    Raises:
+        ValueError: If an argument is outside its interval.
+
+    Example:
+
+    >>> pruner = kdl.tuning.Hyperband(min_epochs=2, brackets=2)
+
+    References:
+        - [Li et al., 2018](https://jmlr.org/papers/v18/16-558.html)
+    """
+
+    def __init__(self, min_epochs=3, factor=3, brackets=3):
+        self.min_epochs = check_integer("min_epochs", min_epochs, "[1, inf)")
+        self.factor = check_integer("factor", factor, "[2, inf)")
+        self.brackets = check_integer("brackets", brackets, "[1, inf)")
+        self._pruners = [
+            SuccessiveHalving(min_epochs * factor**s, factor) for s in range(brackets)
+        ]
+        # Of the paper: n = (s_max + 1) / (s' + 1) * factor^s', s' = s_max - s.
+        self._counts = [
+            math.ceil(brackets / (brackets - s) * factor ** (brackets - 1 - s))
+            for s in range(brackets)
+        ]
+
+    def of(self, number):
+        """Returns the `SuccessiveHalving` of a trial.
+
+        Args:
+            number: Integer in `[0, inf)`, of the trial.
+        """
+        total, given = sum(self._counts), [0] * self.brackets
+        for place in range(number % total + 1):
+            # Who lacks most of its share comes next.
+            lacks = [
+                count * (place + 1) - had * total
+                for count, had in zip(self._counts, given, strict=True)
+            ]
+            bracket = lacks.index(max(lacks))
+            given[bracket] += 1
+        return self._pruners[bracket]
+
+    def prunes(self, losses, others):
+        """As `MedianStopping.prunes`, of a trial of bracket 0."""
+        return self._pruners[0].prunes(losses, others)
+
+
+def is_pruned(pruner, number, curves):
+    """Whether a pruner ends a trial after its last epoch.
+
+    Args:
+        pruner: `MedianStopping`, or another object with a method `prunes`. If it has a
+            method `of`, that returns the pruner of a trial by its number.
+        number: Integer in `[0, inf)`, of the trial.
+        curves: Dict by number of trial. Arrays of losses by epoch, less being better.
+    """
+    of = getattr(pruner, "of", lambda number: pruner)
+    own = of(number)
+    others = [
+        curve for other, curve in curves.items() if other != number and of(other) is own
+    ]
+    return own.prunes(curves[number], others)
 
 
 def _best(losses):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from kdl.tuning import MedianStopping, SuccessiveHalving
+from kdl.tuning import Hyperband, MedianStopping, SuccessiveHalving
+from kdl.tuning.oracles.pruning import is_pruned
 
 pytestmark = pytest.mark.one_backend
 
@@ -94,4 +95,64 @@ class TestSuccessiveHalving:
     def test_refuses(self, arguments, message):
         with pytest.raises(ValueError) as error:
             SuccessiveHalving(**arguments)
+        assert str(error.value) == message
+
+
+class TestHyperband:
+    def test_brackets_begin_later_and_get_as_many_trials_as_in_the_paper(self):
+        pruner = Hyperband(min_epochs=1, factor=3, brackets=3)
+        first = [pruner.of(number).min_epochs for number in range(17)]
+        assert {epochs: first.count(epochs) for epochs in (1, 3, 9)} == {
+            1: 9,
+            3: 5,
+            9: 3,
+        }
+        assert [pruner.of(number + 17).min_epochs for number in range(17)] == first
+        # Spread out: each has a trial early.
+        assert set(first[:4]) == {1, 3, 9}
+
+    def test_trials_are_compared_within_their_bracket(self):
+        pruner = Hyperband(min_epochs=3, factor=3, brackets=2)
+        early = [n for n in range(8) if pruner.of(n).min_epochs == 3]
+        late = [n for n in range(8) if pruner.of(n).min_epochs == 9]
+        curves = {n: np.full(9, 1.0) for n in late} | {early[0]: np.full(3, 5.0)}
+        # Alone in its bracket, a bad one goes on, and a late one is not at a rung.
+        assert not is_pruned(pruner, early[0], curves)
+        curves[late[-1]] = np.full(3, 5.0)
+        assert not is_pruned(pruner, late[-1], curves)
+        curves |= {n: np.full(3, 1.0) for n in early[1:]}
+        assert is_pruned(pruner, early[0], curves)
+        curves[late[-1]] = np.full(9, 5.0)
+        assert is_pruned(pruner, late[-1], curves)
+
+    def test_one_bracket_is_successive_halving(self):
+        pruner, halving = Hyperband(brackets=1), SuccessiveHalving()
+        for epochs in (3, 5, 9):
+            curves = {n: curve[:epochs] for n, curve in enumerate(CURVES)}
+            for number, curve in curves.items():
+                others = [curves[n] for n in curves if n != number]
+                found = is_pruned(pruner, number, curves)
+                assert found == halving.prunes(curve, others)
+                assert is_pruned(halving, number, curves) == found
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (
+                {"min_epochs": 0},
+                "`min_epochs` must be an integer in [1, inf). Received: min_epochs=0",
+            ),
+            (
+                {"factor": 1},
+                "`factor` must be an integer in [2, inf). Received: factor=1",
+            ),
+            (
+                {"brackets": 0},
+                "`brackets` must be an integer in [1, inf). Received: brackets=0",
+            ),
+        ],
+    )
+    def test_refuses(self, arguments, message):
+        with pytest.raises(ValueError) as error:
+            Hyperband(**arguments)
         assert str(error.value) == message
