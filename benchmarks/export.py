@@ -1,13 +1,16 @@
-"""Which recipes each format holds, and what pruning costs.
+"""Which recipes each format holds, and what quantization and pruning cost.
 
     python benchmarks/export.py formats --backend jax
+    python benchmarks/export.py quantization --backend jax
     python benchmarks/export.py pruning --backend jax
 
 The first prints a table of recipes and formats: the largest difference of what the file
 returns from what Keras predicts on the test set, as a share of the largest output, or
 why it is refused. Models are those of the recipes' defaults with random weights, and a
-small one of texts. The second trains the recipe images on digits, prunes to several
-sparsities by `kdl.callbacks.MagnitudePruning`, and prints the accuracy.
+small one of texts. The second trains the recipe images on digits and prints, of each
+format and each kind of numbers, the accuracy and the size of the files. The third
+prunes that recipe to several sparsities by `kdl.callbacks.MagnitudePruning`, and prints
+the accuracy.
 
 The figures are in docs/export.md.
 """
@@ -24,6 +27,7 @@ RECIPES = (
     *("Forecast", "Seq2Seq", "LanguageModel", "Autoencoder", "GAN", "Diffusion"),
 )
 FORMATS = "saved_model", "onnx", "litert", "openvino", "torch"
+QUANTIZATIONS = None, "int8", "int4", "float16"
 EXAMPLES = 8
 
 
@@ -68,6 +72,40 @@ def tried(network, format, x):
         except ValueError as error:
             return "refused", str(error)
     return f"{found.difference:.0e}", None
+
+
+def quantization(wanted, epochs):
+    """Prints a row for each format."""
+    import keras
+    import numpy as np
+
+    from kdl import recipes
+    from kdl.deployment import export, load
+
+    keras.utils.set_random_seed(0)
+    recipe = recipes.Images()
+    data = recipe.data()
+    model, _ = recipes.run(recipe, **data, epochs=epochs, verbose=0)
+    network, (x, y) = recipe.network(model), recipe.splits.test
+    print("| format |" + "".join(f" {kind or 'float32'} |" for kind in QUANTIZATIONS))
+    print("|---" * (1 + len(QUANTIZATIONS)) + "|", flush=True)
+    for format in wanted:
+        cells = []
+        for kind in QUANTIZATIONS:
+            with tempfile.TemporaryDirectory() as folder:
+                place = Path(folder) / "model"
+                options = {"quantize": kind} if kind else {}
+                if kind == "int8":
+                    options["calibration"] = data["x"][:256]
+                try:
+                    found = export(network, place, format, x[:EXAMPLES], **options)
+                    scores = load(place)(x)
+                except ValueError as error:
+                    cells.append(f"refused: {str(error).partition(' Received')[0]}")
+                    continue
+            accuracy = np.mean(np.argmax(scores, -1) == y)
+            cells.append(f"{accuracy:.4f}, {found.size / 1000:.0f} kB")
+        print(f"| `{format}` | {' | '.join(cells)} |", flush=True)
 
 
 def pruning(epochs, seeds):
@@ -117,7 +155,7 @@ def pruning(epochs, seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=["formats", "pruning"])
+    parser.add_argument("what", choices=["formats", "quantization", "pruning"])
     parser.add_argument("--backend", default="jax")
     parser.add_argument("--recipes", nargs="+", default=RECIPES)
     parser.add_argument("--formats", nargs="+", default=FORMATS)
@@ -127,6 +165,8 @@ def main():
     os.environ["KERAS_BACKEND"] = options.backend
     if options.what == "formats":
         formats(options.recipes, options.formats)
+    elif options.what == "quantization":
+        quantization(options.formats, options.epochs)
     else:
         pruning(options.epochs, options.seeds)
 
