@@ -21,7 +21,7 @@ import numpy as np
 
 from kdl import data
 from kdl.tuning import Hyperband, MedianStopping, SuccessiveHalving
-from kdl.tuning.oracles.pruning import is_pruned
+from kdl.tuning.trial.pruned import is_pruned
 
 EPOCHS, BATCH = 27, 64
 # In trials of all epochs.

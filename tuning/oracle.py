@@ -17,11 +17,11 @@ from kdl.tuning.goals.constraints import unmet
 from kdl.tuning.goals.front import order
 from kdl.tuning.goals.goal import goal_of, make_goal
 from kdl.tuning.goals.metrics import metrics_of
-from kdl.tuning.oracles.pruning import is_pruned
 from kdl.tuning.report import unpacked
 from kdl.tuning.stopwatch import Stopwatch
 from kdl.tuning.store import files
 from kdl.tuning.store.stored_oracle import StoredOracle
+from kdl.tuning.trial.pruned import is_pruned
 from kdl.tuning.values import check_values, completed, states_a_default
 
 

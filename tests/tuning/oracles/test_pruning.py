@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kdl.tuning import Hyperband, MedianStopping, SuccessiveHalving
-from kdl.tuning.oracles.pruning import is_pruned
+from kdl.tuning.trial.pruned import is_pruned
 
 pytestmark = pytest.mark.one_backend
 
