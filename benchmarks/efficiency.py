@@ -87,9 +87,9 @@ def try_recipe(name, precision, devices):
         keras.utils.set_random_seed(0)
         try:
             recipe = built_in()[name](precision=precision)
+            data = recipe.data()
         except ValueError as error:
             return f"refused: {str(error).partition(' Received')[0]}"
-        data = recipe.data()
         some = {key: _leading(part, 64) for key, part in data.items()}
         try:
             _, history = recipes.run(recipe, **some, epochs=1, verbose=0)

@@ -117,6 +117,20 @@ class GeneratorRecipeContract(RecipeContract):
         )
 
     @pytest.mark.one_backend
+    def test_refuses_grey_images_where_float64_has_no_gradient(self):
+        if keras.backend.backend() != "torch":
+            pytest.skip("JAX and TensorFlow have it.")
+        recipe = type(self.recipe)(splits(64, 32, noise=0.0), precision="float64")
+        with pytest.raises(ValueError) as error:
+            recipe.data()
+        assert str(error.value) == (
+            "`precision` must be 'float32' or 'mixed_bfloat16' for images of one "
+            "channel on PyTorch, whose CPU has no gradient of a convolution to one "
+            "channel in float64; JAX and TensorFlow have. Received: "
+            "precision='float64'"
+        )
+
+    @pytest.mark.one_backend
     def test_refuses_what_are_no_images(self):
         with pytest.raises(ValueError, match=r"must hold images of shape \(examples"):
             type(self.recipe)("mackey_glass").data()

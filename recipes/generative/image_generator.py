@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import keras_tuner
 import numpy as np
 
@@ -55,6 +56,13 @@ class ImageGenerator(ImageRecipe):
             raise ValueError(
                 "`source` must hold two images or more to validate and two to test, "
                 f"which samples are compared with. Received: {fewest}"
+            )
+        if self.precision == "float64" and _lacks_grey(splits):
+            raise ValueError(
+                "`precision` must be 'float32' or 'mixed_bfloat16' for images of one "
+                "channel on PyTorch, whose CPU has no gradient of a convolution to one "
+                "channel in float64; JAX and TensorFlow have. Received: "
+                "precision='float64'"
             )
         return splits
 
@@ -168,3 +176,13 @@ class ImageGenerator(ImageRecipe):
 def _some(count, most):
     """Rows of up to so many examples, the same each time, in order."""
     return np.sort(np.random.default_rng(0).permutation(count)[:most])
+
+
+def _lacks_grey(splits):
+    """Whether grey images cannot be made in float64 here.
+
+    PyTorch 2.13 raises "slow_conv2d: grad_weight must be contiguous".
+    """
+    if splits.train[0].shape[-1] > 1 or keras.backend.backend() != "torch":
+        return False
+    return keras.ops.zeros(()).device.type == "cpu"
