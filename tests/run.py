@@ -24,10 +24,10 @@ ROOT = Path(__file__).parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
 QUICKEST = "torch"
 _FOLDERS = (
+    ("tests/recipes",),
+    ("tests/cli", "tests/tuning"),
     ("tests/callbacks", "tests/models"),
     ("tests/layers",),
-    ("tests/cli", "tests/tuning"),
-    ("tests/recipes",),
 )
 _REST = [f"--ignore={folder}" for part in _FOLDERS for folder in part]
 # The longest first, so that at the end no core waits long for the other.
