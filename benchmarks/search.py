@@ -9,7 +9,6 @@ KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
 With several workers, as many trials run at once and end together: then others begin.
 """
 
-import argparse
 import concurrent.futures
 import contextlib
 import functools
@@ -25,12 +24,13 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 from scipy.linalg import solve_triangular
+from search_options import OURS, given, options
 from search_problems import PROBLEMS
 from sklearn.gaussian_process import GaussianProcessRegressor
 
 from kdl.tuning import BayesianOptimizationOracle, RandomSearchOracle
+from kdl.tuning.store.records import SearchRecord, TrialRecord
 
-OURS = "kdl"
 OTHERS = ("keras_tuner", "optuna_gp", "optuna_tpe", "random")
 ORACLES = {
     "kdl": BayesianOptimizationOracle,
@@ -64,8 +64,11 @@ def search(optimizer, problem, seed, trials, workers):
                 end(scores[-1])
 
 
-def begin_oracle(optimizer, problem, seed, trials, folder):
-    """Returns a function that begins a trial: its values, and how it is ended."""
+def begin_oracle(optimizer, problem, seed, trials, folder, earlier=None):
+    """Returns a function that begins a trial: its values, and how it is ended.
+
+    `earlier` is the record of a search to learn from.
+    """
     oracle = ORACLES[optimizer](
         objective=keras_tuner.Objective("score", "min"),
         max_trials=trials,
@@ -74,6 +77,8 @@ def begin_oracle(optimizer, problem, seed, trials, folder):
     )
     oracle.verbose = 0
     oracle._set_project_dir(folder, "search")
+    if earlier is not None:
+        oracle.learn_from(earlier)
     names = itertools.count()
 
     def begin():
@@ -121,6 +126,16 @@ def suggest(trial, parameter):
         return trial.suggest_int(parameter.name, low, high, log=log)
     values = [False, True] if kind == "Boolean" else parameter.values
     return trial.suggest_categorical(parameter.name, values)
+
+
+def record(problem, tried, scores):
+    """The `SearchRecord` of a search, as `read_search` returns it."""
+    trials = [
+        TrialRecord(number, values, "completed", score)
+        for number, (values, score) in enumerate(zip(tried, scores, strict=True), 1)
+    ]
+    space = problem.hyperparameters().get_config()["space"]
+    return SearchRecord(Path(), "score", "min", space, trials)
 
 
 def predict_quickly():
@@ -235,16 +250,9 @@ def report(results, names, others, seeds, trials, workers):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=16)
-    parser.add_argument("--trials", type=int, default=50)
+    parser = options(__doc__, list(PROBLEMS), OTHERS, trials=50)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
-    parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
-    parser.add_argument("--beside", nargs="*", choices=OTHERS, default=OTHERS)
-    arguments = parser.parse_args()
-    print(f"python {' '.join(sys.argv)}")
+    arguments = given(parser)
     size = arguments.trials, arguments.workers
     jobs = [
         (optimizer, name, seed_of(k), *size)

@@ -17,13 +17,10 @@ import io
 import tempfile
 from pathlib import Path
 
-import keras_tuner
 import numpy as np
-from search import seed_of
-from search_problems import PROBLEMS, digits, error_and_loss
-
-from kdl.tuning import BayesianOptimizationOracle
-from kdl.tuning.store.records import SearchRecord, TrialRecord
+from search import begin_oracle, record, seed_of
+from search_options import OURS
+from search_problems import PROBLEMS, digits, svc_on
 
 TRIALS, AT = 30, (5, 10, 20, 30)
 
@@ -46,20 +43,8 @@ def shifted(problem, share=0.1):
 
 def other_digits(values):
     """The score of the problem `svc` on digits that it does not use."""
-    from sklearn.decomposition import PCA
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
-    from sklearn.svm import SVC
-
-    kinds = {"standard": StandardScaler, "minmax": MinMaxScaler}
-    own = {k: values[k] for k in ("gamma", "degree", "coef0") if k in values}
-    pipeline = make_pipeline(
-        kinds.get(values["scaler"], FunctionTransformer)(),
-        PCA(values["components"], random_state=0),
-        SVC(C=values["c"], kernel=values["kernel"], max_iter=5000, **own),
-    )
     x, y = digits(700)
-    return error_and_loss(pipeline, x[400:], y[400:])
+    return svc_on(values, x[400:], y[400:])
 
 
 def negated(problem):
@@ -81,30 +66,14 @@ def pairs():
 
 def search(score, problem, seed, folder, earlier=None):
     """Returns the scores of a search and its record."""
-    oracle = BayesianOptimizationOracle(
-        keras_tuner.Objective("score", "min"),
-        max_trials=TRIALS,
-        seed=seed,
-        hyperparameters=problem.hyperparameters(),
-    )
-    oracle.verbose = 0
-    oracle._set_project_dir(folder, "search")
-    if earlier is not None:
-        oracle.learn_from(earlier)
-    scores, records = [], []
-    for number in range(1, TRIALS + 1):
-        trial = oracle.create_trial("tuner")
-        scores.append(score(trial.hyperparameters.values))
-        oracle.update_trial(trial.trial_id, {"score": scores[-1]})
-        trial.status = "COMPLETED"
-        oracle.end_trial(trial)
-        values = dict(trial.hyperparameters.values)
-        records.append(TrialRecord(number, values, "completed", scores[-1]))
-    space = [
-        {"class_name": type(p).__name__, "config": p.get_config()}
-        for p in oracle.hyperparameters.space
-    ]
-    return scores, SearchRecord(Path(folder), "score", "min", space, records)
+    begin = begin_oracle(OURS, problem, seed, TRIALS, folder, earlier)
+    tried, scores = [], []
+    for _ in range(TRIALS):
+        values, end = begin()
+        tried.append(dict(values))
+        scores.append(score(values))
+        end(scores[-1])
+    return scores, record(problem, tried, scores)
 
 
 def compare(name, seeds):

@@ -10,25 +10,22 @@ KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
 BoTorch runs in the interpreter of an environment where it is installed.
 """
 
-import argparse
-import concurrent.futures
 import contextlib
 import functools
 import io
 import itertools
 import json
 import math
-import multiprocessing
 import subprocess
-import sys
 import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
-from search import seed_of, suggest
+from search import searched, seed_of, suggest
+from search_options import BOTORCH as THEIRS
+from search_options import OURS, given_with_botorch, options
 
-OURS, OTHERS = "kdl", ("optuna_nsga2", "optuna_tpe", "botorch")
+OTHERS = "optuna_nsga2", "optuna_tpe", THEIRS
 # Dimensions of ZDT1 and DTLZ2; its last five make the distance from the front.
 SIZE = 6
 
@@ -248,32 +245,13 @@ def search_botorch(problem, seed, trials, python):
 def run(job, python=None):
     optimizer, problem, seed, trials = job
     with contextlib.redirect_stdout(io.StringIO()):
-        if optimizer == "kdl":
+        if optimizer == OURS:
             scores = search_kdl(problem, seed, trials)
-        elif optimizer == "botorch":
+        elif optimizer == THEIRS:
             scores = search_botorch(problem, seed, trials, python)
         else:
             scores = search_optuna(optimizer, problem, seed, trials)
     return job, scores
-
-
-def searched(jobs, keep, python, workers):
-    """Scores by job, those that `keep` has from an earlier run among them."""
-    known = {}
-    if keep and keep.exists():
-        for line in keep.read_text().splitlines():
-            job, scores = json.loads(line)
-            known[tuple(job)] = scores
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(run, job, python) for job in jobs if job not in known]
-        for done in concurrent.futures.as_completed(futures):
-            job, scores = done.result()
-            known[job] = scores
-            if keep:
-                with keep.open("a") as file:
-                    file.write(json.dumps([job, scores]) + "\n")
-    return {job: known[job] for job in jobs}
 
 
 def report(results, problems, others, seeds, trials):
@@ -295,7 +273,7 @@ def report(results, problems, others, seeds, trials):
     for problem, other in itertools.product(problems, others):
         theirs = found(other, problem)
         ours = found(OURS, problem)[: len(theirs)]
-        ratio, target = ours.mean() / theirs.mean(), 0.97 if other == "botorch" else 1.0
+        ratio, target = ours.mean() / theirs.mean(), 0.97 if other == THEIRS else 1.0
         won = (ours > theirs).sum() + 0.5 * (ours == theirs).sum()
         verdict = "met" if ratio >= target else "missed"
         print(
@@ -310,27 +288,16 @@ def _told(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=16)
-    parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
-    parser.add_argument("--botorch", help="interpreter in which BoTorch is installed")
-    parser.add_argument("--botorch-seeds", type=int, default=6)
-    parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
-    parser.add_argument("--beside", nargs="*", choices=OTHERS, default=OTHERS)
-    given = parser.parse_args()
-    print(f"python {' '.join(sys.argv)}")
-    others = [name for name in given.beside if name != "botorch" or given.botorch]
-    seeds = dict.fromkeys((OURS, *others), given.seeds)
-    seeds["botorch"] = min(given.botorch_seeds, given.seeds)
+    parser = options(__doc__, list(PROBLEMS), OTHERS, trials=50, jobs=1)
+    given, others, seeds = given_with_botorch(parser)
     jobs = [
         (optimizer, problem, seed_of(k), given.trials)
         for optimizer in (OURS, *others)
         for problem in given.problems
         for k in range(seeds[optimizer])
     ]
-    results = searched(jobs, given.keep, given.botorch, given.jobs)
+    work = functools.partial(run, python=given.botorch)
+    results = searched(work, jobs, given.keep, given.jobs)
     report(results, given.problems, others, seeds, given.trials)
 
 

@@ -16,7 +16,6 @@ BoTorch runs in the interpreter of an environment where it is installed, on prob
 numbers alone.
 """
 
-import argparse
 import contextlib
 import functools
 import io
@@ -24,20 +23,25 @@ import itertools
 import json
 import math
 import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
 import numpy as np
-from search import begin_optuna, begin_oracle, predict_quickly, searched, seed_of
+from search import (
+    begin_optuna,
+    begin_oracle,
+    predict_quickly,
+    record,
+    searched,
+    seed_of,
+)
+from search_options import BOTORCH as THEIRS
+from search_options import OURS, given_with_botorch, options
 from search_problems import PROBLEMS
 
 from kdl.tuning import expected_scores
 from kdl.tuning.encoding import Encoding
-from kdl.tuning.store.records import SearchRecord, TrialRecord
 
-OURS = "kdl"
-OTHERS = ("keras_tuner", "optuna_gp", "optuna_tpe", "random", "botorch")
+OTHERS = ("keras_tuner", "optuna_gp", "optuna_tpe", "random", THEIRS)
 NAMES = ("branin", "hartmann3", "hartmann6", "network", "branches", "ackley5")
 SHARE = 0.1  # Of the range of the scores.
 
@@ -109,7 +113,7 @@ def regret(job, python):
         scores.append(float(problem.score(values) + noise))
         return scores[-1]
 
-    if optimizer == "botorch":
+    if optimizer == THEIRS:
         best = of_botorch(problem, seed, trials, python, seen)
     else:
         begins = begin_optuna if optimizer.startswith("optuna") else begin_oracle
@@ -118,24 +122,11 @@ def regret(job, python):
             for _ in range(trials):
                 values, end = begin()
                 end(seen(values))
-        best = recommended(problem, tried, scores) if optimizer == OURS else None
-    if best is None:
         best = int(np.argmin(scores))
+        if optimizer == OURS:
+            expected = expected_scores(record(problem, tried, scores))
+            best = expected[0].trial.number - 1
     return float(problem.score(tried[best]) - problem.minimum) / spread(name)
-
-
-def recommended(problem, tried, scores):
-    """Index of the trial of the best expected score."""
-    space = [
-        {"class_name": type(parameter).__name__, "config": parameter.get_config()}
-        for parameter in problem.hyperparameters().space
-    ]
-    trials = [
-        TrialRecord(number, values, "completed", score)
-        for number, (values, score) in enumerate(zip(tried, scores, strict=True))
-    ]
-    search = SearchRecord(Path(), "score", "min", space, trials)
-    return expected_scores(search)[0].trial.number
 
 
 def of_botorch(problem, seed, trials, python, seen):
@@ -192,25 +183,13 @@ def report(results, names, others, seeds, trials):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=16)
-    parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
-    parser.add_argument("--botorch", help="interpreter in which BoTorch is installed")
-    parser.add_argument("--botorch-seeds", type=int, default=6)
-    parser.add_argument("--problems", nargs="*", default=list(NAMES))
-    parser.add_argument("--beside", nargs="*", choices=OTHERS, default=list(OTHERS))
-    given = parser.parse_args()
-    print(f"python {' '.join(sys.argv)}")
-    others = [name for name in given.beside if name != "botorch" or given.botorch]
-    seeds = dict.fromkeys((OURS, *others), given.seeds)
-    seeds["botorch"] = min(given.botorch_seeds, given.seeds)
+    parser = options(__doc__, list(NAMES), OTHERS, trials=40)
+    given, others, seeds = given_with_botorch(parser)
     jobs = [
         (optimizer, name, seed_of(k), given.trials)
         for optimizer, name in itertools.product((OURS, *others), given.problems)
         for k in range(seeds[optimizer])
-        if optimizer != "botorch" or is_of_numbers(name)
+        if optimizer != THEIRS or is_of_numbers(name)
     ]
     work = functools.partial(run, python=given.botorch)
     results = searched(work, jobs, given.keep, given.jobs)

@@ -177,6 +177,11 @@ def error_and_loss(pipeline, x, y):
 
 
 def svc(v):
+    return svc_on(v, *digits(300))
+
+
+def svc_on(v, x, y):
+    """Error and loss of a support vector classifier on some digits."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
@@ -193,7 +198,7 @@ def svc(v):
         PCA(v["components"], random_state=0),
         SVC(C=v["c"], kernel=v["kernel"], max_iter=5000, **rest),
     )
-    return error_and_loss(pipeline, *digits(300))
+    return error_and_loss(pipeline, x, y)
 
 
 def michalewicz(v):

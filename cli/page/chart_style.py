@@ -56,6 +56,18 @@ def layout(**changes):
     ).update(changes)
 
 
+def marker(symbol, colour, size=8):
+    """Returns the marker of a trial, as those of `MARKERS` and `BEST`."""
+    return {
+        "symbol": symbol,
+        "color": colour,
+        "size": size,
+        "opacity": 0.8,
+        # Open symbols consist of their outline.
+        "line": {"color": colour, "width": 1.5},
+    }
+
+
 def score_scale(direction, scores):
     """Returns the scale of scores: logarithmic for a loss of a wide range."""
     if direction == "max" or not scores or min(scores) <= 0:

@@ -13,6 +13,7 @@ from kdl_cli.page.chart_style import (
     counted,
     labels,
     layout,
+    marker,
     scaled,
     score_scale,
     text,
@@ -112,14 +113,7 @@ def _scores(search, place, names=None):
             y=[0 if trial.score is None else trial.score for trial in trials],
             error_y={"array": errors, "visible": any(errors)},
             mode="markers",
-            marker={
-                "symbol": symbol,
-                "color": colour,
-                "size": size,
-                "opacity": 0.8,
-                # Open symbols consist of their outline.
-                "line": {"color": colour, "width": 1.5},
-            },
+            marker=marker(symbol, colour, size),
             name=name,
             hovertext=[box(search, trial, names) for trial in trials],
             hoverinfo="text",

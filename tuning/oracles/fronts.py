@@ -27,10 +27,11 @@ class FrontSurrogate:
     """A model of objectives, constraints and failures, and what it expects of a trial.
 
     Each objective is warped to look normal, as a score is by `Surrogate`, and has a
-    Gaussian process of its own. Warping keeps the order of values, hence the front; the
-    hypervolume is that between warped objectives, in which no objective counts for more
-    than another by its unit. The front is that of the means expected of the trials that
-    met the constraints, since noise may have made what was seen, and of those that run.
+    Gaussian process of its own. Warping keeps the order of values, so the front stays
+    the same. The hypervolume is measured between warped objectives, so that the unit of
+    an objective does not matter. The front is that of the means expected of the trials
+    that met the constraints, since noise may have made what was seen, and of those that
+    run.
     The reference point is a tenth of the front's extent beyond the worst on the front
     in each objective, to which belong the trials that `reach` was given; where there is
     no extent, beyond the worst of all trials.

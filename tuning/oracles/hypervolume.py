@@ -87,8 +87,9 @@ def log_expected_hypervolume_improvement(means, deviations, lower, upper):
     over all boxes, the sum of the products of `max(u - y, 0) - max(l - y, 0)` over the
     objectives. Its expectation is the sum of the products of `EI(u) - EI(l)`, `EI(t)`
     being the expected improvement of an objective over `t`: exact, in any number of
-    objectives. In one objective it is that of `log_expected_improvement`. It is taken
-    in logarithms, as there, lest it have no gradient far from the front.
+    objectives. In one objective it is that of `log_expected_improvement`. As there, it
+    is computed in logarithms: far from the front, EHVI itself underflows to zero and
+    has no gradient.
 
     Args:
         means: Array `(k, m)` of means of the objectives, less being better.

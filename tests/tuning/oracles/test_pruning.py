@@ -10,6 +10,16 @@ pytestmark = pytest.mark.one_backend
 CURVES = [np.linspace(10 + level, level, 9) for level in range(1, 10)]
 
 
+# Arguments of rungs that are refused, and how.
+RUNGS = [
+    (
+        {"min_epochs": 0},
+        "`min_epochs` must be an integer in [1, inf). Received: min_epochs=0",
+    ),
+    ({"factor": 1}, "`factor` must be an integer in [2, inf). Received: factor=1"),
+]
+
+
 class TestMedianStopping:
     def test_prunes_what_is_worse_than_the_median(self):
         pruner = MedianStopping(startup_trials=5, warmup_epochs=3)
@@ -81,16 +91,7 @@ class TestSuccessiveHalving:
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
-        [
-            (
-                {"min_epochs": 0},
-                "`min_epochs` must be an integer in [1, inf). Received: min_epochs=0",
-            ),
-            (
-                {"factor": 1},
-                "`factor` must be an integer in [2, inf). Received: factor=1",
-            ),
-        ],
+        RUNGS,
     )
     def test_refuses(self, arguments, message):
         with pytest.raises(ValueError) as error:
@@ -138,14 +139,7 @@ class TestHyperband:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (
-                {"min_epochs": 0},
-                "`min_epochs` must be an integer in [1, inf). Received: min_epochs=0",
-            ),
-            (
-                {"factor": 1},
-                "`factor` must be an integer in [2, inf). Received: factor=1",
-            ),
+            *RUNGS,
             (
                 {"brackets": 0},
                 "`brackets` must be an integer in [1, inf). Received: brackets=0",
