@@ -1,5 +1,7 @@
 """The numbers in force."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +32,7 @@ class LogNumbers(keras.callbacks.Callback):
     >>> history = model.fit(x, y, callbacks=[numbers, keras.callbacks.CSVLogger("log")])
     """
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs.update(numbers_in_force(self.model))
 
 

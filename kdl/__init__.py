@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+from typing import TYPE_CHECKING, Any
 
 try:
     import keras  # noqa: F401
@@ -27,6 +28,20 @@ from kdl import (
     regularizers,
     schedules,
 )
+
+if TYPE_CHECKING:
+    from kdl import (
+        attribution,
+        callbacks,
+        data,
+        deployment,
+        evaluation,
+        parallel,
+        profiling,
+        recipes,
+        spaces,
+        tuning,
+    )
 
 __all__ = [
     "attribution",
@@ -60,7 +75,7 @@ _LATER = {
 notebook.show_figures()
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _LATER:
         return importlib.import_module(f"kdl.{name}")
     if name == "__version__":
@@ -68,5 +83,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'kdl' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})

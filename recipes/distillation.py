@@ -1,14 +1,16 @@
 """Have a small classifier of images learn from a large one."""
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
 
-from kdl.data.splits import labelled_images
+from kdl.data.splits import Splits, labelled_images
 from kdl.models import Student
 from kdl.recipes.classes import class_names, class_scores
 from kdl.recipes.images import Images
@@ -17,6 +19,7 @@ from kdl.recipes.training.run import run
 from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.networks import network
 from kdl.recipes.vision.sizes import size_table
+from kdl.typing import Arrays, HyperParameters
 
 
 class Distillation(ImageClassifier):
@@ -75,7 +78,7 @@ class Distillation(ImageClassifier):
         "feature_weight": "weight of the features",
     }
 
-    def take(self, extras):
+    def take(self, extras: dict[str, Any]) -> None:
         super().take(extras)
         self._loaded = None
         if isinstance(self.teacher, (str, Path)):
@@ -86,7 +89,7 @@ class Distillation(ImageClassifier):
                 f"None. Received: teacher={self.teacher!r}"
             )
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         labelled_images(splits)
         if self.teacher is not None:
             self._check_teacher(splits)
@@ -98,14 +101,14 @@ class Distillation(ImageClassifier):
         return Images(self.source, self.seed)
 
     @functools.cached_property
-    def teacher_model(self):
+    def teacher_model(self) -> keras.Model:
         """`keras.Model` that is learned from; trained now if there is none."""
         if self.teacher is not None:
             return self._loaded[1] if self._loaded else self.teacher
         model, _ = run(self._images, **self._images.data(), seed=self.seed, verbose=0)
         return model
 
-    def remarks(self, hp=None):
+    def remarks(self, hp: HyperParameters | None = None) -> Iterator[str]:
         alpha = None if hp is None else self.space(hp).alpha
         if self.teacher is None and alpha != 0:
             yield (
@@ -118,7 +121,7 @@ class Distillation(ImageClassifier):
                 "test set."
             )
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(
             filters=hp.Int("filters", 4, 32, step=4, default=8),
             depth=hp.Int("depth", 1, 3, default=1),
@@ -138,7 +141,7 @@ class Distillation(ImageClassifier):
                 p.feature_weight = weight
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         parts = SimpleNamespace(
             family="resnet",
@@ -161,13 +164,23 @@ class Distillation(ImageClassifier):
         model.compile(optimizer, **class_scores(are_shares=p.mixing != "none"))
         return model
 
-    def fit(self, hp, model, x, y, *, epochs=None, seed=0, **kwargs):
+    def fit(
+        self,
+        hp: HyperParameters,
+        model: keras.Model,
+        x: Arrays,
+        y: Arrays,
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         # Only now, since a search builds models that it does not train.
         if model.alpha != 0 and not model.has_teacher:
             model.learn_from(self.teacher_model)
         return super().fit(hp, model, x, y, epochs=epochs, seed=seed, **kwargs)
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         models = {"student": model}
         if self.teacher is not None or "teacher_model" in vars(self):
             models["teacher"] = self.teacher_model

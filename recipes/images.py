@@ -1,13 +1,15 @@
 """Classify images, such as handwritten digits."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import keras_tuner
 
 from kdl import spaces
 from kdl.data.sources.load import check_source
-from kdl.data.splits import labelled_images
+from kdl.data.splits import Splits, labelled_images
 from kdl.recipes.classes import class_scores
 from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.networks import DEEP, FAMILIES, ORDERED, network
@@ -16,6 +18,7 @@ from kdl.recipes.vision.noisy_student import (
     with_pseudo_labels,
 )
 from kdl.schedules import Warmup
+from kdl.typing import Arrays, HyperParameters
 
 _PLAIN = 32  # Pixels a side up to which the plain network is the best.
 _PENALTIES = {
@@ -99,12 +102,12 @@ class Images(ImageClassifier):
     # How many images of each class the teachers of the last fit have labelled.
     _labelled = ()
 
-    def take(self, extras):
+    def take(self, extras: dict[str, Any]) -> None:
         super().take(extras)
         if self.unlabelled is not None:
             check_source(self.unlabelled, "unlabelled")
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         is_small = self.is_small
         default = "cnn" if max(self.shape[:2]) <= _PLAIN else "resnet"
         most = 32 if is_small else 64
@@ -141,7 +144,7 @@ class Images(ImageClassifier):
         spaces.regularizer(hp, **_PENALTIES)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         penalty = spaces.regularizer(
             hp,
@@ -157,7 +160,7 @@ class Images(ImageClassifier):
         model.compile(optimizer, **scores)
         return model
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         labelled_images(splits)
         if self.unlabelled is not None:
             # Those that do not fit are refused before anything is trained.
@@ -169,17 +172,17 @@ class Images(ImageClassifier):
 
     def fit(
         self,
-        hp,
-        model,
-        x,
-        y,
+        hp: HyperParameters,
+        model: keras.Model,
+        x: Arrays,
+        y: Arrays,
         *,
-        sample_weight=None,
-        epochs=None,
-        seed=0,
-        callbacks=None,
-        **kwargs,
-    ):
+        sample_weight: Arrays = None,
+        epochs: int | None = None,
+        seed: int = 0,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Fits a model, as a student if the strategy is so.
 
         Its teachers are trained first, and again where a fit goes on that was cut off.
@@ -204,7 +207,7 @@ class Images(ImageClassifier):
         x, y, sample_weight = data
         return super().fit(hp, model, x, y, sample_weight=sample_weight, **kwargs)
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         rows = [
             {"student": n, "class": name, "labelled": int(count)}
             for n, counts in enumerate(self._labelled, 1)

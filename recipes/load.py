@@ -8,9 +8,11 @@ from zipfile import BadZipFile
 import keras
 import keras_tuner
 
+from kdl.data.splits import Splits
 from kdl.recipes.own.named import Named, find, is_own
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.precision import check_precision
+from kdl.typing import StrPath
 
 # As the command line calls them.
 _SETTINGS, STATE, MODEL = "settings.json", "recipe.json", "model.keras"
@@ -18,7 +20,11 @@ _SETTINGS, STATE, MODEL = "settings.json", "recipe.json", "model.keras"
 KINDS = "run", "search", "lesson", "ensemble", "calibration"
 
 
-def load(folder, recipe=None, source=None):
+def load(
+    folder: StrPath,
+    recipe: Recipe | type[Recipe] | str | None = None,
+    source: str | Splits = None,
+) -> tuple[Recipe, keras.Model]:
     """Returns the recipe and the model in a folder of `kdl run` or `kdl tune`.
 
     Only the folder is read, and the model in Keras's safe mode. The code of a recipe

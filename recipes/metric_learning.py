@@ -2,6 +2,7 @@
 
 import functools
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
@@ -16,12 +17,14 @@ from kdl.layers import Dropout
 from kdl.losses import TripletLoss
 from kdl.recipes.classes import class_names
 from kdl.recipes.reading.from_disk import predicted
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.training_data import check_shapes
 from kdl.recipes.vision import embeddings
 from kdl.recipes.vision.image_classifier import ImageClassifier
 from kdl.recipes.vision.image_recipe import with_files
 from kdl.recipes.vision.networks import FAMILIES, network
+from kdl.typing import Arrays, HyperParameters
 
 # Classes of `fashion` that test, and that training does not see: two pairs that look
 # alike.
@@ -116,15 +119,15 @@ class MetricLearning(ImageClassifier):
     }
 
     @property
-    def may_be_flipped(self):
+    def may_be_flipped(self) -> bool:
         return self.source == self.default_source or super().may_be_flipped
 
     @functools.cached_property
-    def means(self):
+    def means(self) -> dict[str, list[float]]:
         """Mean embedding of each training class by name, of a model that was loaded."""
         return None
 
-    def test_on(self, source):
+    def test_on(self, source: str | Splits) -> None:
         # Its classes may be few, and others than those of the training.
         vars(self).pop("classes", None)
         self.source = self.check_source(source)
@@ -132,7 +135,7 @@ class MetricLearning(ImageClassifier):
         splits = own(self.seed) if own else load_to_test(source, self.seed, None)
         self.splits = labelled_images(splits)
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         count = len(np.unique(self.splits.train[1]))
         p = SimpleNamespace(
             family=hp.Choice(
@@ -170,7 +173,7 @@ class MetricLearning(ImageClassifier):
                 p.margin = hp.Float("margin", 0.05, 1.0, default=0.2)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         # A new model has means of its own.
         vars(self).pop("means", None)
@@ -200,7 +203,9 @@ class MetricLearning(ImageClassifier):
         model.compile(optimizer, TripletLoss(margin, p.mining))
         return model
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         return Batches(
             x,
             y,
@@ -212,21 +217,26 @@ class MetricLearning(ImageClassifier):
 
     deployed = "It returns the embedding of each image, of length one."
 
-    def network(self, model):
+    def network(self, model: keras.Model) -> keras.Model:
         if not _is_classifier(model):
             return model
         (inputs,) = model.inputs
         features = model.get_layer(_FEATURES)(inputs)
         return keras.Model(inputs, keras.layers.UnitNormalization()(features))
 
-    def network_data(self, model, part, count):
+    def network_data(
+        self,
+        model: keras.Model,
+        part: Literal["train", "validation", "test"],
+        count: int,
+    ) -> tuple[Any, Any]:
         x, y = super().network_data(model, part, count)
         return x, None if _is_classifier(model) else y
 
-    def scores(self, model, x, y):
+    def scores(self, model: keras.Model, x: Arrays, y: Arrays) -> dict[str, float]:
         return embeddings.recall(np.asarray(y), embedded(model, x))
 
-    def evaluate(self, model):
+    def evaluate(self, model: keras.Model | Variants) -> dict[str, float]:
         """Returns recall and NMI on the test set, and the loss of triplets.
 
         The loss of a classifier says nothing of classes that it has not learned.
@@ -243,7 +253,7 @@ class MetricLearning(ImageClassifier):
     # There is no mean of embeddings of an image and its mirror image.
     averaged = Recipe.averaged
 
-    def outputs(self, model, raw):
+    def outputs(self, model: keras.Model | Variants, raw: Any) -> Any:
         """Returns embedding, nearest training class and its distance for each input."""
         x = self.inputs(raw)
         check_shapes("`raw`", x, model.input_shape)
@@ -256,18 +266,18 @@ class MetricLearning(ImageClassifier):
             outputs.append((row, list(means)[best], float(distances[best])))
         return outputs
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         rows = [
             {"class": name, "distance": distance, "embedding": row.tolist()}
             for row, name, distance in outputs
         ]
         return with_files(raw, rows)
 
-    def get_state(self, model=None):
+    def get_state(self, model: keras.Model | None = None) -> dict[str, Any]:
         state = super().get_state(model)
         return state if model is None else {**state, "means": self._means(model)}
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y = self._test()
         found, names = embedded(model, x), class_names(self.splits)
         title = "Test set"

@@ -3,7 +3,10 @@
 import functools
 import re
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
@@ -15,12 +18,13 @@ from kdl.callbacks.log_numbers import optimizers_of
 from kdl.checks import check_integer
 from kdl.data import Batches, load
 from kdl.data.sources.load import check_source, load_to_test
+from kdl.data.splits import Splits
 from kdl.layers import Clock
 from kdl.parallel.data_parallel import in_force
 from kdl.private import build_step, learning_rate
 from kdl.recipes.classes import relabelled
 from kdl.recipes.estimator import estimator
-from kdl.recipes.explanations import explained
+from kdl.recipes.explanations import Explanation, explained
 from kdl.recipes.reading.files import check_suffix, numbers
 from kdl.recipes.reading.from_disk import (
     evaluated,
@@ -40,6 +44,7 @@ from kdl.recipes.training.precision import (
 )
 from kdl.recipes.training.training_data import check_shapes, check_training_data
 from kdl.schedules import OneCycle
+from kdl.typing import Arrays, HyperParameters, Image
 
 # What `fit` goes by where the space of a recipe does not declare it.
 _DEFAULTS = {"batch_size": 32, "learning_rate": 1e-3, "patience": 10}
@@ -153,7 +158,7 @@ class Recipe(keras_tuner.HyperModel):
     deployed = "It returns the outputs of the model."
     waited = None
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.meanings = {**super(cls, cls).meanings, **cls.meanings}
         if "build" in vars(cls):
@@ -165,7 +170,15 @@ class Recipe(keras_tuner.HyperModel):
     # KerasTuner's hypermodels, as recipes, have no constructor of this class.
     _precision = "float32"
 
-    def __init__(self, source=None, seed=0, precision="float32", **extras):
+    def __init__(
+        self,
+        source: str | Splits | None = None,
+        seed: int = 0,
+        precision: Literal[
+            "float32", "mixed_bfloat16", "mixed_float16", "float64"
+        ] = "float32",
+        **extras: Any,
+    ) -> None:
         super().__init__(name=words(type(self).__name__))
         self.source = self.check_source(
             self.default_source if source is None else source
@@ -175,14 +188,14 @@ class Recipe(keras_tuner.HyperModel):
         self.take(extras)
 
     @property
-    def precision(self):
+    def precision(self) -> str:
         return self._precision
 
     @precision.setter
-    def precision(self, precision):
+    def precision(self, precision: str) -> None:
         self._precision = check_precision("precision", precision, self.precisions)
 
-    def take(self, extras):
+    def take(self, extras: dict[str, Any]) -> None:
         """Takes what else there is besides the source; what is not given is `None`.
 
         A recipe that has `extras` of its own overrides this to check them.
@@ -202,7 +215,7 @@ class Recipe(keras_tuner.HyperModel):
                 )
         vars(self).update({name: extras.get(name) for name in self.extras})
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         """Declares the whole search space; its defaults are the recipe.
 
         Args:
@@ -213,7 +226,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         raise NotImplementedError
 
-    def check_source(self, source):
+    def check_source(self, source: str | Splits) -> str | Splits:
         """Returns `source`, provided it is one of `sources`, or of `kdl.data.load`.
 
         Raises:
@@ -229,7 +242,7 @@ class Recipe(keras_tuner.HyperModel):
                 raise ValueError(text) from None
         return source if is_own else check_source(source)
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         """Returns `splits`, provided the recipe can learn them.
 
         Raises:
@@ -237,18 +250,18 @@ class Recipe(keras_tuner.HyperModel):
         """
         return splits
 
-    def check_training(self, splits):
+    def check_training(self, splits: Splits) -> None:
         """Refuses `splits` that can be tested on, as `check` says, but not learned.
 
         Raises:
             ValueError: If they are such.
         """
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         """Returns raw inputs, as the source has them, as the model takes them."""
         return raw
 
-    def inputs_for(self, model, x):
+    def inputs_for(self, model: keras.Model, x: Arrays) -> Any:
         """Returns inputs as one model takes them.
 
         What `inputs` and `data` return is for all models of the recipe. A recipe
@@ -261,16 +274,16 @@ class Recipe(keras_tuner.HyperModel):
         """
         return x
 
-    def targets_for(self, model, y):
+    def targets_for(self, model: keras.Model, y: Arrays) -> Any:
         """Returns targets as one model takes them, as `inputs_for` does inputs."""
         return y
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         """Returns inputs and targets of a part of the splits, as `fit` takes them."""
         x, y = part
         return self.inputs(x), y
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields the raw inputs in a file, one by one.
 
         Args:
@@ -288,7 +301,7 @@ class Recipe(keras_tuner.HyperModel):
             check_suffix(path, self.reads)
         return numbers(path)
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         """Returns what outputs mean, as dicts.
 
         They are one for each of the raw inputs. Where an input has several, each says
@@ -296,7 +309,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         return [{"output": output.tolist()} for output in outputs]
 
-    def pictures(self, raw, outputs):
+    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image] | None:
         """Returns outputs as images, if that is what they are.
 
         `kdl predict --images DIR` writes them as PNG. Defaults to `None`: a recipe has
@@ -311,11 +324,11 @@ class Recipe(keras_tuner.HyperModel):
         """
         return None
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         """What a model makes of the test set, as pictures and tables by file name."""
         return {}
 
-    def remarks(self, hp=None):
+    def remarks(self, hp: HyperParameters | None = None) -> Iterator[str]:
         """Yields what is good to know before a training of these data, in sentences.
 
         The commands print each before they go on to the next, so that what takes its
@@ -327,7 +340,9 @@ class Recipe(keras_tuner.HyperModel):
         """
         yield from ()
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         """Returns the batches that a model is fitted to.
 
         Args:
@@ -338,7 +353,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         return Batches(x, y, p.batch_size, **options)
 
-    def scores(self, model, x, y):
+    def scores(self, model: keras.Model, x: Arrays, y: Arrays) -> dict[str, float]:
         """Returns scores of a model that are none of its metrics, floats by name.
 
         In a fit, the logs of each epoch have those of the validation set, by names that
@@ -351,12 +366,14 @@ class Recipe(keras_tuner.HyperModel):
         """
         return {}
 
-    def callbacks(self, p, batches, epochs):
+    def callbacks(
+        self, p: SimpleNamespace, batches: Batches, epochs: int
+    ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks of a fit, besides early stopping."""
         return []
 
     @functools.cached_property
-    def splits(self):
+    def splits(self) -> Splits:
         """`kdl.data.Splits` of the source, with the labels of `set_state`, if any."""
         own = isinstance(self.source, str) and self.sources.get(self.source)
         splits = own(self.seed) if own else load(self.source, self.seed)
@@ -365,7 +382,7 @@ class Recipe(keras_tuner.HyperModel):
             splits = relabelled(splits, classes)
         return self.check(splits)
 
-    def test_on(self, source):
+    def test_on(self, source: str | Splits) -> None:
         """Takes data that the model has not learned from as the test set.
 
         `evaluate` and `examine` then look at the test set that the source came with,
@@ -387,7 +404,7 @@ class Recipe(keras_tuner.HyperModel):
                 splits = relabelled(splits, self.classes)
         self.splits = self.check(splits)
 
-    def data(self):
+    def data(self) -> dict[str, Any]:
         """Keyword arguments of `model.fit`: the training and the validation set."""
         self.check_training(self.splits)
         x, y = self.encode(self.splits.train)
@@ -397,7 +414,7 @@ class Recipe(keras_tuner.HyperModel):
             "validation_data": self.encode(self.splits.validation),
         }
 
-    def test_data(self):
+    def test_data(self) -> dict[str, Any]:
         """Keyword arguments of `model.evaluate`: the test set.
 
         Of inputs on disk, `x` are `kdl.data.Batches`, which hold the targets.
@@ -407,19 +424,19 @@ class Recipe(keras_tuner.HyperModel):
 
     def fit(
         self,
-        hp,
-        model,
-        x,
-        y,
+        hp: HyperParameters,
+        model: keras.Model,
+        x: Arrays,
+        y: Arrays,
         *,
-        sample_weight=None,
-        validation_data=None,
-        initial_epoch=0,
-        epochs=None,
-        seed=0,
-        callbacks=None,
-        **kwargs,
-    ):
+        sample_weight: Arrays = None,
+        validation_data: tuple[Any, ...] | None = None,
+        initial_epoch: int = 0,
+        epochs: int | None = None,
+        seed: int = 0,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Fits a model to arrays, in one cycle from `initial_epoch` to `epochs`.
 
         The arguments are those of `model.fit`, and `seed`, which draws the order of
@@ -516,17 +533,17 @@ class Recipe(keras_tuner.HyperModel):
         self.waited = (batches.seconds - before) / took
         return history
 
-    def check_options(self, kwargs):
+    def check_options(self, kwargs: dict[str, Any]) -> None:
         """Refuses arguments of `model.fit` that the recipe decides."""
         for name in ("batch_size", "shuffle", "validation_split"):
             if name in kwargs:
                 raise ValueError(f"The recipe {self.name!r} takes no `{name}` in `fit`")
 
-    def evaluate(self, model):
+    def evaluate(self, model: keras.Model | Variants) -> dict[str, float]:
         """Returns a model's loss and metrics on the test set, a dict of floats."""
         return evaluated(model, *self.pair_for(model, **self.test_data()))
 
-    def predict(self, model, raw):
+    def predict(self, model: keras.Model | Variants, raw: Any) -> list[dict[str, Any]]:
         """Predicts what raw inputs are.
 
         Args:
@@ -542,7 +559,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         return self.rows(raw, self.outputs(model, raw))
 
-    def outputs(self, model, raw):
+    def outputs(self, model: keras.Model | Variants, raw: Any) -> Any:
         """Returns the outputs of a model for raw inputs, of which `rows` makes rows.
 
         Raises:
@@ -552,7 +569,7 @@ class Recipe(keras_tuner.HyperModel):
         check_shapes("`raw`", x, getattr(model, "input_shape", None))
         return predicted(model, x)
 
-    def network(self, model):
+    def network(self, model: keras.Model) -> keras.Model:
         """Returns what `kdl export` writes of a model, a `keras.Model` of one pass.
 
         It is the model itself. A recipe overrides this where predictions need a part
@@ -560,7 +577,12 @@ class Recipe(keras_tuner.HyperModel):
         """
         return model
 
-    def network_data(self, model, part, count):
+    def network_data(
+        self,
+        model: keras.Model,
+        part: Literal["train", "validation", "test"],
+        count: int,
+    ) -> tuple[Any, Any]:
         """Returns examples as `network` takes them, arrays in memory.
 
         Args:
@@ -579,7 +601,9 @@ class Recipe(keras_tuner.HyperModel):
         some = keras.tree.map_structure(lambda each: each[rows], (x, y))
         return self.pair_for(model, *some)
 
-    def explain(self, model, raw, method="integrated_gradients"):
+    def explain(
+        self, model: keras.Model, raw: Any, method: str = "integrated_gradients"
+    ) -> Explanation:
         """Says what of raw inputs the outputs of a model depend on.
 
         It knows images, and rows of numbers, of which the model returns a score for
@@ -603,7 +627,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         return explained(self, model, raw, method)
 
-    def estimator(self, model):
+    def estimator(self, model: keras.Model) -> Any:
         """Returns a trained model as a fitted estimator of scikit-learn.
 
         It takes inputs as the source has them, of a table also a data frame, and is for
@@ -618,14 +642,22 @@ class Recipe(keras_tuner.HyperModel):
         """
         return estimator(self, model, self.splits.test[1])
 
-    def pair_for(self, model, x, y=None, *weights):
+    def pair_for(
+        self, model: keras.Model | Variants, x: Arrays, y: Arrays = None, *weights: Any
+    ) -> tuple[Any, ...]:
         """Returns inputs, targets and maybe weights as a model takes them."""
         if isinstance(model, Variants):
             # They are made of inputs as they are.
             return (x, self.targets_for(model.model, y), *weights)
         return (self.inputs_for(model, x), self.targets_for(model, y), *weights)
 
-    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+    def averaged(
+        self,
+        model: keras.Model,
+        count: int = 2,
+        hp: Mapping[str, Any] | None = None,
+        merge: Literal["probabilities", "logits"] = "probabilities",
+    ) -> Variants:
         """Returns a model that predicts means over variants of each input.
 
         That is test-time augmentation: of an image, say, and its mirror image. What it
@@ -647,14 +679,14 @@ class Recipe(keras_tuner.HyperModel):
             f"The recipe {self.name!r} has no variants of an input to average over."
         )
 
-    def values_of(self, hp=None):
+    def values_of(self, hp: Mapping[str, Any] | None = None) -> SimpleNamespace:
         """Returns values as a namespace; those of the recipe if there are none.
 
         Where all are given, no data are needed, as the space may need them.
         """
         return SimpleNamespace(**hp) if hp else self.space(hyperparameters(self, {}))
 
-    def get_state(self, model=None):
+    def get_state(self, model: keras.Model | None = None) -> dict[str, Any]:
         """Returns what predictions need besides the model, a dict of JSON.
 
         Args:
@@ -664,7 +696,7 @@ class Recipe(keras_tuner.HyperModel):
         """
         return {name: getattr(self, name) for name in self.kept}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Takes over what `get_state` returned, in place of what the source says.
 
         Raises:

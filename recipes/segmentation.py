@@ -2,7 +2,10 @@
 
 import functools
 import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
@@ -12,13 +15,14 @@ from PIL import Image
 from kdl import models
 from kdl.callbacks.logging.prediction_figures import masks_figure
 from kdl.checks import check_choice
-from kdl.data import RandomAffine, RandomFlip, boundary_weights
+from kdl.data import Batches, RandomAffine, RandomFlip, boundary_weights
 from kdl.data.sources.images.decoding import SUFFIXES, decode_whole
 from kdl.data.sources.images.image_files import ImageFiles
 from kdl.data.sources.images.mask_files import MaskFiles
 from kdl.losses import SparseTversky
 from kdl.metrics import MeanIoU
 from kdl.recipes.classes import class_names
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.training.training_data import check_shapes
 from kdl.recipes.vision.image_recipe import ImageRecipe, are_paths, with_files
 from kdl.recipes.vision.masks import (
@@ -29,6 +33,7 @@ from kdl.recipes.vision.masks import (
 )
 from kdl.recipes.vision.networks import normalization
 from kdl.recipes.vision.tiles import tiles
+from kdl.typing import Arrays, HyperParameters
 
 _MOST_FILTERS = 256  # Of a level, with which a CPU still trains in minutes.
 _SHOWN = 6  # Images of the test set in the picture of `examine`.
@@ -106,18 +111,18 @@ class Segmentation(ImageRecipe):
     check = staticmethod(masked_images)
 
     @functools.cached_property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes, by number."""
         return class_names(self.splits)
 
     @functools.cached_property
-    def resized(self):
+    def resized(self) -> bool:
         """Whether the source has images in files, and resizes them."""
         x = self.splits.train[0]
         size = "{}x{}".format(*self.shape[:2])
         return isinstance(x, ImageFiles) and set(x.facts["sizes"]) != {size}
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(
             filters=hp.Int("filters", 4, 32, step=4, default=8),
             levels=hp.Int("levels", 2, 6, default=5),
@@ -153,7 +158,7 @@ class Segmentation(ImageRecipe):
             p.boundary_width = hp.Float("boundary_width", 1.0, 10.0, default=5.0)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         count = len(self.classes)
         levels = min(p.levels, 1 + max(1, int(math.log2(min(self.shape[:2])))))
@@ -177,7 +182,9 @@ class Segmentation(ImageRecipe):
         )
         return model
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         augment = [RandomFlip(masks=True)] if p.flip else []
         moves = p.shift, p.rotation, p.zoom, p.shear
         if any(moves):
@@ -195,7 +202,13 @@ class Segmentation(ImageRecipe):
             augment.append(weigh)
         return super().batches(p, x, y, augment=augment, **options)
 
-    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+    def averaged(
+        self,
+        model: keras.Model,
+        count: int = 2,
+        hp: Mapping[str, Any] | None = None,
+        merge: Literal["probabilities", "logits"] = "probabilities",
+    ) -> Variants:
         check_choice("count", count, (2, 4))
         if not self.values_of(hp).flip:
             raise ValueError(
@@ -205,16 +218,16 @@ class Segmentation(ImageRecipe):
         check_choice("merge", merge, ("probabilities",))
         return models.average_flips(model, vertical=count == 4)
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         if isinstance(raw, ImageFiles) and not self.resized:
             return raw.resized((*raw.shape[1:3], self.shape[-1]))
         return super().inputs(raw)
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         x, y = super().encode(part)
         return x, y.resized(x.shape[1:3]) if isinstance(y, MaskFiles) else y
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         is_image = path != "-" and path.suffix.lower() in SUFFIXES
         if is_image and not self.resized:
             yield str(path), self._image(str(path))
@@ -223,7 +236,7 @@ class Segmentation(ImageRecipe):
 
     deployed = "It returns logits of the classes for each pixel."
 
-    def outputs(self, model, raw):
+    def outputs(self, model: keras.Model | Variants, raw: Any) -> Any:
         """Returns the predicted masks, a list of integer arrays `(height, width)`."""
         x = self.inputs(raw)
         if are_paths(raw) and not self.resized:
@@ -234,7 +247,7 @@ class Segmentation(ImageRecipe):
             return [mask for *_, masks in some for mask in masks]
         return [self._mask(model, x[n]) for n in range(len(x))]
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         rows = []
         for mask in outputs:
             counts = np.bincount(np.ravel(mask), minlength=len(self.classes))
@@ -242,11 +255,11 @@ class Segmentation(ImageRecipe):
             rows.append({f"share({name})": float(share) for name, share in shares})
         return with_files(raw, rows)
 
-    def pictures(self, raw, outputs):
+    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image.Image] | None:
         kind = "uint8" if len(self.classes) <= 256 else "uint16"
         return (Image.fromarray(np.asarray(mask, kind)) for mask in outputs)
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         count, shown, matrix = len(self.classes), [], 0
         x, y = self.encode(self.splits.test)
         for batch in predicted_masks(model, x, y):

@@ -1,26 +1,33 @@
 """Enlarge photographs."""
 
 import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
 import numpy as np
 from PIL import Image
 
+from kdl.data import Batches
 from kdl.data.sources.images.decoding import SUFFIXES, decode_whole
 from kdl.data.sources.images.folder import image_files
 from kdl.data.sources.load import load_to_test
 from kdl.data.sources.photographs import larger
+from kdl.data.splits import Splits
 from kdl.losses import PerceptualLoss
 from kdl.metrics import PSNR
 from kdl.models import super_resolution
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.training_data import check_shapes
 from kdl.recipes.vision.enlarged import checkerboard_figure, compared
 from kdl.recipes.vision.enlarging import enlarge, likeness, pairs, turned
 from kdl.recipes.vision.image_recipe import are_paths, with_files
 from kdl.recipes.vision.random_features import random_features
+from kdl.typing import Arrays, HyperParameters
 
 
 class SuperResolution(Recipe):
@@ -69,27 +76,27 @@ class SuperResolution(Recipe):
         "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         known = vars(self)
         return pairs(splits, (known.get("factor"), known.get("channels")))
 
-    def test_on(self, source):
+    def test_on(self, source: str | Splits) -> None:
         # A folder of photographs is tested on as a whole.
         self.source = self.check_source(source)
         self.splits = self.check(load_to_test(source, self.seed, None))
 
     @functools.cached_property
-    def factor(self):
+    def factor(self) -> int:
         """How many times larger the large images are."""
         x, y = self.splits.train
         return np.shape(y)[1] // np.shape(x)[1]
 
     @functools.cached_property
-    def channels(self):
+    def channels(self) -> int:
         """1 for grey images, 3 for those in colour."""
         return np.shape(self.splits.train[0])[-1]
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(
             filters=hp.Int("filters", 16, 64, step=16, default=32),
             depth=hp.Int("depth", 0, 6, default=2),
@@ -111,7 +118,7 @@ class SuperResolution(Recipe):
             )
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         model = super_resolution(
             (None, None, self.channels), self.factor, p.filters, p.depth, p.upsampling
@@ -124,13 +131,15 @@ class SuperResolution(Recipe):
         model.compile(optimizer, loss, metrics=[PSNR()])
         return model
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         augment = [turned] if p.turn else []
         return super().batches(p, x, y, augment=augment, **options)
 
     deployed = "It returns each image enlarged, in [0, 1]."
 
-    def evaluate(self, model):
+    def evaluate(self, model: keras.Model | Variants) -> dict[str, float]:
         """Returns loss and metrics, those of bicubic interpolation, and the gain."""
         x, y = self.splits.test
         ours = likeness(y, enlarge(model, x, self.factor))
@@ -142,7 +151,7 @@ class SuperResolution(Recipe):
             "gain": ours["psnr"] - bicubic["psnr"],
         }
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields name and pixels of the image in a file, or of each in an array."""
         if path == "-" or path.suffix.lower() not in SUFFIXES:
             yield from super().read(path)
@@ -153,7 +162,7 @@ class SuperResolution(Recipe):
         """The image in a file as it is, float32 in `[0, 1]`."""
         return decode_whole(str(path), self.channels) / np.float32(255)
 
-    def outputs(self, model, raw):
+    def outputs(self, model: keras.Model | Variants, raw: Any) -> Any:
         """Returns large images, an array, or a list if `raw` is paths of files."""
         if are_paths(raw):
             paths = image_files(raw, (1, 1, self.channels)).paths()
@@ -163,18 +172,18 @@ class SuperResolution(Recipe):
         check_shapes("`raw`", x, model.input_shape)
         return enlarge(model, x, self.factor)
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         rows = [
             {"height": image.shape[0], "width": image.shape[1]} for image in outputs
         ]
         return with_files(raw, rows)
 
-    def pictures(self, raw, outputs):
+    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image.Image] | None:
         for image in outputs:
             pixels = np.rint(255 * np.clip(image, 0, 1)).astype("uint8")
             yield Image.fromarray(pixels[..., 0] if self.channels == 1 else pixels)
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y = (part[:4] for part in self.splits.test)
         rows, figure = compared(x, y, enlarge(model, x, self.factor), self.factor)
         return {

@@ -1,7 +1,10 @@
 """Predict a column of a table from the others."""
 
 import functools
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
@@ -14,12 +17,15 @@ from kdl.callbacks.logging.prediction_figures import (
     residuals_figure,
 )
 from kdl.data import moments
+from kdl.data.splits import Splits
 from kdl.layers import PiecewiseLinearEncoding
 from kdl.recipes import explanations
 from kdl.recipes.classes import class_names, class_rows, class_scores
+from kdl.recipes.explanations import Explanation
 from kdl.recipes.reading import table_columns
 from kdl.recipes.reading.files import rows_in
 from kdl.recipes.recipe import Recipe
+from kdl.typing import HyperParameters, Tensor
 
 # Default size of a batch, by the rows from which on it is so.
 _BATCHES = {0: 16, 2000: 64, 10_000: 256, 20_000: 512}
@@ -69,7 +75,7 @@ class Tabular(Recipe):
         "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         for x, y in splits:
             columns = x.values() if isinstance(x, dict) else ()
             lengths = {np.shape(column) for column in columns}
@@ -86,18 +92,18 @@ class Tabular(Recipe):
         return splits
 
     @property
-    def objective(self):
+    def objective(self) -> keras_tuner.Objective:
         """The cross-entropy or the root mean squared error of the validation."""
         name = "val_rmse" if self.classes is None else "val_crossentropy"
         return keras_tuner.Objective(name, "min")
 
     @functools.cached_property
-    def columns(self):
+    def columns(self) -> list[dict[str, Any]]:
         """What the inputs are, as `describe_columns` returns them."""
         return table_columns.describe_columns(self.splits.train[0])
 
     @functools.cached_property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes, by label; `None` where numbers are predicted."""
         is_class = np.asarray(self.splits.train[1]).dtype.kind in "iu"
         return class_names(self.splits) if is_class else None
@@ -107,11 +113,11 @@ class Tabular(Recipe):
         """Training inputs, which each model of a search is built for."""
         return self.inputs(self.splits.train[0])
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields name and row of a table, a dict by name of the column."""
         return rows_in(path, self.reads)
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         x = table_columns.read_table(raw, self.columns)
         inputs = {
             "numbers": table_columns.numbers_of(x, self.columns),
@@ -119,7 +125,7 @@ class Tabular(Recipe):
         }
         return {name: part for name, part in inputs.items() if part.shape[1]}
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         rows = len(self.splits.train[1])
         batch_size = max(size for least, size in _BATCHES.items() if rows >= least)
         p = SimpleNamespace(
@@ -146,7 +152,7 @@ class Tabular(Recipe):
                 p.bins = hp.Int("bins", 4, 64, step=2, sampling="log", default=default)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         inputs, outputs = self.features(p.embedding, p.bins)
         for _ in range(p.depth):
@@ -155,7 +161,7 @@ class Tabular(Recipe):
         optimizer = keras.optimizers.AdamW(weight_decay=p.weight_decay)
         return self.finished(inputs, outputs, optimizer)
 
-    def features(self, embedding, bins=0):
+    def features(self, embedding: int, bins: int = 0) -> tuple[dict[str, Any], Tensor]:
         """Returns the inputs of a model, and what they are encoded as.
 
         Args:
@@ -178,7 +184,12 @@ class Tabular(Recipe):
             parts.append(layers.Flatten()(embedded))
         return inputs, layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
 
-    def finished(self, inputs, outputs, optimizer):
+    def finished(
+        self,
+        inputs: dict[str, Any],
+        outputs: Tensor,
+        optimizer: keras.optimizers.Optimizer,
+    ) -> keras.Model:
         """Returns a compiled model that ends in the classes, or in the number.
 
         Args:
@@ -207,12 +218,14 @@ class Tabular(Recipe):
         )
         return model
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         if self.classes is not None:
             return class_rows(self.classes, outputs)
         return [{"prediction": float(value)} for value in np.ravel(outputs)]
 
-    def explain(self, model, raw, method="integrated_gradients"):
+    def explain(
+        self, model: keras.Model, raw: Any, method: str = "integrated_gradients"
+    ) -> Explanation:
         """Says how much each column of rows adds to what is predicted.
 
         The baseline of integrated gradients is a row of the means of the training set,
@@ -253,7 +266,7 @@ class Tabular(Recipe):
             baseline["categories"] = table_columns.unknown_codes(self.columns)
         return baseline
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y = self.encode(self.splits.test)
         outputs = model.predict(x, verbose=0)
         if self.classes is not None:

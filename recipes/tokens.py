@@ -1,6 +1,10 @@
 """What a network of texts is given."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
 
 from kdl.data import Bytes, Characters, HashedNgrams, Subwords
 
@@ -60,18 +64,18 @@ class TokensOfModel:
     `Tokens.get_config` returns.
     """
 
-    def tokens_of(self, model):
+    def tokens_of(self, model: keras.Model) -> Tokens:
         """Returns the `Tokens` that a model takes."""
         return getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
 
-    def learned_once(self, key, learn):
+    def learned_once(self, key: Any, learn: Callable[[], Any]) -> Any:
         """Returns what `learn` returns, which is called once for each key."""
         known = vars(self).setdefault("_known", {})
         if key not in known:
             known[key] = learn()
         return known[key]
 
-    def get_state(self, model=None):
+    def get_state(self, model: keras.Model | None = None) -> dict[str, Any]:
         state = super().get_state(model)
         tokens = getattr(model, "tokens", None)
         return state if tokens is None else {**state, "tokens": tokens.get_config()}

@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import functools
 import re
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import keras_tuner
@@ -12,7 +14,8 @@ import numpy as np
 
 from kdl.callbacks import GradualUnfreezing, Resume
 from kdl.callbacks.log_numbers import optimizers_of
-from kdl.data.splits import labelled_images
+from kdl.data import Batches
+from kdl.data.splits import Splits, labelled_images
 from kdl.optimizers import ControlledOptimizer
 from kdl.private import layers_of
 from kdl.recipes.classes import class_scores
@@ -35,6 +38,7 @@ from kdl.recipes.vision.backbones.shallow import (
     fit_shallow,
 )
 from kdl.recipes.vision.image_classifier import ImageClassifier
+from kdl.typing import Arrays, HyperParameters
 
 STRATEGIES = "features", "head", "fine_tuning", "scratch"
 _BY_GRADIENT = ["head", "fine_tuning", "scratch"]
@@ -109,12 +113,12 @@ class Transfer(ImageClassifier):
         "rate": "probability that a feature is dropped before the dense layer",
     }
 
-    def take(self, extras):
+    def take(self, extras: dict[str, Any]) -> None:
         super().take(extras)
         if self.backbone is not None:
             check_backbone(self.backbone)
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         labelled_images(splits)
         if self.backbone is not None:
             # Whether it takes these images is said before anything is trained.
@@ -122,15 +126,15 @@ class Transfer(ImageClassifier):
         return splits
 
     @property
-    def has_digits(self):
+    def has_digits(self) -> bool:
         return self.source == "few_digits" or super().has_digits
 
     @property
-    def may_be_flipped(self):
+    def may_be_flipped(self) -> bool:
         return self.source == "few_clothes" or super().may_be_flipped
 
     @functools.cached_property
-    def origin(self):
+    def origin(self) -> Origin:
         """The backbone that is given, or one that has learned five other classes."""
         if self.backbone is not None:
             return origin(self.backbone)
@@ -148,7 +152,7 @@ class Transfer(ImageClassifier):
             return self.origin
         return Origin(Images(learned_clothes()).build(keras_tuner.HyperParameters()))
 
-    def remarks(self, hp=None):
+    def remarks(self, hp: HyperParameters | None = None) -> Iterator[str]:
         strategy = None if hp is None else self.space(hp).strategy
         known = self._network
         if strategy != "scratch":
@@ -164,7 +168,7 @@ class Transfer(ImageClassifier):
             yield f"For the backbone, images {line}."
         yield self._advice()
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(
             strategy=hp.Choice("strategy", list(STRATEGIES), default="fine_tuning")
         )
@@ -188,7 +192,7 @@ class Transfer(ImageClassifier):
             vars(p).update(self.training(hp, lowest=1e-4, rate=3e-3))
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         is_new = p.strategy == "scratch"
         known = self._network if is_new else self.origin
@@ -227,13 +231,25 @@ class Transfer(ImageClassifier):
         model.compile(optimizer, **class_scores(are_shares=mixing != "none"))
         return model
 
-    def callbacks(self, p, batches, epochs):
+    def callbacks(
+        self, p: SimpleNamespace, batches: Batches, epochs: int
+    ) -> list[keras.callbacks.Callback]:
         if p.strategy != "fine_tuning":
             return []
         *_, controlled, _ = optimizers_of(self._fitted)
         return [_unfreezing(p, list(controlled.multipliers))]
 
-    def fit(self, hp, model, x, y, *, epochs=None, seed=0, **options):
+    def fit(
+        self,
+        hp: HyperParameters,
+        model: keras.Model,
+        x: Arrays,
+        y: Arrays,
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> keras.callbacks.History:
         p, options = self.space(hp), {"epochs": epochs, "seed": seed, **options}
         if p.strategy == "features":
             return self._fit_features(p, model, x, y, **options)

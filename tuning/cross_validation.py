@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import model_selection
 
 from kdl.checks import check_boolean, check_integer, check_optional
@@ -38,13 +39,21 @@ class CrossValidation:
     ... )
     """
 
-    def __init__(self, folds=5, repeats=1, stratified=None, seed=0):
+    def __init__(
+        self,
+        folds: int = 5,
+        repeats: int = 1,
+        stratified: bool | None = None,
+        seed: int = 0,
+    ) -> None:
         self.folds = check_integer("folds", folds, "[2, inf)")
         self.repeats = check_integer("repeats", repeats, "[1, 1000]")
         self.stratified = check_optional(check_boolean, "stratified", stratified)
         self.seed = check_integer("seed", seed, "[0, inf)")
 
-    def split(self, y, groups=None):
+    def split(
+        self, y: ArrayLike, groups: ArrayLike | None = None
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Returns the rows to train on and to validate on, for each fold.
 
         Args:

@@ -28,7 +28,7 @@ class ExpectedScore(NamedTuple):
     standard_error: float | None
 
 
-def expected_scores(search):
+def expected_scores(search: SearchRecord) -> list[ExpectedScore]:
     """Says which trial is the best, where the best score may have been luck.
 
     The best of many noisy scores is better than what it would be on average. The model

@@ -1,5 +1,9 @@
 """The trials of a search as runs of Weights & Biases."""
 
+from typing import Any
+
+import keras_tuner
+
 from kdl.callbacks import WandbLogger
 from kdl.callbacks.failures import Outlive
 from kdl.tuning.store.files import number_of
@@ -45,7 +49,7 @@ class WandbTrials:
     >>> tuner.search(x, y, validation_data=validation, callbacks=[logger])
     """
 
-    def search(self, *args, **kwargs):
+    def search(self, *args: Any, **kwargs: Any) -> None:
         callbacks = list(kwargs.get("callbacks") or ())
         self._logger = next((c for c in callbacks if isinstance(c, WandbLogger)), None)
         self._run, self._outlive = None, Outlive("WandbTrials", "W&B")
@@ -58,7 +62,7 @@ class WandbTrials:
             # What a trial left open that was interrupted.
             self._finish(exit_code=1)
 
-    def on_trial_begin(self, trial):
+    def on_trial_begin(self, trial: keras_tuner.engine.trial.Trial) -> None:
         super().on_trial_begin(trial)
         if self._logger is not None and not self._outlive.failed:
             with self._outlive("begin a run"):
@@ -76,7 +80,7 @@ class WandbTrials:
                     if not isinstance(callback, WandbLogger)
                 ]
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
         # Which decides whether the trial has failed, or is to be run again.
         super().on_trial_end(trial)
         if self._run is None:

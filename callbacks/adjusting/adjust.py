@@ -1,6 +1,8 @@
 """Changing numbers while a fit runs."""
 
 import functools
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -55,13 +57,18 @@ class Adjust(keras.callbacks.Callback):
 
     _argument = "function"  # What a user calls it.
 
-    def __init__(self, name, function, by="epoch"):
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., float],
+        by: Literal["epoch", "batch", "metrics"] = "epoch",
+    ) -> None:
         super().__init__()
         self.name = check_string("name", name)
         self.function = check_function("function", function)
         self.by = check_choice("by", by, ("epoch", "batch", "metrics"))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._number = AdjustableNumber(self.model, self.name)
         self._first = self._batches = 0
         execution = self.model.steps_per_execution
@@ -72,14 +79,16 @@ class Adjust(keras.callbacks.Callback):
                 f"batches, for steps_per_execution={execution}. Received: by='batch'"
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # After a resumption, the epochs before are counted where their length is known.
         steps = (self.params or {}).get("steps")
         self._first = epoch * steps if steps else self._batches
         if self.by == "epoch":
             self._set(self.function(epoch))
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self._batches = self._first + batch + 1
         if self.by == "batch":
             # On JAX, this writes the live state into the variables, and has Keras
@@ -87,11 +96,11 @@ class Adjust(keras.callbacks.Callback):
             _ = self.model
             self._set(self.function(self._first + batch))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.by == "metrics":
             self._set(self.function(self._number.value, logs))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._number = None
 
     def _set(self, value):

@@ -1,11 +1,16 @@
 """Examples from easy to hard."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.callbacks.adjusting.example_losses import ExampleLosses
 from kdl.callbacks.deep_copies import copy_sharing
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.data import Batches
 from kdl.seeds import CURRICULUM, generator
 
 
@@ -66,13 +71,15 @@ class Curriculum(keras.callbacks.Callback):
 
     def __init__(
         self,
-        batches,
-        difficulty="loss",
-        share=1.0,
-        order="random",
-        reverse=False,
-        every=1,
-    ):
+        batches: Batches,
+        difficulty: ArrayLike
+        | Callable[[keras.Model, Any, Any], ArrayLike]
+        | Literal["loss"] = "loss",
+        share: float | Callable[[int], Any] = 1.0,
+        order: Literal["random", "ascending"] = "random",
+        reverse: bool = False,
+        every: int = 1,
+    ) -> None:
         super().__init__()
         if not callable(getattr(batches, "use_rows", None)):
             raise ValueError(
@@ -89,18 +96,18 @@ class Curriculum(keras.callbacks.Callback):
         self.every = check_integer("every", every, "[1, inf)")
         self.rows = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.rows = self._scores = self._epoch = self._indices = self._losses = None
         self._asked = 0  # Epochs since the model was asked.
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # The rows of an epoch that was interrupted have been drawn.
         if epoch != self._epoch:
             self._rank()
             self.rows, self._epoch = self._draw(epoch), epoch
         self._indices = self.batches.use_rows(self.rows)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         indices, self._indices = self._indices, None
         if not indices:
             raise ValueError(
@@ -113,10 +120,10 @@ class Curriculum(keras.callbacks.Callback):
                 "a Curriculum decides the order."
             )
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return copy_sharing(self, self.batches, memo)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns ranks and rows, for `kdl.callbacks.Resume`."""
         return {
             "rows": self.rows,
@@ -125,7 +132,7 @@ class Curriculum(keras.callbacks.Callback):
             "asked": self._asked,
         }
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         self.rows, self._scores = state["rows"], state["scores"]
         self._epoch, self._asked = state["epoch"], state["asked"]

@@ -1,6 +1,8 @@
 """Layers that thaw one after the other."""
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -10,6 +12,7 @@ from kdl.callbacks.arguments import check_string
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.optimizers.arguments import matches
 from kdl.schedules import Adjustable
+from kdl.typing import FloatOrSchedule
 
 
 class GradualUnfreezing(keras.callbacks.Callback):
@@ -70,7 +73,13 @@ class GradualUnfreezing(keras.callbacks.Callback):
           and 3.3
     """
 
-    def __init__(self, groups, every=1, decay=2.6, freeze_statistics=True):
+    def __init__(
+        self,
+        groups: Sequence[str],
+        every: int = 1,
+        decay: float = 2.6,
+        freeze_statistics: bool = True,
+    ) -> None:
         super().__init__()
         self.groups = _check_groups(groups)
         self.every = check_integer("every", every, "[1, inf)")
@@ -79,12 +88,12 @@ class GradualUnfreezing(keras.callbacks.Callback):
         self._frozen = []  # Pairs of a moving average and its value while frozen.
 
     @property
-    def multipliers(self):
+    def multipliers(self) -> dict[str, FloatOrSchedule]:
         return {
             group: Adjustable(self.decay**-n) for n, group in enumerate(self.groups)
         }
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._frozen, self._epoch, self._saved = [], None, {}
         model = self.model
         self._numbers = [
@@ -95,7 +104,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
             if isinstance(layer, keras.layers.BatchNormalization):
                 self._add(layer, model.name)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._frozen, self._epoch = [], epoch
         for n, number in enumerate(self._numbers):
             frozen = epoch < n * self.every
@@ -111,21 +120,21 @@ class GradualUnfreezing(keras.callbacks.Callback):
             variables = [variable for variable, _ in self._frozen]
             self._frozen = list(zip(variables, self._saved["frozen"], strict=True))
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         # Training never reads them, so that this is as if they had not been touched.
         self._restore()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._restore()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._numbers = self._statistics = None
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns the moving averages that are kept, for `kdl.callbacks.Resume`."""
         return {"epoch": self._epoch, "frozen": [value for _, value in self._frozen]}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         self._saved = state
 

@@ -1,6 +1,7 @@
 """Finding a learning rate."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from kdl.callbacks.training_state import (
 from kdl.checks import check_integer, check_number, check_optional
 from kdl.files import write_png
 from kdl.schedules import JoinedSchedules
+from kdl.typing import Figure, StrPath
 
 _FEW = 5  # Losses whose moving average is of too few, whatever the smoothing.
 _LEAST = 10  # Losses after them that a suggestion needs.
@@ -87,8 +89,13 @@ class LearningRateFinder(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, min_rate=1e-7, max_rate=10.0, steps=100, smoothing=0.9, divergence=4.0
-    ):
+        self,
+        min_rate: float = 1e-7,
+        max_rate: float = 10.0,
+        steps: int = 100,
+        smoothing: float = 0.9,
+        divergence: float = 4.0,
+    ) -> None:
         super().__init__()
         self.min_rate = check_number("min_rate", min_rate, "(0, 1e6]")
         self.max_rate = check_number("max_rate", max_rate, f"({self.min_rate}, inf)")
@@ -104,7 +111,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._before = None  # What is to be put back.
         self._clear()
 
-    def find(self, model, *args, **kwargs):
+    def find(self, model: keras.Model, *args: Any, **kwargs: Any) -> float:
         """Sweeps over the rates, and returns the suggestion `valley`.
 
         Args:
@@ -127,7 +134,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             self.restore()
         return self.valley
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.restore()
         self._clear()
         model = self.model
@@ -145,7 +152,9 @@ class LearningRateFinder(keras.callbacks.Callback):
             model, optimizer, self._schedule(private.count_batches(optimizer))
         )
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         # On JAX, this brings the live state into the variables.
         model = self.model
         if self._is_under_way:
@@ -154,14 +163,14 @@ class LearningRateFinder(keras.callbacks.Callback):
         model.reset_metrics()
         self._is_under_way = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._record(logs)
         self._is_under_way = False
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.restore()
 
-    def restore(self):
+    def restore(self) -> None:
         """Puts back what the sweep has changed, unless that has been done."""
         if self._before is not None:
             model, values, states, optimizer, rate = self._before
@@ -172,7 +181,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             _replace_rate(model, optimizer, rate)
 
     @property
-    def steepest(self):
+    def steepest(self) -> float:
         """Rate at which the smoothed loss falls fastest, a float."""
         rates, losses, decline = self._decline()
         # The beginning of the decline may be noise, the end is not.
@@ -186,12 +195,12 @@ class LearningRateFinder(keras.callbacks.Callback):
         return float(rates[middles[np.argmax(slopes)]])
 
     @property
-    def valley(self):
+    def valley(self) -> float:
         """Rate half the longest decline before the end of it, a float."""
         rates, _, decline = self._decline()
         return float(rates[decline[-1] - len(decline) // 2])
 
-    def plot(self, path=None):
+    def plot(self, path: StrPath | None = None) -> Figure:
         """Draws the losses against the rates.
 
         Args:
@@ -226,7 +235,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             write_png(path, figure)
         return figure
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_before": None, "_model": None}
 
     def _clear(self):

@@ -1,6 +1,8 @@
 """Weights that are set to zero while a model learns."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from kdl.checks import (
     check_optional,
 )
 from kdl.optimizers.arguments import matches
+from kdl.typing import FloatOrSchedule
 
 
 class MagnitudePruning(keras.callbacks.Callback):
@@ -83,13 +86,13 @@ class MagnitudePruning(keras.callbacks.Callback):
 
     def __init__(
         self,
-        sparsity,
-        begin=0,
-        end=None,
-        every=50,
-        scope="global",
-        pattern=".*kernel",
-    ):
+        sparsity: FloatOrSchedule,
+        begin: int = 0,
+        end: int | None = None,
+        every: int = 50,
+        scope: Literal["global", "layer"] = "global",
+        pattern: str = ".*kernel",
+    ) -> None:
         super().__init__()
         self.sparsity = check_number_or_schedule("sparsity", sparsity, "[0, 1)")
         self.begin = check_integer("begin", begin, "[0, inf)")
@@ -104,7 +107,7 @@ class MagnitudePruning(keras.callbacks.Callback):
         self.pattern = _check_pattern(pattern)
         self.masks, self._tensors, self._batches = [], [], 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.masks, self._tensors, self._batches = [], [], 0
         if not self._variables():
             paths = [variable.path for variable in self.model.trainable_variables]
@@ -115,34 +118,36 @@ class MagnitudePruning(keras.callbacks.Callback):
                 else "The model must have weights that are trained."
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # A fit may go on where another one ended, without the state of that one.
         steps = (self.params or {}).get("steps")
         if epoch and steps and not self._batches:
             self._batches = epoch * steps
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self._batches % self.every == 0 or self._batches in (self.begin, self.end):
             self._choose()
         self._prune()
         self._batches += 1
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._prune()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._prune()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         # Early stopping may have restored weights of an epoch with fewer zeros.
         self._prune()
         self._tensors = []
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns masks and the count of batches, for `kdl.callbacks.Resume`."""
         return {"masks": list(self.masks), "batches": self._batches}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         self.masks = [np.asarray(mask, "bool") for mask in state["masks"]]
         self._tensors, self._batches = [], state["batches"]

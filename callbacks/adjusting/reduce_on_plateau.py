@@ -1,6 +1,8 @@
 """Reduction on a plateau."""
 
 import math
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import keras
 
@@ -8,6 +10,7 @@ from kdl.callbacks.adjusting.adjust import AdjustableNumber
 from kdl.callbacks.arguments import check_string
 from kdl.callbacks.monitoring import MonitoredMetric
 from kdl.checks import check_choice, check_integer, check_number
+from kdl.typing import Mode
 
 
 class ReduceOnPlateau(keras.callbacks.Callback):
@@ -65,17 +68,17 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     def __init__(
         self,
-        monitor="val_loss",
-        name="learning_rate",
-        factor=0.1,
-        patience=10,
-        mode="auto",
-        min_delta=1e-4,
-        cooldown=0,
-        min_value=0.0,
-        threshold_mode="abs",
-        verbose=0,
-    ):
+        monitor: str = "val_loss",
+        name: str = "learning_rate",
+        factor: float = 0.1,
+        patience: int = 10,
+        mode: Mode = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_value: float = 0.0,
+        threshold_mode: Literal["abs", "rel"] = "abs",
+        verbose: Literal[0, 1] = 0,
+    ) -> None:
         super().__init__()
         self.monitor = check_string("monitor", monitor)
         self.name = check_string("name", name)
@@ -90,7 +93,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         )
         self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._number = AdjustableNumber(self.model, self.name)
         self._metric = MonitoredMetric(
             self.monitor, self.mode, 0.0, 0.0, f"reduce {self.name!r} by"
@@ -98,7 +101,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._best = math.inf  # Of what is maximized, the negative.
         self._bad = self._cooling = 0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = self._metric.look_up(self.model, logs)
         if value is None:
             return
@@ -114,14 +117,14 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             self._reduce(epoch)
             self._cooling, self._bad = self.cooldown, 0
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._number = None
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns what has been seen, for `kdl.callbacks.Resume`."""
         return {"best": self._best, "bad": self._bad, "cooling": self._cooling}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         self._best, self._bad = state["best"], state["bad"]
         self._cooling = state["cooling"]

@@ -1,5 +1,8 @@
 """Scheduled sampling, set from outside."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import keras
 
 from kdl.callbacks.adjusting.adjust import Adjust
@@ -57,7 +60,12 @@ class ScheduledSampling(Adjust):
 
     _argument = "schedule"
 
-    def __init__(self, schedule, by="epoch", name=None):
+    def __init__(
+        self,
+        schedule: Callable[..., Any],
+        by: Literal["epoch", "batch", "metrics"] = "epoch",
+        name: str | None = None,
+    ) -> None:
         check_function("schedule", schedule)
         name = check_optional(check_string, "name", name)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
@@ -67,7 +75,7 @@ class ScheduledSampling(Adjust):
         self.schedule = schedule
         self.name = self._chosen = name
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.name = self._chosen or _name_in(self.model)
         super().on_train_begin(logs)
 

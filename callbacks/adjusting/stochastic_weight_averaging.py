@@ -2,7 +2,9 @@
 
 import contextlib
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
@@ -19,6 +21,7 @@ from kdl.callbacks.readable_data import batches_of, check_data
 from kdl.checks import check_choice, check_integer, check_optional
 from kdl.files import atomic
 from kdl.optimizers.tensors import untaped
+from kdl.typing import Arrays, StrPath
 
 
 class StochasticWeightAveraging(keras.callbacks.Callback):
@@ -87,14 +90,14 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
 
     def __init__(
         self,
-        start_from_epoch=0,
-        data=None,
-        every=1,
-        batch_size=32,
-        by="epoch",
-        start_from_update=0,
-        path=None,
-    ):
+        start_from_epoch: int = 0,
+        data: Arrays = None,
+        every: int = 1,
+        batch_size: int = 32,
+        by: Literal["epoch", "update"] = "epoch",
+        start_from_update: int = 0,
+        path: StrPath | None = None,
+    ) -> None:
         super().__init__()
         self.start_from_epoch = check_integer(
             "start_from_epoch", start_from_epoch, "[0, inf)"
@@ -114,7 +117,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         self.path = check_optional(_check_file, "path", path)
         self.count, self._means = 0, []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.count, self._means, self._epoch = 0, [], 0
         self._unwritten = Unwritten("StochasticWeightAveraging")
         if self.path is not None:
@@ -141,15 +144,15 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
                 "weights. Received: data=None"
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
 
     @property
-    def on_train_batch_end(self):
+    def on_train_batch_end(self) -> Callable[..., None]:
         # Keras waits for every batch as soon as a callback overrides this hook.
         return self._on_batch if self.by == "update" else super().on_train_batch_end
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches.end_epoch()
         after = epoch - self.start_from_epoch
         if self.by == "epoch" and after >= 0 and after % self.every == 0:
@@ -158,7 +161,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
             with self._averaged():
                 self._save()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if not self.count:
             start = f"start_from_epoch={self.start_from_epoch}"
             if self.by == "update":
@@ -173,7 +176,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         if self.path is not None:
             self._save()
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns the mean so far, for `kdl.callbacks.Resume`."""
         return {
             "count": self.count,
@@ -181,16 +184,16 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
             "batches": get_state(self._batches),
         }
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         self.count = state["count"]
         self._means = [np.array(mean) for mean in state["means"]]
         set_state(self._batches, state["batches"])
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None}
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return copy_sharing(self, self.data, memo)
 
     def _on_batch(self, batch, logs=None):

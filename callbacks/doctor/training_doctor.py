@@ -3,7 +3,9 @@
 import dataclasses
 import math
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
@@ -25,6 +27,7 @@ from kdl.callbacks.readable_data import check_sample, sample_of
 from kdl.callbacks.threads import check_thread
 from kdl.checks import check_boolean, check_choice, check_optional
 from kdl.files import write_json, write_png
+from kdl.typing import Arrays, StrPath
 
 
 class TrainingDoctor(keras.callbacks.Callback):
@@ -97,7 +100,13 @@ class TrainingDoctor(keras.callbacks.Callback):
         - [Goyal et al., 2017](https://arxiv.org/abs/1706.02677), batch size and rate
     """
 
-    def __init__(self, data=None, directory=None, batches=True, verbose=1):
+    def __init__(
+        self,
+        data: Arrays = None,
+        directory: StrPath | None = None,
+        batches: bool = True,
+        verbose: Literal[0, 1] = 1,
+    ) -> None:
         super().__init__()
         self.data = check_optional(check_sample, "data", data)
         self.directory = check_optional(check_path, "directory", directory)
@@ -105,7 +114,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.verbose = check_choice("verbose", verbose, (0, 1, False, True))
         self._reset()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._reset()
         self._thread = threading.get_ident()
         if self.directory is not None:
@@ -120,7 +129,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         if not self.batches:
             self._unseen.append(_NO_BATCHES)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._sum, self._count = epoch, 0.0, 0
         self._records.steps = (self.params or {}).get("steps")
         self._records.classes = classes_of(self.model)
@@ -129,11 +138,11 @@ class TrainingDoctor(keras.callbacks.Callback):
             self._records.start = self._look_at_layers(epoch, self.model)
 
     @property
-    def on_train_batch_end(self):
+    def on_train_batch_end(self) -> Callable[..., None]:
         # Keras waits for every batch as soon as a callback overrides this hook.
         return self._on_batch if self.batches else super().on_train_batch_end
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         model, records = self.model, self._records
         values = self._scalars(logs)
         if not math.isfinite(values.get("loss", 0.0)):
@@ -151,16 +160,16 @@ class TrainingDoctor(keras.callbacks.Callback):
                 print("", *found, sep="\n")
             self._write()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._activations = self._sample = self._examples = None
         self._write()
 
     @property
-    def learned(self):
+    def learned(self) -> dict[str, bool]:
         """Whether each milestone was reached, a dict of booleans by name."""
         return learned(self._records)
 
-    def report(self):
+    def report(self) -> str:
         """Returns what was found, what was learned, and what was not looked at."""
         lines = [_count(len(self.findings), len(self._records.epochs()))]
         lines += map(str, self.findings)
@@ -168,7 +177,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             lines.append(f"Learned {name}: {text}.")
         return "\n".join([*lines, *self._unseen])
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns all that was seen, for a fit that goes on."""
         findings = [dataclasses.asdict(finding) for finding in self.findings]
         return {
@@ -178,18 +187,18 @@ class TrainingDoctor(keras.callbacks.Callback):
             "count": self._count,
         }
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Takes back what `get_state` returned, once the fit that goes on has begun."""
         self._records = Records.from_state(state["records"])
         self.findings = [Finding(**finding) for finding in state["findings"]]
         self._sum, self._count = state["sum"], state["count"]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # The model, emptied by JAX meanwhile, belongs to one fit.
         spent = dict.fromkeys(("_activations", "_sample", "_examples", "_model"))
         return {**self.__dict__, **spent}
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return copy_sharing(self, self.data, memo)
 
     def _reset(self):

@@ -1,6 +1,8 @@
 """Pictures of predictions."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ from kdl.callbacks.logging.samples import class_labels, images_of
 from kdl.callbacks.readable_data import check_sample, sample_of
 from kdl.checks import check_integer, check_optional
 from kdl.files import write_png
+from kdl.typing import Arrays, StrPath
 
 
 class PredictionPictures(keras.callbacks.Callback):
@@ -54,7 +57,14 @@ class PredictionPictures(keras.callbacks.Callback):
     >>> history = model.fit(x, y, epochs=1, callbacks=[pictures])
     """
 
-    def __init__(self, data, directory, every=1, examples=25, class_names=None):
+    def __init__(
+        self,
+        data: Arrays,
+        directory: StrPath,
+        every: int = 1,
+        examples: int = 25,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         self.data = check_sample("data", data)
         self.directory = check_path("directory", directory)
@@ -64,28 +74,28 @@ class PredictionPictures(keras.callbacks.Callback):
             _check_class_names, "class_names", class_names
         )
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._epoch = None
         steps = (self.params or {}).get("steps")
         self._sample = sample_of("data", self.data, steps)
         self._unwritten = Unwritten("PredictionPictures")
         make_folder(self.directory)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
         if (epoch + 1) % self.every == 0:
             self._draw(f"after epoch {epoch + 1}")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         # Another callback may have restored the weights of an earlier epoch.
         if self._epoch is not None:
             self._draw("after the fit")
         self._sample = None
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_sample": None, "_model": None}
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return copy_sharing(self, self.data, memo)
 
     def _draw(self, when):

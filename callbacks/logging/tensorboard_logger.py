@@ -1,6 +1,8 @@
 """TensorBoard."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +18,7 @@ from kdl.callbacks.log_numbers import numbers_in_force
 from kdl.callbacks.log_values import BatchCount, Scalars, histograms, is_due
 from kdl.callbacks.monitoring import get_state, set_state
 from kdl.checks import check_integer, check_optional
+from kdl.typing import StrPath
 
 
 class TensorBoardLogger(keras.callbacks.Callback):
@@ -81,13 +84,13 @@ class TensorBoardLogger(keras.callbacks.Callback):
 
     def __init__(
         self,
-        directory,
-        log_batches=0,
-        log_histograms=0,
-        log_images=0,
-        images=None,
-        hparams=None,
-    ):
+        directory: StrPath,
+        log_batches: int = 0,
+        log_histograms: int = 0,
+        log_images: int = 0,
+        images: Callable[[keras.Model], Mapping[str, Any]] | None = None,
+        hparams: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.directory = check_path("directory", directory)
         self.log_batches = check_integer("log_batches", log_batches, "[0, inf)")
@@ -107,7 +110,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         self._files = {}  # By name of the run.
         self._outlive = Outlive("TensorBoardLogger", "TensorBoard")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._close(failed=True)
         self._outlive = Outlive("TensorBoardLogger", "TensorBoard")
         self._scalars = Scalars("TensorBoardLogger")
@@ -120,31 +123,31 @@ class TensorBoardLogger(keras.callbacks.Callback):
             train.add_model(self.model)
 
     @property
-    def on_train_batch_end(self):
+    def on_train_batch_end(self) -> Callable[..., None]:
         # Keras waits for every batch as soon as a callback overrides this hook.
         return self._on_batch if self.log_batches else super().on_train_batch_end
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches.end_epoch()
         if not self._outlive.failed:
             with self._outlive("log an epoch"):
                 self._log_epoch(epoch, logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._close(failed=False)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns the position, for `kdl.callbacks.Resume`."""
         # What comes before a checkpoint is on disk when the fit is killed.
         with self._outlive("write its files"):
             self._flush()
         return get_state(self._batches)
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         set_state(self._batches, state)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_files": {}, "_model": None}
 
     def _on_batch(self, batch, logs=None):

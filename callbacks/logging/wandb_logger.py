@@ -8,7 +8,9 @@ import tempfile
 import threading
 import warnings
 import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import keras
 
@@ -21,6 +23,7 @@ from kdl.callbacks.logging.wandb_tables import tables
 from kdl.callbacks.monitoring import MonitoredMetric, get_state, set_state
 from kdl.callbacks.readable_data import check_sample, sample_of
 from kdl.checks import check_choice, check_integer, check_optional
+from kdl.typing import Arrays, Mode, StrPath
 
 
 class WandbLogger(keras.callbacks.Callback):
@@ -117,20 +120,20 @@ class WandbLogger(keras.callbacks.Callback):
 
     def __init__(
         self,
-        project,
-        name=None,
-        group=None,
-        config=None,
-        mode=None,
-        directory=None,
-        log_batches=0,
-        log_histograms=0,
-        log_model=0,
-        monitor="val_loss",
-        monitor_mode="auto",
-        log_predictions=0,
-        data=None,
-    ):
+        project: str,
+        name: str | None = None,
+        group: str | None = None,
+        config: dict[str, Any] | None = None,
+        mode: Literal["online", "offline", "disabled"] | None = None,
+        directory: StrPath | None = None,
+        log_batches: int = 0,
+        log_histograms: int = 0,
+        log_model: int = 0,
+        monitor: str = "val_loss",
+        monitor_mode: Mode = "auto",
+        log_predictions: int = 0,
+        data: Arrays = None,
+    ) -> None:
         super().__init__()
         spec = importlib.util.find_spec("wandb")
         # W&B's folder of runs, ./wandb, passes for a package, but one without origin.
@@ -168,7 +171,7 @@ class WandbLogger(keras.callbacks.Callback):
         self._own = None  # The run to finish.
         self._outlive = Outlive("WandbLogger", "W&B")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._finish(exit_code=1)
         self._outlive = Outlive("WandbLogger", "W&B")
         self._scalars = Scalars("WandbLogger")
@@ -184,18 +187,18 @@ class WandbLogger(keras.callbacks.Callback):
         self._epochs = 0
         self._id = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # Not before, since a fit that is taken up learns only now of which run it is.
         if self._run is None and not self._outlive.failed:
             with self._outlive("begin a run"):
                 self._run = self._begin()
 
     @property
-    def on_train_batch_end(self):
+    def on_train_batch_end(self) -> Callable[..., None]:
         # Keras waits for every batch as soon as a callback overrides this hook.
         return self._on_batch if self.log_batches else super().on_train_batch_end
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epochs += 1
         self._batches.end_epoch()
         if not self._outlive.failed:
@@ -208,11 +211,11 @@ class WandbLogger(keras.callbacks.Callback):
                 with self._outlive("log a model"):
                     self._log_model(epoch, value)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._sample = None
         self._finish(exit_code=int(self._outlive.failed))
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns run and position, for `kdl.callbacks.Resume`."""
         return {
             "id": self._id,
@@ -221,13 +224,13 @@ class WandbLogger(keras.callbacks.Callback):
             "best": get_state(self._best),
         }
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         self._id, self._epochs = state["id"], state["epochs"]
         set_state(self._batches, state["batches"])
         set_state(self._best, state["best"])
 
-    def begin_run(self, **options):
+    def begin_run(self, **options: Any) -> Any:
         """Returns a new run of W&B, of this logger's project, group and so forth.
 
         Args:
@@ -275,12 +278,12 @@ class WandbLogger(keras.callbacks.Callback):
                 )
         return wandb.init(**{**arguments, "mode": "offline"})
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # A run belongs to one fit; the model, emptied by JAX meanwhile, to the next.
         spent = dict.fromkeys(("_run", "_own", "_sample", "_model"))
         return {**self.__dict__, **spent}
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return copy_sharing(self, self.data, memo)
 
     def _begin(self):

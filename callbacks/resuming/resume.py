@@ -4,7 +4,9 @@ import contextlib
 import copy
 import reprlib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
@@ -23,6 +25,7 @@ from kdl.callbacks.training_state import (
 from kdl.checks import check_boolean, check_integer
 from kdl.files import writing
 from kdl.parallel.data_parallel import gathered, writes
+from kdl.typing import StrPath
 
 
 class Resume(keras.callbacks.Callback):
@@ -87,12 +90,12 @@ class Resume(keras.callbacks.Callback):
 
     def __init__(
         self,
-        directory,
-        data=None,
-        callbacks=(),
-        save_freq="epoch",
-        delete_checkpoint=True,
-    ):
+        directory: StrPath,
+        data: keras.utils.PyDataset | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        save_freq: int | Literal["epoch"] = "epoch",
+        delete_checkpoint: bool = True,
+    ) -> None:
         super().__init__()
         self.directory = check_path("directory", directory)
         self.data = _check_data(data)
@@ -101,16 +104,18 @@ class Resume(keras.callbacks.Callback):
         self.delete_checkpoint = check_boolean("delete_checkpoint", delete_checkpoint)
 
     @property
-    def path(self):
+    def path(self) -> Path:
         """`Path` of the checkpoint."""
         return Path(self.directory) / "checkpoint.npz"
 
     @property
-    def previous_path(self):
+    def previous_path(self) -> Path:
         """`Path` of the checkpoint before."""
         return Path(self.directory) / "previous.npz"
 
-    def cover(self, data, callbacks):
+    def cover(
+        self, data: keras.utils.PyDataset, callbacks: Sequence[keras.callbacks.Callback]
+    ) -> None:
         """Tells of what is made where the fit begins, such as in a `HyperModel`.
 
         A tuner cannot know what `fit` of its hypermodel will train on and remember.
@@ -122,7 +127,7 @@ class Resume(keras.callbacks.Callback):
         self.data = _check_data(data)
         self.callbacks = [*_check_callbacks(callbacks), *self.callbacks]
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._last = 0  # The batch of this epoch before which it was last saved.
         self._saved = None  # What is to be restored yet.
         self._unwritten = Unwritten("Resume")
@@ -156,17 +161,19 @@ class Resume(keras.callbacks.Callback):
                 "the fit anew."
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._last = epoch, 0
         self._settle()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self._saved is not None:
             self._pass_over(batch)
         elif self.save_freq != "epoch" and batch - self._last >= self.save_freq:
             self._save(self._epoch, batch)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._saved is not None:
             _, notes, path = self._saved
             with _naming(path):
@@ -176,7 +183,7 @@ class Resume(keras.callbacks.Callback):
                 )
         self._save(epoch + 1, 0, logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._settle()
         if self.delete_checkpoint and writes():
             # In this order, a kill in between leaves the one that knows the end.
@@ -184,7 +191,7 @@ class Resume(keras.callbacks.Callback):
                 with self._unwritten(), writing(path):
                     path.unlink(missing_ok=True)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return copy_sharing(self, self.data, memo)
 
     def _save(self, epoch, batch, logs=None):

@@ -7,9 +7,10 @@ holds until the criterion judges anew, for some at the end of a strip of epochs.
 
 import copy
 import math
+from typing import Any, Self
 
 from kdl.callbacks.arguments import check_string
-from kdl.callbacks.monitoring import LoggedMetric
+from kdl.callbacks.monitoring import LoggedMetric, MonitoredMetric
 from kdl.checks import check_integer, check_number, check_optional
 
 
@@ -25,7 +26,9 @@ class Criterion:
     judges_errors = False
     verdict = None
 
-    def begin(self, name, min_delta=0.0, baseline=None):
+    def begin(
+        self, name: str, min_delta: float = 0.0, baseline: float | None = None
+    ) -> Self:
         """Returns a copy that judges a metric from its first epoch on.
 
         Args:
@@ -37,7 +40,7 @@ class Criterion:
         judge.verdict = None
         return judge
 
-    def judge(self, metric, epoch, logs):
+    def judge(self, metric: MonitoredMetric, epoch: int, logs: dict[str, Any]) -> None:
         """Judges an epoch.
 
         Args:
@@ -46,7 +49,7 @@ class Criterion:
             logs: Dict. Its logs.
         """
 
-    def check_minimized(self, name, mode):
+    def check_minimized(self, name: str, mode: str) -> None:
         """Refuses a metric that is maximized, unless the criterion takes any.
 
         Raises:
@@ -60,7 +63,7 @@ class Criterion:
                 f"instead. Received: criterion={self!r}"
             )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         options = ", ".join(
             f"{name}={value!r}"
             for name, value in vars(self).items()
@@ -90,15 +93,17 @@ class Patience(Criterion):
 
     remembered = ("verdict", "_wait")
 
-    def __init__(self, patience=0):
+    def __init__(self, patience: int = 0) -> None:
         self.patience = check_integer("patience", patience, "[0, inf)")
 
-    def begin(self, name, min_delta=0.0, baseline=None):
+    def begin(
+        self, name: str, min_delta: float = 0.0, baseline: float | None = None
+    ) -> Self:
         judge = super().begin(name)
         judge._wait, judge._min_delta, judge._baseline = 0, min_delta, baseline
         return judge
 
-    def judge(self, metric, epoch, logs):
+    def judge(self, metric: MonitoredMetric, epoch: int, logs: dict[str, Any]) -> None:
         self.verdict = None
         self._wait += 1
         if metric.improved:
@@ -142,15 +147,17 @@ class GeneralizationLoss(Criterion):
     remembered = ("verdict", "_lowest")
     judges_errors = True
 
-    def __init__(self, alpha=5.0):
+    def __init__(self, alpha: float = 5.0) -> None:
         self.alpha = check_number("alpha", alpha, "(0, inf)")
 
-    def begin(self, name, min_delta=0.0, baseline=None):
+    def begin(
+        self, name: str, min_delta: float = 0.0, baseline: float | None = None
+    ) -> Self:
         judge = super().begin(name)
         judge._lowest = math.inf
         return judge
 
-    def judge(self, metric, epoch, logs):
+    def judge(self, metric: MonitoredMetric, epoch: int, logs: dict[str, Any]) -> None:
         self.verdict = None
         loss = self._loss(metric)
         if loss > self.alpha:
@@ -200,7 +207,12 @@ class ProgressQuotient(GeneralizationLoss):
 
     remembered = ("verdict", "_lowest", "_errors")
 
-    def __init__(self, alpha=0.75, strip_length=5, training_loss=None):
+    def __init__(
+        self,
+        alpha: float = 0.75,
+        strip_length: int = 5,
+        training_loss: str | None = None,
+    ) -> None:
         super().__init__(alpha)
         self.strip_length = check_integer("strip_length", strip_length, "[1, inf)")
         self.training_loss = check_optional(
@@ -212,7 +224,9 @@ class ProgressQuotient(GeneralizationLoss):
                 f"'val_'. Received: training_loss={training_loss!r}"
             )
 
-    def begin(self, name, min_delta=0.0, baseline=None):
+    def begin(
+        self, name: str, min_delta: float = 0.0, baseline: float | None = None
+    ) -> Self:
         judge = super().begin(name)
         judge._loss_name = self.training_loss or name.removeprefix("val_")
         judge._logged = LoggedMetric(
@@ -221,7 +235,7 @@ class ProgressQuotient(GeneralizationLoss):
         judge._errors = []
         return judge
 
-    def judge(self, metric, epoch, logs):
+    def judge(self, metric: MonitoredMetric, epoch: int, logs: dict[str, Any]) -> None:
         loss = self._loss(metric)
         error = _check_error(self._loss_name, self._logged.value(logs))
         self._errors.append(error)
@@ -268,16 +282,18 @@ class SuccessiveRises(Criterion):
     remembered = ("verdict", "_epochs", "_last", "_rises")
     judges_errors = True
 
-    def __init__(self, strips=3, strip_length=5):
+    def __init__(self, strips: int = 3, strip_length: int = 5) -> None:
         self.strips = check_integer("strips", strips, "[1, inf)")
         self.strip_length = check_integer("strip_length", strip_length, "[1, inf)")
 
-    def begin(self, name, min_delta=0.0, baseline=None):
+    def begin(
+        self, name: str, min_delta: float = 0.0, baseline: float | None = None
+    ) -> Self:
         judge = super().begin(name)
         judge._epochs, judge._rises, judge._last = 0, 0, math.inf
         return judge
 
-    def judge(self, metric, epoch, logs):
+    def judge(self, metric: MonitoredMetric, epoch: int, logs: dict[str, Any]) -> None:
         value = _check_error(metric.name, metric.value)
         self._epochs += 1
         if self._epochs % self.strip_length:

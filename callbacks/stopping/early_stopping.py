@@ -2,6 +2,8 @@
 
 import functools
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -22,6 +24,7 @@ from kdl.checks import (
     check_number,
     check_optional,
 )
+from kdl.typing import Mode, StrPath
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -116,25 +119,25 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def __init__(
         self,
-        monitor="val_loss",
-        min_delta=0,
-        patience=None,
-        verbose=1,
-        mode="auto",
-        baseline=None,
-        restore_best_weights=False,
-        start_from_epoch=0,
-        rule="any",
-        smoothing=0.0,
-        min_epochs=0,
-        criterion=None,
-        max_seconds=None,
-        max_steps=None,
-        stop_on_nan=False,
-        divergence=None,
-        top_k=0,
-        directory=None,
-    ):
+        monitor: str | Sequence[str] = "val_loss",
+        min_delta: float | Mapping[str, float] = 0,
+        patience: int | None = None,
+        verbose: Literal[0, 1] = 1,
+        mode: Mode | Mapping[str, Mode] = "auto",
+        baseline: float | Mapping[str, float] | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+        rule: Literal["any", "all"] = "any",
+        smoothing: float = 0.0,
+        min_epochs: int = 0,
+        criterion: Criterion | None = None,
+        max_seconds: float | None = None,
+        max_steps: int | None = None,
+        stop_on_nan: bool = False,
+        divergence: float | None = None,
+        top_k: int = 0,
+        directory: StrPath | None = None,
+    ) -> None:
         super().__init__()
 
         positive = functools.partial(_optional_number, interval="(0, inf)")
@@ -166,7 +169,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.reason = self.best = self.best_weights = None
         self.best_epoch = self.stopped_epoch = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._check_fit()
         self._metrics = [self._new_metric(name) for name in self._names]
         self._criteria = [self._new_criterion(name) for name in self._names]
@@ -181,14 +184,16 @@ class EarlyStopping(keras.callbacks.Callback):
         self._start = time.monotonic()
         self._steps = self._first = 0  # All, and those before this epoch.
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # Only now, since a fit is resumed after `on_train_begin`.
         if self._checkpoints is not None and self._epoch is None:
             self._checkpoints.check_unused()
         self._epoch = epoch
         self._why = None
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         # After this batch, Keras looks whether to stop.
         if self.max_steps is not None:
             ends = batch + self._execution
@@ -199,14 +204,14 @@ class EarlyStopping(keras.callbacks.Callback):
         if self.max_seconds is not None:
             self._watch_the_clock("in")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
         self._first = self._steps
         self._judge(epoch, logs)
         if self.max_seconds is not None:
             self._watch_the_clock("after")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.reason = self._explain()
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
@@ -214,7 +219,7 @@ class EarlyStopping(keras.callbacks.Callback):
         if self.verbose:
             print(self.reason)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Returns what has been seen and used, for `kdl.callbacks.Resume`."""
         return {
             "metrics": [get_state(metric) for metric in self._metrics],
@@ -228,7 +233,7 @@ class EarlyStopping(keras.callbacks.Callback):
             "why": self._why,
         }
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned."""
         for metric, values in zip(self._metrics, state["metrics"], strict=True):
             set_state(metric, values)
@@ -243,7 +248,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self._epoch, self._why = state["epoch"], state["why"]
         self.stopped_epoch = 0 if self._why is None else self._epoch
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "best_weights": None, "_model": None}
 
     def _check_arguments(self):

@@ -2,15 +2,20 @@
 
 import contextlib
 
+import keras
+import numpy as np
 from keras import ops
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.attribution.scores.taps import replaced
 from kdl.layers import TransformerEncoderBlock
 from kdl.private import layers_of
+from kdl.typing import Arrays
 
 
-def attention_rollout(model, inputs, batch_size=32):
+def attention_rollout(
+    model: keras.Model, inputs: Arrays, batch_size: int = 32
+) -> np.ndarray:
     """Returns how much of each token is in each place after all Transformer blocks.
 
         rollout = A_n @ ... @ A_2 @ A_1, where A_i = (weights_i + identity) / 2

@@ -1,8 +1,10 @@
 """Attributions of many examples, by class and place."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 PLACES = (
     *("top left", "top", "top right"),
@@ -28,7 +30,12 @@ class ByPlace(NamedTuple):
     covered: np.ndarray | None
 
 
-def by_place(attributions, labels, classes=None, masks=None):
+def by_place(
+    attributions: ArrayLike,
+    labels: ArrayLike,
+    classes: Sequence[str] | None = None,
+    masks: ArrayLike | None = None,
+) -> ByPlace:
     """Returns where the attributions of each class lie: a way to find shortcuts.
 
     A model may tell a class by a mark in a corner, or by what is around its objects,

@@ -1,13 +1,24 @@
 """Class activation maps by gradients."""
 
+from collections.abc import Callable
+
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.private import layers_of
+from kdl.typing import Tensor
 
 
-def grad_cam(model, inputs, score=None, layer=None, batch_size=32):
+def grad_cam(
+    model: keras.Model,
+    inputs: ArrayLike,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    layer: str | None = None,
+    batch_size: int = 32,
+) -> np.ndarray:
     """Returns where the feature maps are that speak for a score.
 
         weights = mean(d score / d maps) of each map
@@ -54,7 +65,13 @@ def grad_cam(model, inputs, score=None, layer=None, batch_size=32):
     return _maps(model, inputs, score, layer, batch_size, weighted)
 
 
-def grad_cam_plus_plus(model, inputs, score=None, layer=None, batch_size=32):
+def grad_cam_plus_plus(
+    model: keras.Model,
+    inputs: ArrayLike,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    layer: str | None = None,
+    batch_size: int = 32,
+) -> np.ndarray:
     """Returns the maps of Grad-CAM with weights that do justice to small objects.
 
         alpha = g**2 / (2 * g**2 + g**3 * sum(maps)), where g = d score / d maps

@@ -1,10 +1,14 @@
 """Gradients of a score."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
+from kdl.typing import Arrays, Tensor
 
 
 class Gradient(NamedTuple):
@@ -15,7 +19,13 @@ class Gradient(NamedTuple):
     scores: np.ndarray
 
 
-def gradient(model, inputs, score=None, layer=None, batch_size=32):
+def gradient(
+    model: keras.Model,
+    inputs: Arrays,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    layer: str | None = None,
+    batch_size: int = 32,
+) -> Gradient:
     """Returns the gradient of a score by the inputs, or by what a layer returns.
 
         gradients = d score(model(inputs)) / d inputs

@@ -1,14 +1,18 @@
 """Integrated gradients."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
+import keras
 import numpy as np
 from keras import ops, tree
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring, as_array
 from kdl.attribution.scores.taps import BagTap
 from kdl.checks import check_choice, check_integer
 from kdl.private import layers_of
+from kdl.typing import Arrays, Tensor
 
 RULES = ("gauss_legendre", "cubic")
 
@@ -21,15 +25,15 @@ class IntegratedGradients(NamedTuple):
 
 
 def integrated_gradients(
-    model,
-    inputs,
-    score=None,
-    baseline=None,
-    layer=None,
-    steps=50,
-    rule="gauss_legendre",
-    batch_size=32,
-):
+    model: keras.Model,
+    inputs: Arrays,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    baseline: Arrays = None,
+    layer: str | None = None,
+    steps: int = 50,
+    rule: Literal["gauss_legendre", "cubic"] = "gauss_legendre",
+    batch_size: int = 32,
+) -> IntegratedGradients:
     """Returns how much each input contributes to a score, beside a baseline.
 
         attributions = (inputs - baseline) * integral of

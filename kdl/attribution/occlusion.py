@@ -2,17 +2,27 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.checks import check_integers, check_number
+from kdl.typing import Tensor
 
 
 def occlusion(
-    model, inputs, score=None, window=1, stride=None, value=0.0, batch_size=32
-):
+    model: keras.Model,
+    inputs: ArrayLike,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    window: int | tuple[int, int] = 1,
+    stride: int | tuple[int, int] | None = None,
+    value: float = 0.0,
+    batch_size: int = 32,
+) -> np.ndarray:
     """Returns by how much a score falls where a part of the input is covered.
 
     A window slides over height and width, or over the length of tokens or of a

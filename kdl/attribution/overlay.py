@@ -1,13 +1,17 @@
 """Attributions as pictures."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_integer, check_number
+from kdl.typing import Image
 
 _BRIGHT = 99.0  # Percentile of the sizes that is drawn in the full colour.
 
 
-def overlay(image, attribution, opacity=0.8, pixels=256):
+def overlay(
+    image: ArrayLike, attribution: ArrayLike, opacity: float = 0.8, pixels: int = 256
+) -> Image:
     """Returns an image with its attribution over it, in colour.
 
     The image is grey. The larger the attribution of a place, the less of the image is

@@ -1,11 +1,21 @@
 """Saliency."""
 
+from collections.abc import Callable
+
+import keras
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
+from kdl.typing import Arrays, Tensor
 
 
-def saliency(model, inputs, score=None, batch_size=32):
+def saliency(
+    model: keras.Model,
+    inputs: Arrays,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    batch_size: int = 32,
+) -> Arrays:
     """Returns by how much a score changes with each input: the size of its gradient.
 
         attributions = |d score(model(inputs)) / d inputs|

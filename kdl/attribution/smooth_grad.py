@@ -1,16 +1,27 @@
 """SmoothGrad."""
 
+from collections.abc import Callable
+
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.checks import check_integer, check_number, check_seed
 from kdl.seeds import ATTRIBUTION, generator
+from kdl.typing import Arrays, Tensor
 
 
 def smooth_grad(
-    model, inputs, score=None, noise=0.15, samples=16, seed=0, batch_size=32
-):
+    model: keras.Model,
+    inputs: Arrays,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    noise: float = 0.15,
+    samples: int = 16,
+    seed: int | None = 0,
+    batch_size: int = 32,
+) -> Arrays:
     """Returns the mean gradient of a score around each input.
 
         attributions = mean(d score(model(inputs + noise)) / d inputs)

@@ -1,12 +1,15 @@
 """Weights of the pixels of a mask."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from kdl.checks import check_number
 
 
-def boundary_weights(masks, strength=10.0, width=5.0):
+def boundary_weights(
+    masks: ArrayLike, strength: float = 10.0, width: float = 5.0
+) -> np.ndarray:
     """Returns the weight map of U-Net: how much each pixel counts in the loss.
 
     The weight of a pixel `x` of class `y(x)` is

@@ -4,12 +4,15 @@ import numpy as np
 
 from kdl.checks import check_integer
 from kdl.data.on_disk import OnDisk
+from kdl.typing import Arrays
 
 # Numbers of a part that is in memory at once: 128 MB of float64.
 _NUMBERS = 2**24
 
 
-def moments(x, axis=-1):
+def moments(
+    x: Arrays, axis: int | None = -1
+) -> tuple[np.ndarray, np.ndarray] | tuple[float, float]:
     """Returns mean and variance of data, to normalize them by.
 
     `keras.layers.Normalization` takes both, and its `adapt` takes arrays that fit into

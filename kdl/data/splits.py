@@ -1,6 +1,7 @@
 """Training, validation and test data."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from keras import tree
@@ -40,13 +41,20 @@ class Splits(_Parts):
     25
     """
 
-    def __new__(cls, train, validation, test, classes=None, drawn=False):
+    def __new__(
+        cls,
+        train: tuple[Any, Any],
+        validation: tuple[Any, Any],
+        test: tuple[Any, Any],
+        classes: Sequence[str] | None = None,
+        drawn: bool = False,
+    ) -> Self:
         splits = super().__new__(cls, train, validation, test)
         splits.drawn = check_boolean("drawn", drawn)
         splits.classes = None if classes is None else [str(name) for name in classes]
         return splits
 
-    def tested_whole(self):
+    def tested_whole(self) -> "Splits":
         """Returns splits to evaluate a model on that has learned from others.
 
         The test set is all examples, unless they came with one.
@@ -59,7 +67,7 @@ class Splits(_Parts):
         )
         return Splits(self.train, self.validation, (x, y), self.classes)
 
-    def summary(self):
+    def summary(self) -> dict[str, Any]:
         """Returns what the data are, and what may be wrong with them, a dict of JSON.
 
         Its keys are
@@ -199,7 +207,7 @@ def split_in_three(x, y, groups, rng):
     return Splits(*((x[part], y[part]) for part in parts))
 
 
-def labelled_images(splits):
+def labelled_images(splits: Splits) -> Splits:
     """Returns `splits`, provided they hold images with one label each.
 
     Args:

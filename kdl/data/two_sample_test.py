@@ -1,10 +1,13 @@
 """Whether two sets of examples have the same distribution."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_integer
 from kdl.data.on_disk import OnDisk
 from kdl.seeds import SPLITS, generator, integer
+from kdl.typing import Arrays
 
 _MOST, _MOST_ON_DISK = 1000, 200  # Examples of each set, at most.
 FEWEST = 20  # Of each set, below which nothing shows.
@@ -14,7 +17,7 @@ _COMPONENTS = 30  # Principal components that stand for an array.
 _HASHED = 1024  # Numbers that stand for the words of a text.
 
 
-def two_sample_test(one, other, seed=0):
+def two_sample_test(one: Arrays, other: Arrays, seed: int = 0) -> dict[str, Any]:
     """Returns how well a small classifier tells two sets of examples apart.
 
     Gradient boosted trees learn of which set an example is, and are asked about

@@ -4,7 +4,9 @@ import dataclasses
 import importlib.metadata
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -22,6 +24,7 @@ from kdl.deployment.quantization import (
 from kdl.deployment.signature import drawn, leaves, signature_of
 from kdl.deployment.writing import Job, write
 from kdl.files import write_json, writing
+from kdl.typing import Arrays, StrPath
 
 _EXACT, _MIXED = 1e-4, 2e-2  # Largest difference in float32, and in less.
 
@@ -55,17 +58,17 @@ class Export:
 
 
 def export(
-    model,
-    path,
-    format,
-    inputs=None,
+    model: keras.Model,
+    path: StrPath,
+    format: str,
+    inputs: Arrays = None,
     *,
-    quantize=None,
-    calibration=None,
-    tolerance=None,
-    metadata=None,
-    overwrite=False,
-):
+    quantize: Literal["int8"] | None = None,
+    calibration: Arrays = None,
+    tolerance: float | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Export:
     """Writes a model in a format that runs without Keras, and holds it to its outputs.
 
     The folder has the model and `metadata.json`, which says what it takes and returns.

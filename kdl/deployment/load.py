@@ -1,18 +1,21 @@
 """Exported models, run by what runs their format."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kdl.deployment.formats import FORMATS, format_of
 from kdl.deployment.processes import import_openvino
 from kdl.deployment.signature import leaves
+from kdl.typing import StrPath
 
 METADATA = "metadata.json"
 
 
-def load(path):
+def load(path: StrPath) -> Callable[..., Any]:
     """Returns an exported model as a function, run by what runs its format.
 
     That is onnxruntime, LiteRT, OpenVINO, TensorFlow or PyTorch, on a CPU, as a program

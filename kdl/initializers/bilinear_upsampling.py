@@ -1,8 +1,13 @@
 """Bilinear upsampling by a transposed convolution."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import DTypeLike
+
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -49,7 +54,7 @@ class BilinearUpsampling(keras.initializers.Initializer):
         - [Long et al., 2015](https://arxiv.org/abs/1411.4038)
     """
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         if len(shape) != 4 or shape[2] != shape[3]:
             raise ValueError(
                 "`shape` must be (height, width, channels, channels), the kernel of a "

@@ -1,10 +1,15 @@
 """Chrono initialization."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_integer, check_number, check_seed_or_generator
 from kdl.initializers.lstm_bias import lstm_bias
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -53,20 +58,25 @@ class Chrono(keras.initializers.RandomUniform):
         - [Tallec and Ollivier, 2018](https://arxiv.org/abs/1804.11188)
     """
 
-    def __init__(self, units, max_timescale, seed=None):
+    def __init__(
+        self,
+        units: int,
+        max_timescale: float,
+        seed: int | keras.random.SeedGenerator | None = None,
+    ) -> None:
         self.units = check_integer("units", units, "[1, inf)")
         self.max_timescale = check_number("max_timescale", max_timescale, "(2, inf)")
         seed = check_seed_or_generator("seed", seed)
         super().__init__(1.0, self.max_timescale - 1, seed)
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         return lstm_bias(shape, dtype, self.units, self._gates)
 
     def _gates(self):
         forget = ops.log(super().__call__((self.units,), dtype="float32"))
         return -forget, forget
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "units": self.units,
             "max_timescale": self.max_timescale,

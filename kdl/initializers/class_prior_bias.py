@@ -1,12 +1,16 @@
 """Bias of the output layer, by the frequency of the classes."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_number
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -49,7 +53,7 @@ class ClassPriorBias(keras.initializers.Initializer):
           sigmoid
     """
 
-    def __init__(self, prior):
+    def __init__(self, prior: float | Sequence[float]) -> None:
         if np.ndim(prior) == 0:
             self.prior = check_number("prior", prior, "(0, 1)")
             return
@@ -61,7 +65,7 @@ class ClassPriorBias(keras.initializers.Initializer):
                 f"Received: prior={prior!r}, whose sum is {total}"
             )
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         dtype = dtype or keras.config.floatx()
         if isinstance(self.prior, float):
             bias = math.log(self.prior) - math.log1p(-self.prior)
@@ -73,5 +77,5 @@ class ClassPriorBias(keras.initializers.Initializer):
             )
         return ops.convert_to_tensor(np.log(self.prior), dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"prior": self.prior}

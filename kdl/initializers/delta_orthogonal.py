@@ -1,9 +1,13 @@
 """Delta-orthogonal initialization."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_number, check_seed_or_generator
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -53,11 +57,13 @@ class DeltaOrthogonal(keras.initializers.Orthogonal):
         - [Xiao et al., 2018](https://arxiv.org/abs/1806.05393)
     """
 
-    def __init__(self, gain=1.0, seed=None):
+    def __init__(
+        self, gain: float = 1.0, seed: int | keras.random.SeedGenerator | None = None
+    ) -> None:
         gain = check_number("gain", gain, "(0, inf)")
         super().__init__(gain, check_seed_or_generator("seed", seed))
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         *sizes, inputs, outputs = shape if len(shape) > 2 else (0, 0)
         if not 1 <= len(sizes) <= 3 or inputs > outputs:
             raise ValueError(

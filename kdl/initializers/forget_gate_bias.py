@@ -1,10 +1,15 @@
 """Bias of the forget gate."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_integer, check_number
 from kdl.initializers.lstm_bias import lstm_bias
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -48,15 +53,15 @@ class ForgetGateBias(keras.initializers.Initializer):
         - [Jozefowicz et al., 2015](https://proceedings.mlr.press/v37/jozefowicz15.html)
     """
 
-    def __init__(self, units, value=1.0):
+    def __init__(self, units: int, value: float = 1.0) -> None:
         self.units = check_integer("units", units, "[1, inf)")
         self.value = check_number("value", value, "(-inf, inf)")
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         return lstm_bias(shape, dtype, self.units, self._gates)
 
     def _gates(self):
         return ops.zeros((self.units,)), ops.full((self.units,), self.value)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"units": self.units, "value": self.value}

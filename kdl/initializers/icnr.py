@@ -1,9 +1,14 @@
 """ICNR initialization."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_integer, check_part
+from kdl.typing import InitializerLike, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -56,7 +61,9 @@ class ICNR(keras.initializers.Initializer):
         - [Shi et al., 2016](https://arxiv.org/abs/1609.05158), sub-pixel convolution
     """
 
-    def __init__(self, scale=2, initializer="he_normal"):
+    def __init__(
+        self, scale: int = 2, initializer: InitializerLike = "he_normal"
+    ) -> None:
         self.scale = check_integer("scale", scale, "[2, inf)")
         self.initializer = check_part("initializer", initializer, "initializer")
         if not isinstance(self.initializer, keras.initializers.Initializer):
@@ -65,7 +72,7 @@ class ICNR(keras.initializers.Initializer):
                 f"its config. Received: {initializer=}"
             )
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         *rest, channels = shape
         if channels % self.scale**2:
             raise ValueError(
@@ -75,6 +82,6 @@ class ICNR(keras.initializers.Initializer):
         drawn = self.initializer((*rest, channels // self.scale**2), dtype=dtype)
         return ops.tile(drawn, [1] * len(rest) + [self.scale**2])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         initializer = keras.saving.serialize_keras_object(self.initializer)
         return {"scale": self.scale, "initializer": initializer}

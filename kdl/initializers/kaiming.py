@@ -1,9 +1,14 @@
 """Kaiming initialization."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_axis, check_choice, check_number, check_seed_or_generator
 from kdl.initializers.gain import NONLINEARITIES, draw, gain_of
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -67,14 +72,16 @@ class Kaiming(keras.initializers.VarianceScaling):
 
     def __init__(
         self,
-        nonlinearity="relu",
-        a=0.0,
-        mode="fan_in",
-        distribution="normal",
-        seed=None,
-        input_axes=None,
-        output_axes=None,
-    ):
+        nonlinearity: Literal[
+            "linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"
+        ] = "relu",
+        a: float = 0.0,
+        mode: Literal["fan_in", "fan_out"] = "fan_in",
+        distribution: Literal["normal", "uniform"] = "normal",
+        seed: int | keras.random.SeedGenerator | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
         self.nonlinearity = check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         self.a = check_number("a", a, "(-inf, inf)")
         if self.a != 0 and self.nonlinearity != "leaky_relu":
@@ -94,10 +101,10 @@ class Kaiming(keras.initializers.VarianceScaling):
         # Keras has made a truncated normal of a normal.
         self.distribution = distribution
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         return draw(self, shape, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["scale"]
         return {**config, "nonlinearity": self.nonlinearity, "a": self.a}

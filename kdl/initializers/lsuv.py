@@ -10,11 +10,18 @@ from keras import ops
 
 from kdl import private
 from kdl.checks import check_integer, check_number, check_seed
+from kdl.typing import Tensor
 
 DEPTHWISE = keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D
 
 
-def lsuv(model, batch, tolerance=0.05, max_iterations=10, seed=None):
+def lsuv(
+    model: keras.Layer,
+    batch: Tensor,
+    tolerance: float = 0.05,
+    max_iterations: int = 10,
+    seed: int | None = None,
+) -> dict[str, float]:
     """Sets the kernels of a model so that each layer's outputs have unit variance.
 
     Each layer, in the order in which the model calls them, gets an orthogonal kernel,

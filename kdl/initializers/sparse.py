@@ -1,11 +1,15 @@
 """Sparse initialization."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_integer, check_number, check_seed_or_generator
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -51,13 +55,18 @@ class Sparse(keras.initializers.RandomNormal):
         - [Sutskever et al., 2013](https://proceedings.mlr.press/v28/sutskever13.html)
     """
 
-    def __init__(self, nonzeros=15, stddev=1.0, seed=None):
+    def __init__(
+        self,
+        nonzeros: int = 15,
+        stddev: float = 1.0,
+        seed: int | keras.random.SeedGenerator | None = None,
+    ) -> None:
         stddev = check_number("stddev", stddev, "(0, inf)")
         seed = check_seed_or_generator("seed", seed)
         super().__init__(stddev=stddev, seed=seed)
         self.nonzeros = check_integer("nonzeros", nonzeros, "[1, inf)")
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         dtype = dtype or keras.config.floatx()
         inputs = math.prod(shape[:-1]) if len(shape) > 1 else 0
         if inputs < self.nonzeros:
@@ -74,7 +83,7 @@ class Sparse(keras.initializers.RandomNormal):
         values = ops.where(ranks < self.nonzeros, values, 0.0)
         return ops.cast(ops.reshape(values, shape), dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["mean"]
         return {**config, "nonzeros": self.nonzeros}

@@ -1,9 +1,14 @@
 """Xavier initialization."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_axis, check_choice, check_number, check_seed_or_generator
 from kdl.initializers.gain import NONLINEARITIES, draw, gain_of
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -51,12 +56,13 @@ class Xavier(keras.initializers.VarianceScaling):
 
     def __init__(
         self,
-        gain=1.0,
-        distribution="uniform",
-        seed=None,
-        input_axes=None,
-        output_axes=None,
-    ):
+        gain: float
+        | Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"] = 1.0,
+        distribution: Literal["uniform", "normal"] = "uniform",
+        seed: int | keras.random.SeedGenerator | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
         if isinstance(gain, str):
             self.gain = check_choice("gain", gain, NONLINEARITIES)
             scale = gain_of(self.gain) ** 2
@@ -73,10 +79,10 @@ class Xavier(keras.initializers.VarianceScaling):
         # Keras has made a truncated normal of a normal.
         self.distribution = distribution
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
         return draw(self, shape, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["scale"], config["mode"]
         return {**config, "gain": self.gain}

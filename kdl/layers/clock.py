@@ -3,13 +3,15 @@
 import collections
 import warnings
 import weakref
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from kdl import private
-from kdl.schedules.number import find_numbers, state_in_progress
+from kdl.schedules.number import Number, find_numbers, state_in_progress
+from kdl.typing import Shape, Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -61,7 +63,7 @@ class Clock(keras.layers.Layer):
     >>> hidden = kdl.layers.DropConnectDense(32, rate=rate)(hidden)
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.batches = self.add_weight(
@@ -84,7 +86,7 @@ class Clock(keras.layers.Layer):
         # and values.
         self._saved = []
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         self._look_around(training)
         for number in self._numbers:
             number.clock = weakref.ref(self)
@@ -92,15 +94,15 @@ class Clock(keras.layers.Layer):
             self.batches.assign_add(1)
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shapes) -> Shape:
         return input_shape
 
-    def compute_output_spec(self, inputs, training=None):
+    def compute_output_spec(self, inputs: Tensor, training: bool | None = None) -> Any:
         return keras.tree.map_structure(
             lambda x: keras.KerasTensor(x.shape, x.dtype, sparse=x.sparse), inputs
         )
 
-    def step(self, per_update=False):
+    def step(self, per_update: bool = False) -> Tensor:
         """Returns the step in force: how many batches came before the current one.
 
         Args:
@@ -119,7 +121,7 @@ class Clock(keras.layers.Layer):
             step = step // _batches_per_update(self._model())
         return step
 
-    def counts_here(self):
+    def counts_here(self) -> bool:
         """Whether this clock counts the batches of the model that is being run."""
         layer, state, model = (
             private.outermost_call(),
@@ -134,7 +136,7 @@ class Clock(keras.layers.Layer):
         # JAX runs the layers of a model on the state of the whole model.
         return self._is_in(state)
 
-    def numbers(self, model):
+    def numbers(self, model: keras.Model) -> dict[str, Number]:
         """Returns the numbers of a model that this clock is in, and drives them."""
         layers = private.layers_of(model)
         clocks = [repr(layer.name) for layer in layers if isinstance(layer, Clock)]
@@ -154,13 +156,13 @@ class Clock(keras.layers.Layer):
         return numbers
 
     @property
-    def variables(self):
+    def variables(self) -> list[keras.Variable]:
         """All state of the clock, and the variables of the numbers it drives."""
         # Nothing else that Keras tracks holds those of regularizers and losses.
         found = [number.variable for number in self._numbers if number.is_adjustable]
         return [*super().variables, *found]
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         store["batches"] = self.batches
         seen = [
             [(name, number.variable) for name, number in self._adjustable(model)]
@@ -170,7 +172,7 @@ class Clock(keras.layers.Layer):
             for m, (name, value) in enumerate(group):
                 store[f"{n}:{m}:{name.replace('/', '.')}"] = value
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         self.batches.assign(store["batches"])
         groups = {}
         for key in store.keys():  # noqa: SIM118, a group of an HDF5 file

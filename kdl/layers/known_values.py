@@ -1,7 +1,11 @@
 """Values that can be read, of tensors and before they become tensors."""
 
+from typing import Any
+
 import keras
 import numpy as np
+
+from kdl.typing import Tensor
 
 _INT32 = np.iinfo("int32")
 
@@ -12,7 +16,7 @@ class Int32Inputs:
     JAX makes arrays of int32 of what a layer is called with, and of 2**32 + 3 a 3.
     """
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         # Dynamo, which traces tensors alone, does not trace `flatten`.
         if not _is_traced_by_dynamo():
             for part in keras.tree.flatten((args, kwargs)):

@@ -1,9 +1,12 @@
 """Negative log-likelihood of Bernoulli variables."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_targets
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -53,11 +56,11 @@ class BernoulliNLL(keras.losses.Loss):
           targets that are not binary
     """
 
-    def __init__(self, from_logits=True, **kwargs):
+    def __init__(self, from_logits: bool = True, **kwargs: Any) -> None:
         super().__init__(**{"name": "bernoulli_nll", **kwargs})
         self.from_logits = check_boolean("from_logits", from_logits)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true = check_targets(y_true, y_pred.shape, "targets")
         if self.from_logits:
             # Each term by itself, since their difference would lose the small ones.
@@ -72,5 +75,5 @@ class BernoulliNLL(keras.losses.Loss):
         nll = y_true * one + (1 - y_true) * zero
         return ops.sum(nll, axis=tuple(range(1, len(nll.shape))))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits}

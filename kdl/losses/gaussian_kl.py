@@ -1,9 +1,12 @@
 """Divergence of normal distributions."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_targets
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -58,10 +61,10 @@ class GaussianKL(keras.losses.Loss):
         - [Higgins et al., 2017](https://openreview.net/forum?id=Sy2fzU9gl), of β
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"name": "gaussian_kl", **kwargs})
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if len(y_pred.shape) < 2 or y_pred.shape[-1] % 2:
             raise ValueError(
                 "`y_pred` must hold means and log variances, an even number of values "

@@ -1,12 +1,14 @@
 """Negative log-likelihood of normal variables."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from kdl.checks import check_targets
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -55,11 +57,11 @@ class GaussianNLL(keras.losses.Loss):
           the standard deviation
     """
 
-    def __init__(self, stddev=1.0, **kwargs):
+    def __init__(self, stddev: FloatOrSchedule = 1.0, **kwargs: Any) -> None:
         super().__init__(**{"name": "gaussian_nll", **kwargs})
         self.stddev = number("stddev", stddev, "(0, inf)")
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true = check_targets(y_true, y_pred.shape, "targets")
         stddev = now(self.stddev, dtype=y_pred.dtype)
         stddev = ops.convert_to_tensor(stddev, y_pred.dtype)
@@ -67,6 +69,6 @@ class GaussianNLL(keras.losses.Loss):
         nll = nll + ops.log(stddev) + math.log(2 * math.pi) / 2
         return ops.sum(nll, axis=tuple(range(1, len(nll.shape))))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         stddev = keras.saving.serialize_keras_object(self.stddev)
         return {**super().get_config(), "stddev": stddev}

@@ -1,10 +1,13 @@
 """Perceptual loss."""
 
+from typing import Any
+
 import keras
 from keras import ops, tree
 
 from kdl.checks import check_targets
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -59,7 +62,13 @@ class PerceptualLoss(keras.losses.Loss):
         - [Johnson et al., 2016](https://arxiv.org/abs/1603.08155)
     """
 
-    def __init__(self, features, weight=1.0, pixel_weight=0.0, **kwargs):
+    def __init__(
+        self,
+        features: keras.Model,
+        weight: FloatOrSchedule = 1.0,
+        pixel_weight: FloatOrSchedule = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"name": "perceptual_loss", **kwargs})
         if isinstance(features, dict) and features:
             features = keras.saving.deserialize_keras_object(features)
@@ -74,7 +83,7 @@ class PerceptualLoss(keras.losses.Loss):
         self.weight = number("weight", weight, "[0, inf)")
         self.pixel_weight = number("pixel_weight", pixel_weight, "[0, inf)")
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true = check_targets(y_true, y_pred.shape, "images")
         if y_pred.shape[0] == 0:
             # On some processors TensorFlow fails at a convolution of no image.
@@ -91,7 +100,7 @@ class PerceptualLoss(keras.losses.Loss):
             loss = loss + weight * _mean(ops.square(difference))
         return loss
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "features": keras.saving.serialize_keras_object(self.features),

@@ -1,5 +1,7 @@
 """Cross-entropy of integer labels, or of shares, smoothed."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -12,6 +14,7 @@ from kdl.checks import (
 )
 from kdl.losses.masks import mask_of
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -69,12 +72,12 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
 
     def __init__(
         self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        ignore_class=None,
-        **kwargs,
-    ):
+        from_logits: bool = False,
+        label_smoothing: FloatOrSchedule = 0.0,
+        axis: int = -1,
+        ignore_class: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"name": "sparse_categorical_crossentropy", **kwargs})
         self.from_logits = check_boolean("from_logits", from_logits)
         self.label_smoothing = number("label_smoothing", label_smoothing, "[0, 1)")
@@ -83,12 +86,14 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
             check_integer, "ignore_class", ignore_class, "(-inf, inf)"
         )
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> Tensor:
         if self.ignore_class is not None:
             sample_weight = self._weights(y_true, y_pred, sample_weight)
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if self.from_logits:
             log_p = ops.log_softmax(y_pred, self.axis)
         else:
@@ -146,7 +151,7 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
             ops.reshape(given, ops.shape(weights)) if missing < 0 else given
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         smoothing = keras.saving.serialize_keras_object(self.label_smoothing)
         return {
             **super().get_config(),

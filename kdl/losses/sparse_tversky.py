@@ -1,10 +1,13 @@
 """The Tversky loss of integer masks, of which Dice is one."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_number, check_targets
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -56,14 +59,21 @@ class SparseTversky(keras.losses.Loss):
         - [Milletari et al., 2016](https://arxiv.org/abs/1606.04797), Dice
     """
 
-    def __init__(self, from_logits=False, alpha=0.5, beta=0.5, smooth=1.0, **kwargs):
+    def __init__(
+        self,
+        from_logits: bool = False,
+        alpha: FloatOrSchedule = 0.5,
+        beta: FloatOrSchedule = 0.5,
+        smooth: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"name": "sparse_tversky", **kwargs})
         self.from_logits = check_boolean("from_logits", from_logits)
         self.alpha = number("alpha", alpha, "[0, inf)")
         self.beta = number("beta", beta, "[0, inf)")
         self.smooth = check_number("smooth", smooth, "(0, inf)")
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true = check_targets(y_true, y_pred.shape[:-1], "integer labels")
         classes = y_pred.shape[-1]
         p = ops.softmax(y_pred) if self.from_logits else y_pred
@@ -77,7 +87,7 @@ class SparseTversky(keras.losses.Loss):
         index = (hits + self.smooth) / (hits + missed + self.smooth)
         return ops.mean(1 - index, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),

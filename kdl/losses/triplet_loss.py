@@ -1,10 +1,13 @@
 """Triplet loss, mined within the batch."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_targets
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -75,7 +78,13 @@ class TripletLoss(keras.losses.Loss):
           https://github.com/tensorflow/addons/blob/master/tensorflow_addons/losses/triplet.py)
     """
 
-    def __init__(self, margin=1.0, mining="hard", distance="euclidean", **kwargs):
+    def __init__(
+        self,
+        margin: FloatOrSchedule | None = 1.0,
+        mining: Literal["hard", "semihard"] = "hard",
+        distance: Literal["euclidean", "squared_euclidean", "cosine"] = "euclidean",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"name": "triplet_loss", **kwargs})
         self.margin = margin
         if margin is not None:
@@ -84,7 +93,7 @@ class TripletLoss(keras.losses.Loss):
         distances = ("euclidean", "squared_euclidean", "cosine")
         self.distance = check_choice("distance", distance, distances)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         labels = check_targets(y_true, y_pred.shape[:1], "integer labels")
         if y_pred.shape[0] == 0:
             return ops.zeros((0,), y_pred.dtype)
@@ -141,7 +150,7 @@ class TripletLoss(keras.losses.Loss):
         # Of embeddings of length one.
         return squares / 2
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "margin": keras.saving.serialize_keras_object(self.margin),

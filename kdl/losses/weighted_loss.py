@@ -1,9 +1,12 @@
 """A loss and its weight."""
 
+from typing import Any
+
 import keras
 
 from kdl.checks import check_name
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -39,7 +42,9 @@ class WeightedLoss(keras.losses.Loss):
     >>> loss = kdl.losses.WeightedLoss(keras.losses.MeanSquaredError(), weight)
     """
 
-    def __init__(self, loss, weight, name=None):
+    def __init__(
+        self, loss: keras.losses.Loss, weight: FloatOrSchedule, name: str | None = None
+    ) -> None:
         if isinstance(loss, dict):
             loss = keras.saving.deserialize_keras_object(loss)
         if not isinstance(loss, keras.losses.Loss):
@@ -50,12 +55,14 @@ class WeightedLoss(keras.losses.Loss):
         )
         self.weight = number("weight", weight, "[0, inf)")
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> Tensor:
         # Not `call` alone, where the mask of the loss would get lost.
         loss = self.loss(y_true, y_pred, sample_weight)
         return now(self.weight, dtype=loss.dtype) * loss
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "loss": keras.saving.serialize_keras_object(self.loss),
             "weight": keras.saving.serialize_keras_object(self.weight),

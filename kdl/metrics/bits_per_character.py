@@ -1,10 +1,15 @@
 """Bits that a character costs."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.metrics.bits_per_token import BitsPerToken
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -48,12 +53,12 @@ class BitsPerCharacter(BitsPerToken):
 
     def __init__(
         self,
-        characters,
-        name="bits_per_character",
-        dtype=None,
-        from_logits=True,
-        **kwargs,
-    ):
+        characters: Sequence[float] | np.ndarray,
+        name: str = "bits_per_character",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, dtype=dtype, from_logits=from_logits, **kwargs)
         counts = np.asarray(characters)
         is_counts = counts.ndim == 1 and counts.dtype.kind in "iuf" and len(counts)
@@ -71,18 +76,20 @@ class BitsPerCharacter(BitsPerToken):
             dtype=self.dtype,
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         super().update_state(y_true, y_pred, sample_weight)
         y_true = ops.cast(y_true, "int32")
         # Keras hides masks in an attribute of the predictions.
         self._written.update_state(y_true, y_pred, sample_weight)
 
-    def result(self):
+    def result(self) -> Tensor:
         return super().result() * ops.divide_no_nan(self.count, self._written.total)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         super().reset_state()
         self._written.reset_state()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "characters": self.characters}

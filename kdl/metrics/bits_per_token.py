@@ -1,10 +1,13 @@
 """Bits that a token costs."""
 
 import math
+from typing import Any
 
 import keras
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_boolean, check_dtype, check_name
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -40,7 +43,13 @@ class BitsPerToken(keras.metrics.SparseCategoricalCrossentropy):
     1.0
     """
 
-    def __init__(self, name="bits_per_token", dtype=None, from_logits=True, **kwargs):
+    def __init__(
+        self,
+        name: str = "bits_per_token",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             name=check_name("name", name),
             dtype=check_dtype("dtype", dtype),
@@ -48,5 +57,5 @@ class BitsPerToken(keras.metrics.SparseCategoricalCrossentropy):
             **kwargs,
         )
 
-    def result(self):
+    def result(self) -> Tensor:
         return super().result() / math.log(2)

@@ -1,11 +1,14 @@
 """Confusion matrix."""
 
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number
 from kdl.metrics.labels import count, read
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -67,7 +70,7 @@ class ConfusionMatrix(keras.metrics.Metric):
           https://scikit-learn.org/stable/modules/generated/sklearn.metrics.confusion_matrix.html)
     """
 
-    def __init__(self, num_classes, threshold=0.5, **kwargs):
+    def __init__(self, num_classes: int, threshold: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**{"name": "confusion_matrix", **kwargs})
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         self.threshold = check_number("threshold", threshold, "(-inf, inf)")
@@ -77,7 +80,9 @@ class ConfusionMatrix(keras.metrics.Metric):
             (), "zeros", self.dtype, name="out_of_range"
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         n = self.num_classes
         true, predicted, weights = read(
             y_true, y_pred, sample_weight, n, self.threshold, self.dtype
@@ -88,11 +93,13 @@ class ConfusionMatrix(keras.metrics.Metric):
         self.counts.assign_add(ops.reshape(counts[:-1], (n, n)))
         self.out_of_range.assign_add(counts[-1])
 
-    def result(self):
+    def result(self) -> Tensor:
         # Plus zero, since the variable itself would go on changing.
         return {f"{self.name}_out_of_range": self.out_of_range + 0}
 
-    def matrix(self, normalize=None):
+    def matrix(
+        self, normalize: Literal["true", "pred", "all"] | None = None
+    ) -> np.ndarray:
         """Returns the matrix, rows of true and columns of predicted classes.
 
         Args:
@@ -114,7 +121,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         sums = counts.sum(axis=axis, keepdims=True)
         return counts / np.where(sums == 0, 1, sums)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,

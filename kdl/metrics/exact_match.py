@@ -1,10 +1,14 @@
 """Share of sequences without a mistake."""
 
+from typing import Any
+
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_dtype, check_integer, check_name, check_optional
 from kdl.metrics.labels import mistakes
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -45,13 +49,20 @@ class ExactMatch(keras.metrics.Mean):
     1.0
     """
 
-    def __init__(self, ignore_class=None, name="exact_match", dtype=None):
+    def __init__(
+        self,
+        ignore_class: int | None = None,
+        name: str = "exact_match",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(check_name("name", name), check_dtype("dtype", dtype))
         self.ignore_class = check_optional(
             check_integer, "ignore_class", ignore_class, "(-inf, inf)"
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         wrong, weights = mistakes(
             y_true, y_pred, sample_weight, self.ignore_class, self.dtype
         )
@@ -60,5 +71,5 @@ class ExactMatch(keras.metrics.Mean):
             return  # Of nothing, PyTorch and TensorFlow take no maximum.
         super().update_state(right, ops.max(weights, axis=-1))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ignore_class": self.ignore_class}

@@ -1,10 +1,13 @@
 """Expected calibration error."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_integer
 from kdl.metrics.labels import count, read
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -54,7 +57,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         - [Guo et al., 2017](https://arxiv.org/abs/1706.04599)
     """
 
-    def __init__(self, bins=15, from_logits=False, **kwargs):
+    def __init__(
+        self, bins: int = 15, from_logits: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**{"name": "expected_calibration_error", **kwargs})
         self.bins = check_integer("bins", bins, "[1, inf)")
         self.from_logits = check_boolean("from_logits", from_logits)
@@ -62,7 +67,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self.gaps = self.add_variable(shape, "zeros", self.dtype, name="gaps")
         self.counts = self.add_variable(shape, "zeros", self.dtype, name="counts")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         y_pred = ops.convert_to_tensor(y_pred)
         classes = y_pred.shape[-1] if len(y_pred.shape) > 1 else 0
         if classes < 2:
@@ -88,11 +95,11 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self.gaps.assign_add(gaps)
         self.counts.assign_add(count(bins, weights, self.bins, self.dtype))
 
-    def result(self):
+    def result(self) -> Tensor:
         total = ops.sum(self.counts)
         return ops.sum(ops.abs(self.gaps)) / ops.where(total == 0, 1.0, total)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "bins": self.bins,

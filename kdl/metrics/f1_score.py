@@ -1,5 +1,7 @@
 """F1 score of integer labels."""
 
+from typing import Any, Literal
+
 import keras
 
 from kdl.metrics.fbeta_score import FBetaScore
@@ -65,11 +67,17 @@ class F1Score(FBetaScore):
           with `labels=range(num_classes)` and `zero_division=0`
     """
 
-    def __init__(self, num_classes, average="macro", threshold=0.5, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        average: Literal["macro", "micro", "weighted"] | None = "macro",
+        threshold: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
         kwargs = {"name": "f1_score", **kwargs}
         super().__init__(num_classes, 1.0, average, threshold, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["beta"]
         return config

@@ -1,10 +1,13 @@
 """F-beta score of integer labels."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number
 from kdl.metrics.labels import count, read
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -70,7 +73,14 @@ class FBetaScore(keras.metrics.Metric):
           with `labels=range(num_classes)` and `zero_division=0`
     """
 
-    def __init__(self, num_classes, beta=1.0, average="macro", threshold=0.5, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        beta: float = 1.0,
+        average: Literal["macro", "micro", "weighted"] | None = "macro",
+        threshold: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"name": "fbeta_score", **kwargs})
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         self.beta = check_number("beta", beta, "(0, inf)")
@@ -81,7 +91,9 @@ class FBetaScore(keras.metrics.Metric):
         shape = (3, self.num_classes)
         self.counts = self.add_variable(shape, "zeros", self.dtype, name="counts")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         n = self.num_classes
         true, predicted, weights = read(
             y_true, y_pred, sample_weight, n, self.threshold, self.dtype
@@ -92,7 +104,7 @@ class FBetaScore(keras.metrics.Metric):
         counts = count(labels, ops.tile(weights, 3), 3 * (n + 1), self.dtype)
         self.counts.assign_add(ops.reshape(counts, (3, n + 1))[:, :-1])
 
-    def result(self):
+    def result(self) -> Tensor:
         hits, true, predicted = ops.unstack(self.counts.value, 3)
         if self.average == "micro":
             return self._score(ops.sum(hits), ops.sum(true), ops.sum(predicted))
@@ -107,7 +119,7 @@ class FBetaScore(keras.metrics.Metric):
         square = self.beta**2
         return ops.divide_no_nan((1 + square) * hits, square * true + predicted)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,

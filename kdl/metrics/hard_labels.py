@@ -1,9 +1,12 @@
 """A metric of labels, where targets are shares."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import are_shares
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -39,7 +42,7 @@ class HardLabels(keras.metrics.Metric):
     1.0
     """
 
-    def __init__(self, metric):
+    def __init__(self, metric: keras.metrics.Metric) -> None:
         if isinstance(metric, dict):
             metric = keras.saving.deserialize_keras_object(metric)
         if not isinstance(metric, keras.metrics.Metric):
@@ -49,16 +52,18 @@ class HardLabels(keras.metrics.Metric):
         super().__init__(name=metric.name, dtype=metric.dtype)
         self.metric = metric
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         if are_shares(y_true, y_pred):
             y_true = ops.argmax(y_true, -1)
         self.metric.update_state(y_true, y_pred, sample_weight)
 
-    def result(self):
+    def result(self) -> Tensor:
         return self.metric.result()
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self.metric.reset_state()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"metric": keras.saving.serialize_keras_object(self.metric)}

@@ -1,9 +1,12 @@
 """Mean intersection over union of integer labels."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.metrics.confusion_matrix import ConfusionMatrix
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -57,10 +60,10 @@ class MeanIoU(ConfusionMatrix):
           with `average="macro"` and the labels that occur
     """
 
-    def __init__(self, num_classes, threshold=0.5, **kwargs):
+    def __init__(self, num_classes: int, threshold: float = 0.5, **kwargs: Any) -> None:
         super().__init__(num_classes, threshold, **{"name": "mean_iou", **kwargs})
 
-    def result(self):
+    def result(self) -> Tensor:
         counts = ops.convert_to_tensor(self.counts)
         hits = ops.diagonal(counts)
         either = ops.sum(counts, axis=0) + ops.sum(counts, axis=1) - hits

@@ -4,8 +4,10 @@ import math
 
 import keras
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.metrics.image_metric import ImageMetric
+from kdl.typing import Tensor
 
 # Where there is no noise, the ratio is infinite, and so would be each mean with it.
 _MOST = 100.0
@@ -49,10 +51,12 @@ class PSNR(ImageMetric):
     20.0
     """
 
-    def __init__(self, max_value=1.0, name="psnr", dtype=None):
+    def __init__(
+        self, max_value: float = 1.0, name: str = "psnr", dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(max_value, name, dtype)
 
-    def likeness(self, y_true, y_pred):
+    def likeness(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         axes = tuple(range(1, len(y_pred.shape)))
         noise = ops.mean(ops.square(y_true - y_pred), axes)
         least = self.max_value**2 * 10 ** (-_MOST / 10)

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl.metrics.image_metric import ImageMetric
+from kdl.typing import Shape, Tensor
 
 WINDOW, _SIGMA = 11, 1.5
 _K = 0.01, 0.03
@@ -58,10 +60,12 @@ class SSIM(ImageMetric):
         - [Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)
     """
 
-    def __init__(self, max_value=1.0, name="ssim", dtype=None):
+    def __init__(
+        self, max_value: float = 1.0, name: str = "ssim", dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(max_value, name, dtype)
 
-    def check(self, shape):
+    def check(self, shape: Shape) -> None:
         known = [side for side in shape[1:3] if side is not None]
         if len(shape) != 4 or min(known, default=WINDOW) < WINDOW:
             raise ValueError(
@@ -70,7 +74,7 @@ class SSIM(ImageMetric):
                 f"Received: y_pred of shape {shape}"
             )
 
-    def likeness(self, y_true, y_pred):
+    def likeness(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         parts = [y_true, y_pred, y_true**2, y_pred**2, y_true * y_pred]
         # One channel at a time, each an image of its own.
         stacked = ops.moveaxis(ops.stack(parts), -1, 2)

@@ -1,9 +1,13 @@
 """Share of tokens that are wrong."""
 
+from typing import Any
+
 import keras
+from numpy.typing import DTypeLike
 
 from kdl.checks import check_dtype, check_integer, check_name, check_optional
 from kdl.metrics.labels import mistakes
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -44,16 +48,23 @@ class TokenErrorRate(keras.metrics.Mean):
     0.5
     """
 
-    def __init__(self, ignore_class=None, name="token_error_rate", dtype=None):
+    def __init__(
+        self,
+        ignore_class: int | None = None,
+        name: str = "token_error_rate",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(check_name("name", name), check_dtype("dtype", dtype))
         self.ignore_class = check_optional(
             check_integer, "ignore_class", ignore_class, "(-inf, inf)"
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         return super().update_state(
             *mistakes(y_true, y_pred, sample_weight, self.ignore_class, self.dtype)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ignore_class": self.ignore_class}

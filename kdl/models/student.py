@@ -1,5 +1,7 @@
 """A classifier that learns from another one."""
 
+from typing import Any, Literal, Self
+
 import keras
 from keras import ops, tree
 
@@ -7,6 +9,7 @@ from kdl.checks import check_choice, check_name
 from kdl.models.images.features import features
 from kdl.private import over_replicas
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -79,15 +82,15 @@ class Student(keras.Model):
 
     def __init__(
         self,
-        inputs,
-        outputs,
-        alpha=0.9,
-        temperature=4.0,
-        matching="targets",
-        feature_weight=20.0,
-        layer=None,
-        **kwargs,
-    ):
+        inputs: Tensor,
+        outputs: Tensor,
+        alpha: FloatOrSchedule = 0.9,
+        temperature: FloatOrSchedule = 4.0,
+        matching: Literal["targets", "features", "both"] = "targets",
+        feature_weight: FloatOrSchedule = 20.0,
+        layer: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         _check_tensors("inputs", inputs)
         if len(_check_tensors("outputs", outputs)) > 1:
             raise ValueError(
@@ -104,11 +107,11 @@ class Student(keras.Model):
         self.layer = check_name("layer", layer)
 
     @property
-    def has_teacher(self):
+    def has_teacher(self) -> bool:
         """Whether there is a teacher to learn from."""
         return self._lessons is not None
 
-    def learn_from(self, teacher, layer=None):
+    def learn_from(self, teacher: keras.Model, layer: str | None = None) -> None:
         """Takes a teacher, in place of that before.
 
         Args:
@@ -143,7 +146,13 @@ class Student(keras.Model):
             # It was compiled for the teacher before.
             self.make_train_function(force=True)
 
-    def call(self, inputs, training=None, mask=None, **kwargs):
+    def call(
+        self,
+        inputs: Tensor,
+        training: bool | None = None,
+        mask: Tensor = None,
+        **kwargs: Any,
+    ) -> Tensor:
         if not training or not self._is_taught or self.matching == "targets":
             return super().call(inputs, training=training, mask=mask, **kwargs)
         seen, outputs = self._lessons.student(inputs, training=training, mask=mask)
@@ -151,8 +160,13 @@ class Student(keras.Model):
         return outputs
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         loss = super().compute_loss(
             x=x,
             y=y,
@@ -190,7 +204,7 @@ class Student(keras.Model):
             taught += temperature**2 * _MEAN(divergence, divergence, sample_weight)
         return taught
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         network = keras.Model(self.input, self.output, name=self.name)
         return {
             "network": network.get_config(),
@@ -203,7 +217,9 @@ class Student(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         network = keras.Model.from_config(config["network"], custom_objects)
         options = {name: value for name, value in config.items() if name != "network"}
         return cls(network.input, network.output, name=network.name, **options)

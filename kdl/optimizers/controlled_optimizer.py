@@ -1,7 +1,9 @@
 """Control over the updates of an optimizer."""
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -25,7 +27,9 @@ from kdl.optimizers.proximal import shrink, step_sizes
 from kdl.optimizers.tensors import assign, lerp, read, snapshot, untaped
 from kdl.optimizers.watching import watching
 from kdl.optimizers.wrapper import Wrapper
+from kdl.regularizers import ElasticNet
 from kdl.schedules import Adjustable
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -116,12 +120,16 @@ class ControlledOptimizer(Wrapper):
 
     def __init__(
         self,
-        inner_optimizer,
-        multipliers=None,
-        proximal=None,
-        hyperparameters=None,
-        watch=False,
-    ):
+        inner_optimizer: keras.optimizers.Optimizer,
+        multipliers: Mapping[Any, FloatOrSchedule]
+        | Sequence[tuple[Any, FloatOrSchedule]]
+        | None = None,
+        proximal: Mapping[Any, ElasticNet]
+        | Sequence[tuple[Any, ElasticNet]]
+        | None = None,
+        hyperparameters: Mapping[str, FloatOrSchedule] | None = None,
+        watch: bool = False,
+    ) -> None:
         super().__init__(check_inner_optimizer(inner_optimizer))
         multipliers, targets = by_name("multipliers", multipliers)
         proximal, others = by_name("proximal", proximal)
@@ -161,7 +169,7 @@ class ControlledOptimizer(Wrapper):
         multipliers = {f"multiplier/{key}": x for key, x in self.multipliers.items()}
         return {**multipliers, **self.hyperparameters}
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         self._paths = paths = paths_of(variables, self._paths)
@@ -187,7 +195,11 @@ class ControlledOptimizer(Wrapper):
             )
         super().build(variables)
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self,
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> None:
         if not self.built and trainable_variables is not None:
             trainable_variables = list(trainable_variables)
             self.build(trainable_variables)
@@ -278,7 +290,7 @@ class ControlledOptimizer(Wrapper):
             variable.assign(shrink(read([variable])[0], step_size, regularizer))
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         rate = super().learning_rate
         if "learning_rate" not in self.adjustable:
             return rate
@@ -286,10 +298,10 @@ class ControlledOptimizer(Wrapper):
         return ops.multiply(rate, factor)
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate):
+    def learning_rate(self, learning_rate: Any) -> None:
         self.inner_optimizer.learning_rate = learning_rate
 
-    def values(self):
+    def values(self) -> dict[str, float]:
         """Returns what is in force, and what was watched, as Python floats.
 
         In a callback, `self.model` has to be read before, which has JAX bring the
@@ -312,7 +324,7 @@ class ControlledOptimizer(Wrapper):
                 values |= {f"{name}/{path}": number for path, number in named}
         return values
 
-    def check_adjustable(self, name, value):
+    def check_adjustable(self, name: str, value: float) -> None:
         """Refuses a value of an adjustable number that is outside its interval.
 
         Args:
@@ -326,7 +338,7 @@ class ControlledOptimizer(Wrapper):
         number = self._numbers().get(name, Adjustable())
         number.check_value(value, name, INTERVALS.get(name, "[0, inf)"))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("inner_optimizer", "multipliers", "proximal", "hyperparameters")
         config = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
@@ -345,7 +357,9 @@ class ControlledOptimizer(Wrapper):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         config = keras.saving.deserialize_keras_object(config, custom_objects)
         paths, targets = config.pop("paths", None), config.pop("targets", None)
         optimizer = cls(**config)

@@ -1,6 +1,9 @@
 """A training on several devices, each with a copy of the model."""
 
 import contextlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Self
 
 import keras
 
@@ -59,7 +62,7 @@ class DataParallel:
         - [Li et al., 2020](https://arxiv.org/abs/2006.15704), data parallel training
     """
 
-    def __init__(self, devices, synchronized=True):
+    def __init__(self, devices: int, synchronized: bool = True) -> None:
         self.devices = check_integer("devices", devices, "[1, inf)")
         self.synchronized = check_boolean("synchronized", synchronized)
         self._engine = _engine()(self.devices, self.synchronized)
@@ -67,17 +70,17 @@ class DataParallel:
         self.writes = self.shard is None or self.shard[0] == 0
         self._scope = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._scope = contextlib.ExitStack()
         self._scope.enter_context(self._engine.scope())
         _in_force.append(self)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         _in_force.remove(self)
         return self._scope.__exit__(*error)
 
-    def check_batch_size(self, batch_size):
+    def check_batch_size(self, batch_size: int) -> int:
         """Returns a batch size, provided it divides by the number of devices.
 
         Raises:
@@ -90,14 +93,20 @@ class DataParallel:
             )
         return batch_size
 
-    def gathered(self, model):
+    def gathered(self, model: keras.Model) -> AbstractContextManager[None]:
         """A context in which the metrics of a model are those of all processes.
 
         All processes enter it at once.
         """
         return self._engine.gathered(model)
 
-    def fit(self, model, *args, callbacks=None, **kwargs):
+    def fit(
+        self,
+        model: keras.Model,
+        *args: Any,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Fits a model that was built in the block.
 
         The logs are those of all devices. Of callbacks that write files, give only the

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 from math import prod
+from typing import Any
 
 import keras
 from keras import tree
@@ -11,9 +12,10 @@ from keras import tree
 from kdl.layers.attention.multi_head_attention import Attention
 from kdl.private import parts_of, replaced
 from kdl.profiling.formulas import flops_of, has_products, is_whole
+from kdl.typing import Arrays
 
 
-def layer_costs(model, inputs=None):
+def layer_costs(model: keras.Model, inputs: Arrays = None) -> list[dict[str, Any]]:
     """Returns parameters and floating point operations (FLOPs) of each layer.
 
     FLOPs are those of a forward pass, as in a prediction, for one example. A

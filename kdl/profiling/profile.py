@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 from pathlib import Path
+from typing import Any
 
 import keras
 from keras import tree
@@ -15,6 +16,7 @@ from kdl.profiling.devices import peak_memory, traced
 from kdl.profiling.layer_costs import layer_costs
 from kdl.profiling.memory import peak_of_process
 from kdl.profiling.meter import PARTS, Meter
+from kdl.typing import HyperModel, StrPath, Values
 
 _MOST = "[1, 1000000]"
 
@@ -64,31 +66,31 @@ class Profile:
     batch_sizes: dict = dataclasses.field(default_factory=dict)
 
     @property
-    def shares(self):
+    def shares(self) -> dict[str, float]:
         """Dict of floats, the parts of a step as shares of their sum."""
         whole = sum(self.parts.values())
         return {name: part / whole for name, part in self.parts.items()}
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         """Integer, the parameters of all layers."""
         return sum(row["parameters"] for row in self.layers)
 
     @property
-    def flops(self):
+    def flops(self) -> float:
         """Float, the FLOPs of a forward pass for an example, as far as counted."""
         return sum(row["flops"] or 0.0 for row in self.layers)
 
     @property
-    def not_counted(self):
+    def not_counted(self) -> list[str]:
         """List of strings, the layers whose FLOPs are not counted."""
         return [row["layer"] for row in self.layers if row["flops"] is None]
 
-    def advice(self):
+    def advice(self) -> list[str]:
         """Returns three sentences, each with a number that was measured."""
         return advice(self)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Returns all of it as a dict of plain values, for JSON."""
         more = "shares", "parameters", "flops", "not_counted"
         return (
@@ -98,7 +100,14 @@ class Profile:
         )
 
 
-def profile(model, *args, hp=None, steps=30, trace=None, **kwargs):
+def profile(
+    model: HyperModel | keras.Model,
+    *args: Any,
+    hp: Values | None = None,
+    steps: int = 30,
+    trace: StrPath | None = None,
+    **kwargs: Any,
+) -> Profile:
     """Trains for some steps, and measures what they are made of.
 
     The steps are those of a fit as it is, with its batches and callbacks, but without

@@ -1,12 +1,15 @@
 """Group lasso."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from kdl.checks import check_axis
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -55,11 +58,13 @@ class GroupLasso(keras.regularizers.Regularizer):
         - [Wen et al., 2016](https://arxiv.org/abs/1608.03665), for filters
     """
 
-    def __init__(self, strength=0.01, axis=None):
+    def __init__(
+        self, strength: FloatOrSchedule = 0.01, axis: int | Sequence[int] | None = None
+    ) -> None:
         self.strength = number("strength", strength, "[0, inf)")
         self.axis = check_axis("axis", axis)
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         axis = tuple(range(len(x.shape) - 1)) if self.axis is None else self.axis
         squares = ops.sum(ops.square(x), axis=axis)
@@ -70,7 +75,7 @@ class GroupLasso(keras.regularizers.Regularizer):
         norms = ops.where(nonzero, ops.sqrt(ops.where(nonzero, squares, 1)), 0)
         return now(self.strength, dtype=x.dtype) * (math.sqrt(size) * ops.sum(norms))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "strength": keras.saving.serialize_keras_object(self.strength),
             "axis": self.axis,

@@ -1,9 +1,12 @@
 """Sparsity of activations."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -57,11 +60,13 @@ class KLSparsity(keras.regularizers.Regularizer):
           of the target
     """
 
-    def __init__(self, target=0.05, strength=0.01):
+    def __init__(
+        self, target: FloatOrSchedule = 0.05, strength: FloatOrSchedule = 0.01
+    ) -> None:
         self.target = number("target", target, "(0, 1)")
         self.strength = number("strength", strength, "[0, inf)")
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         # In float32 at least: half precision has nothing between 1 - epsilon and 1.
         dtype = keras.backend.result_type(x.dtype, "float32")
@@ -76,7 +81,7 @@ class KLSparsity(keras.regularizers.Regularizer):
         batch = ops.cast(ops.shape(x)[0], dtype)
         return batch * now(self.strength, dtype=dtype) * divergence
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "target": keras.saving.serialize_keras_object(self.target),
             "strength": keras.saving.serialize_keras_object(self.strength),

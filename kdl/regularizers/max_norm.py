@@ -1,10 +1,14 @@
 """Max-norm penalty."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_axis
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -52,12 +56,17 @@ class MaxNorm(keras.regularizers.Regularizer):
           max-norm with dropout, as a constraint
     """
 
-    def __init__(self, max_value=3.0, strength=0.01, axis=None):
+    def __init__(
+        self,
+        max_value: FloatOrSchedule = 3.0,
+        strength: FloatOrSchedule = 0.01,
+        axis: int | Sequence[int] | None = None,
+    ) -> None:
         self.max_value = number("max_value", max_value, "(0, inf)")
         self.strength = number("strength", strength, "[0, inf)")
         self.axis = check_axis("axis", axis)
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         axis = tuple(range(len(x.shape) - 1)) if self.axis is None else self.axis
         squares = ops.sum(ops.square(x), axis=axis)
@@ -68,7 +77,7 @@ class MaxNorm(keras.regularizers.Regularizer):
         penalty = ops.sum(ops.square(norms - limit))
         return now(self.strength, dtype=x.dtype) * penalty
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "max_value": keras.saving.serialize_keras_object(self.max_value),
             "strength": keras.saving.serialize_keras_object(self.strength),

@@ -1,9 +1,12 @@
 """A number that callbacks may change."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_number, check_number_or_schedule
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -43,25 +46,25 @@ class Adjustable(keras.optimizers.schedules.LearningRateSchedule):
     >>> layer = kdl.layers.DropConnectDense(8, rate=rate)
     """
 
-    def __init__(self, value=1.0, schedule=1.0):
+    def __init__(self, value: float = 1.0, schedule: FloatOrSchedule = 1.0) -> None:
         super().__init__()
         self.value = check_number("value", value, "(-inf, inf)")
         self.schedule = check_number_or_schedule("schedule", schedule, "(-inf, inf)")
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         return ops.cast(self.value * self.factor(step), "float32")
 
-    def factor(self, step):
+    def factor(self, step: Tensor) -> Tensor:
         """What the variable is multiplied by: a float, or a tensor."""
         return self.schedule(step) if callable(self.schedule) else self.schedule
 
-    def check_value(self, value, name, interval):
+    def check_value(self, value: float, name: str, interval: str) -> None:
         """Refuses a value of the variable for which the number leaves its interval."""
         # What a schedule makes of a factor is another matter.
         if isinstance(self.schedule, float):
             check_number(name, value * self.schedule, interval)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "value": self.value,
             "schedule": keras.saving.serialize_keras_object(self.schedule),

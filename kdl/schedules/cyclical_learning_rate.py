@@ -1,11 +1,14 @@
 """Cyclical learning rates."""
 
 import math
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number, check_optional
+from kdl.typing import Tensor
 
 _SCALE_MODES = "cycle", "iterations"
 
@@ -80,15 +83,15 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        base_value,
-        max_value,
-        step_size_up,
-        step_size_down=None,
-        mode="triangular",
-        gamma=1.0,
-        scale_fn=None,
-        scale_mode="cycle",
-    ):
+        base_value: float,
+        max_value: float,
+        step_size_up: int,
+        step_size_down: int | None = None,
+        mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[Tensor], Tensor] | None = None,
+        scale_mode: Literal["cycle", "iterations"] = "cycle",
+    ) -> None:
         super().__init__()
         self.base_value = check_number("base_value", base_value, "[0, inf)")
         self.max_value = check_number(
@@ -122,7 +125,7 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self.scale_fn = scale_fn
         self.scale_mode = check_choice("scale_mode", scale_mode, _SCALE_MODES)
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "int32")
         up = self.step_size_up
         down = self.step_size_down or up
@@ -140,7 +143,7 @@ class CyclicalLearningRate(keras.optimizers.schedules.LearningRateSchedule):
             height = height * _power(self.gamma, step)
         return self.base_value * (1 - height) + self.max_value * height
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "base_value": self.base_value,
             "max_value": self.max_value,

@@ -1,9 +1,13 @@
 """The momentum of cyclical learning rates."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import keras
 
 from kdl.checks import check_number
 from kdl.schedules.cyclical_learning_rate import CyclicalLearningRate
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -65,15 +69,15 @@ class CyclicalMomentum(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        step_size_up,
-        step_size_down=None,
-        base_momentum=0.8,
-        max_momentum=0.9,
-        mode="triangular",
-        gamma=1.0,
-        scale_fn=None,
-        scale_mode="cycle",
-    ):
+        step_size_up: int,
+        step_size_down: int | None = None,
+        base_momentum: float = 0.8,
+        max_momentum: float = 0.9,
+        mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[Tensor], Tensor] | None = None,
+        scale_mode: Literal["cycle", "iterations"] = "cycle",
+    ) -> None:
         super().__init__()
         self._height = height = CyclicalLearningRate(
             0.0, 1.0, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode
@@ -87,11 +91,11 @@ class CyclicalMomentum(keras.optimizers.schedules.LearningRateSchedule):
         self.mode, self.gamma = height.mode, height.gamma
         self.scale_fn, self.scale_mode = height.scale_fn, height.scale_mode
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         height = self._height(step)
         return self.max_momentum * (1 - height) + self.base_momentum * height
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "step_size_up": self.step_size_up,
             "step_size_down": self.step_size_down,

@@ -1,11 +1,13 @@
 """Inverse sigmoid decay."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from kdl.checks import check_number
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -51,14 +53,14 @@ class InverseSigmoidDecay(keras.optimizers.schedules.LearningRateSchedule):
         - [Bengio et al., 2015](https://arxiv.org/abs/1506.03099), section 2.4
     """
 
-    def __init__(self, k, max_value=1.0):
+    def __init__(self, k: float, max_value: float = 1.0) -> None:
         super().__init__()
         self.k = check_number("k", k, "[1, inf)")
         self.max_value = check_number("max_value", max_value, "(0, inf)")
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         logit = math.log(self.k) - ops.cast(step, "float32") / self.k
         return self.max_value * ops.sigmoid(logit)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"k": self.k, "max_value": self.max_value}

@@ -1,9 +1,12 @@
 """Inverse square root, or Noam."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_number
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -46,14 +49,14 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
         - [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, max_value, warmup_steps):
+    def __init__(self, max_value: float, warmup_steps: int) -> None:
         super().__init__()
         self.max_value = check_number("max_value", max_value, "(0, inf)")
         self.warmup_steps = check_integer("warmup_steps", warmup_steps, "[1, inf)")
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         position = (ops.cast(step, "float32") + 1) / self.warmup_steps
         return self.max_value * ops.minimum(position, ops.rsqrt(position))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"max_value": self.max_value, "warmup_steps": self.warmup_steps}

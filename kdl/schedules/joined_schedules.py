@@ -1,9 +1,13 @@
 """Schedules one after the other."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_number_or_schedule
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -46,7 +50,7 @@ class JoinedSchedules(keras.optimizers.schedules.LearningRateSchedule):
     >>> optimizer = keras.optimizers.AdamW(schedule)
     """
 
-    def __init__(self, schedules):
+    def __init__(self, schedules: Sequence[tuple[int | None, FloatOrSchedule]]) -> None:
         super().__init__()
         if (
             not isinstance(schedules, (list, tuple))
@@ -69,7 +73,7 @@ class JoinedSchedules(keras.optimizers.schedules.LearningRateSchedule):
             )
             self.schedules.append((steps, schedule))
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "int32")
         (start, schedule), *others = self.schedules
         result = schedule if isinstance(schedule, float) else schedule(step)
@@ -81,7 +85,7 @@ class JoinedSchedules(keras.optimizers.schedules.LearningRateSchedule):
             start += steps or 0
         return ops.cast(result, "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "schedules": [
                 [steps, keras.saving.serialize_keras_object(schedule)]

@@ -2,15 +2,18 @@
 
 import contextlib
 import re
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import DTypeLike
 
 from kdl import private
 from kdl.checks import check_number, check_number_or_schedule
 from kdl.schedules.adjustable import Adjustable
 from kdl.schedules.per_update import PerUpdate
+from kdl.typing import FloatOrSchedule, Tensor
 
 # Steps at which a schedule is tried when a part takes it: 0, 1, 2, 5, 10, … 5e8.
 _TRIED = [0, *(digit * 10**power for power in range(9) for digit in (1, 2, 5))]
@@ -20,7 +23,9 @@ _CHUNK = 1024  # Steps that an eager backend evaluates at a time.
 _PLAIN = {bool, float, int, str, type(None)}
 
 
-def number(name, value, interval):
+def number(
+    name: str, value: "FloatOrSchedule | dict[str, Any] | Number", interval: str
+) -> "float | Number":
     """Returns a number of a part: a float, or what `now` reads off a schedule.
 
     A part that takes a schedule writes one line in its `__init__`, one in its config,
@@ -69,7 +74,9 @@ def number(name, value, interval):
     return value if isinstance(value, float) else Number(name, value, interval)
 
 
-def now(value, training=True, dtype="float32"):
+def now(
+    value: "float | Number", training: bool = True, dtype: DTypeLike = "float32"
+) -> Tensor:
     """Returns what a number of a part is at the current training batch.
 
     Args:

@@ -2,11 +2,13 @@
 
 import itertools
 import math
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -70,14 +72,14 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        max_value,
-        total_steps,
-        pct_start=0.3,
-        anneal="cos",
-        div_factor=25.0,
-        final_div_factor=1e4,
-        three_phase=False,
-    ):
+        max_value: float,
+        total_steps: int,
+        pct_start: float = 0.3,
+        anneal: Literal["cos", "linear"] = "cos",
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+    ) -> None:
         super().__init__()
         self.max_value = check_number("max_value", max_value, "(0, inf)")
         self.total_steps = check_integer("total_steps", total_steps, "[2, inf)")
@@ -90,7 +92,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             "final_div_factor", final_div_factor, "[1, inf)"
         )
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.minimum(ops.cast(step, "float32"), self.total_steps - 1.0)
         first, *others = self._phases()
         result = self._between(step, *first)
@@ -121,7 +123,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             left, done = (ops.sin(math.pi / 2 * part) ** 2 for part in (left, done))
         return value * left + target * done
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "max_value": self.max_value,
             "total_steps": self.total_steps,

@@ -1,9 +1,12 @@
 """Momentum of the one-cycle policy."""
 
+from typing import Any, Literal
+
 import keras
 
 from kdl.checks import check_number
 from kdl.schedules.one_cycle import OneCycle
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -61,13 +64,13 @@ class OneCycleMomentum(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        total_steps,
-        pct_start=0.3,
-        anneal="cos",
-        base_momentum=0.85,
-        max_momentum=0.95,
-        three_phase=False,
-    ):
+        total_steps: int,
+        pct_start: float = 0.3,
+        anneal: Literal["cos", "linear"] = "cos",
+        base_momentum: float = 0.85,
+        max_momentum: float = 0.95,
+        three_phase: bool = False,
+    ) -> None:
         super().__init__()
         # From 1 to 2 and back to 1, since a OneCycle cannot begin at 0.
         self._cycle = OneCycle(2.0, total_steps, pct_start, anneal, 2, 1, three_phase)
@@ -80,11 +83,11 @@ class OneCycleMomentum(keras.optimizers.schedules.LearningRateSchedule):
         )
         self.three_phase = self._cycle.three_phase
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         share = self._cycle(step) - 1
         return self.max_momentum * (1 - share) + self.base_momentum * share
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "total_steps": self.total_steps,
             "pct_start": self.pct_start,

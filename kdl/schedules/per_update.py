@@ -1,8 +1,11 @@
 """Counting updates."""
 
+from typing import Any
+
 import keras
 
 from kdl.checks import check_number_or_schedule
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -36,12 +39,12 @@ class PerUpdate(keras.optimizers.schedules.LearningRateSchedule):
     >>> layer = kdl.layers.DropConnectDense(8, kdl.schedules.PerUpdate(rate))
     """
 
-    def __init__(self, schedule):
+    def __init__(self, schedule: FloatOrSchedule) -> None:
         super().__init__()
         self.schedule = check_number_or_schedule("schedule", schedule, "(-inf, inf)")
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         return self.schedule(step) if callable(self.schedule) else self.schedule
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"schedule": keras.saving.serialize_keras_object(self.schedule)}

@@ -1,12 +1,17 @@
 """Pictures of schedules."""
 
+from collections.abc import Mapping
+
 from kdl.checks import check_integer, check_number_or_schedule
 from kdl.files import write_png
+from kdl.typing import Figure, FloatOrSchedule, StrPath
 
 _POINTS = 1000  # About one a pixel.
 
 
-def plot(schedules, steps, path=None):
+def plot(
+    schedules: Mapping[str, FloatOrSchedule], steps: int, path: StrPath | None = None
+) -> Figure:
     """Draws schedules against the training step.
 
     More than 1000 steps are drawn by 1000 of them, evenly spaced.

@@ -1,9 +1,12 @@
 """Warm-up."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_number, check_number_or_schedule
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -54,13 +57,15 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         - [Ma and Yarats, 2019](https://arxiv.org/abs/1910.04209)
     """
 
-    def __init__(self, schedule, steps, start_factor=0.0):
+    def __init__(
+        self, schedule: FloatOrSchedule, steps: int, start_factor: float = 0.0
+    ) -> None:
         super().__init__()
         self.schedule = check_number_or_schedule("schedule", schedule, "[0, inf)")
         self.steps = check_integer("steps", steps, "[1, inf)")
         self.start_factor = check_number("start_factor", start_factor, "[0, 1]")
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "int32")
         value = self.schedule
         if not isinstance(value, float):
@@ -68,7 +73,7 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         position = ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
         return (self.start_factor + (1 - self.start_factor) * position) * value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "steps": self.steps,

@@ -1,11 +1,13 @@
 """Warm-up, stable phase and decay."""
 
 import math
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_number
+from kdl.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -64,13 +66,13 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        max_value,
-        total_steps,
-        warmup_steps,
-        decay_steps,
-        decay="1-sqrt",
-        final_value=0.0,
-    ):
+        max_value: float,
+        total_steps: int,
+        warmup_steps: int,
+        decay_steps: int,
+        decay: Literal["linear", "cosine", "1-sqrt"] = "1-sqrt",
+        final_value: float = 0.0,
+    ) -> None:
         super().__init__()
         self.max_value = check_number("max_value", max_value, "(0, inf)")
         self.total_steps = check_integer("total_steps", total_steps, "[1, inf)")
@@ -85,7 +87,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
             "final_value", final_value, f"[0, {self.max_value}]"
         )
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "int32")
         # In integers, since the root magnifies what rounding does to the first steps;
         # from the end on, where a final value may be tiny.
@@ -105,7 +107,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
             value = value * ops.minimum(rise, 1.0)
         return value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "max_value": self.max_value,
             "total_steps": self.total_steps,

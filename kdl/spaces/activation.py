@@ -1,11 +1,18 @@
 """Search space of activations."""
 
+from collections.abc import Sequence
+
 from kdl.spaces.family import meanings, pick
+from kdl.typing import HyperParameters
 
 _PARTS = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh"]
 
 
-def activation(hp, scope=None, choices=("relu", "gelu", "silu", "tanh")):
+def activation(
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("relu", "gelu", "silu", "tanh"),
+) -> str:
     """Declares a choice among activations, and returns the name of the one chosen.
 
     The names are Keras's, for hidden layers: `"relu"`, `"leaky_relu"`, `"elu"`,

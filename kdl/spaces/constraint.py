@@ -1,8 +1,12 @@
 """Search space of weight constraints."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from kdl.spaces.family import Range, meanings, pick
+from kdl.typing import HyperParameters
 
 _PARTS = ["none", "max_norm", "min_max_norm", "unit_norm", "non_negative"]
 _NUMBERS = [
@@ -24,7 +28,13 @@ _NUMBERS = [
 ]
 
 
-def constraint(hp, scope=None, choices=("none", "max_norm"), axis=0, **ranges):
+def constraint(
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("none", "max_norm"),
+    axis: int | Sequence[int] = 0,
+    **ranges: Any,
+) -> keras.constraints.Constraint | None:
     """Declares a search space of constraints on weights, and returns the one chosen.
 
     | choice | what it returns | its numbers |

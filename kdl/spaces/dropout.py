@@ -1,10 +1,14 @@
 """Search space of dropout layers."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 
 from kdl.checks import check_integer
 from kdl.layers import Dropout
 from kdl.spaces.family import Range, following, meanings, pick
+from kdl.typing import FloatOrSchedule, HyperParameters
 
 _PARTS = ["none", "dropout", "gaussian", "alpha", "spatial"]
 _NUMBERS = [
@@ -24,14 +28,14 @@ _SPATIAL = {
 
 
 def dropout(
-    hp,
-    scope=None,
-    choices=("dropout",),
-    schedule=None,
-    spatial_axes=2,
-    seed=None,
-    **ranges,
-):
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("dropout",),
+    schedule: Callable[[float], FloatOrSchedule] | None = None,
+    spatial_axes: int = 2,
+    seed: int | None = None,
+    **ranges: Any,
+) -> keras.Layer:
     """Declares a search space of dropout layers, and returns the one chosen.
 
     | choice | what it returns | its numbers |

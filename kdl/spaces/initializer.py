@@ -1,11 +1,15 @@
 """Search space of initializers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from kdl.checks import check_choice
 from kdl.initializers import Kaiming, Xavier
 from kdl.initializers.gain import NONLINEARITIES
 from kdl.spaces.family import Range, meanings, pick
+from kdl.typing import HyperParameters
 
 _PARTS = [
     "kaiming_normal",
@@ -38,13 +42,13 @@ _NUMBERS = [
 
 
 def initializer(
-    hp,
-    scope=None,
-    choices=("xavier_uniform", "kaiming_normal", "orthogonal"),
-    nonlinearity="relu",
-    seed=None,
-    **ranges,
-):
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("xavier_uniform", "kaiming_normal", "orthogonal"),
+    nonlinearity: str = "relu",
+    seed: int | None = None,
+    **ranges: Any,
+) -> keras.initializers.Initializer:
     """Declares a search space of kernel initializers, and returns the one chosen.
 
     | choice | what it returns | its numbers |

@@ -1,8 +1,12 @@
 """Search space of normalization layers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from kdl.spaces.family import Options, Range, meanings, pick
+from kdl.typing import HyperParameters
 
 _PARTS = ["none", "batch", "layer", "group", "instance", "rms"]
 _NUMBERS = [
@@ -17,7 +21,12 @@ _NUMBERS = [
 ]
 
 
-def normalization(hp, scope=None, choices=("batch", "layer", "none"), **ranges):
+def normalization(
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("batch", "layer", "none"),
+    **ranges: Any,
+) -> keras.Layer:
     """Declares a search space of normalization layers, and returns the one chosen.
 
     | choice | what it returns | its numbers |

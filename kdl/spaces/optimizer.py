@@ -1,8 +1,12 @@
 """Search space of optimizers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from kdl.spaces.family import Options, Range, meanings, pick
+from kdl.typing import HyperParameters
 
 _ADAPTIVE = "rmsprop adagrad adam adamw nadam adamax lamb"
 _PARTS = ["sgd", *_ADAPTIVE.split(), "adadelta", "lion"]
@@ -86,13 +90,13 @@ _THRESHOLDS = [
 
 
 def optimizer(
-    hp,
-    scope=None,
-    choices=("adamw", "adam", "sgd"),
-    clipping=("none",),
-    threshold=None,
-    **ranges,
-):
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("adamw", "adam", "sgd"),
+    clipping: Sequence[str] = ("none",),
+    threshold: float | tuple[float, float, float] | None = None,
+    **ranges: Any,
+) -> keras.optimizers.Optimizer:
     """Declares a search space of optimizers, and returns the one chosen.
 
     | choice | what it returns | its numbers |

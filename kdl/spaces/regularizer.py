@@ -1,7 +1,13 @@
 """Search space of weight regularizers."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
 from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
 from kdl.spaces.family import Range, following, meanings, pick
+from kdl.typing import FloatOrSchedule, HyperParameters
 
 _PARTS = ["none", "l1", "l2", "elastic_net", "max_norm", "group_lasso"]
 _NUMBERS = [
@@ -55,8 +61,12 @@ _NUMBERS = [
 
 
 def regularizer(
-    hp, scope=None, choices=("l2", "elastic_net", "none"), schedule=None, **ranges
-):
+    hp: HyperParameters,
+    scope: str | None = None,
+    choices: Sequence[str] = ("l2", "elastic_net", "none"),
+    schedule: Callable[[float], FloatOrSchedule] | None = None,
+    **ranges: Any,
+) -> keras.regularizers.Regularizer | None:
     """Declares a search space of penalties on weights, and returns the one chosen.
 
     | choice | what it returns | its numbers |

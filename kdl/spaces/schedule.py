@@ -1,10 +1,14 @@
 """Search space of learning rate schedules."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras.optimizers import schedules
 
 from kdl.checks import check_integer
 from kdl.schedules import InverseSquareRoot, OneCycle, Warmup, WarmupStableDecay
 from kdl.spaces.family import Options, Range, meanings, pick
+from kdl.typing import FloatOrSchedule, HyperParameters
 
 _PARTS = [
     "constant",
@@ -61,8 +65,12 @@ _NUMBERS = [
 
 
 def schedule(
-    hp, steps, scope=None, choices=("one_cycle", "cosine", "constant"), **ranges
-):
+    hp: HyperParameters,
+    steps: int,
+    scope: str | None = None,
+    choices: Sequence[str] = ("one_cycle", "cosine", "constant"),
+    **ranges: Any,
+) -> FloatOrSchedule:
     """Declares a search space of learning rates, and returns the one chosen.
 
     All begin, or after a warm-up arrive, at `learning_rate`, and have done what they

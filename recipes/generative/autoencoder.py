@@ -2,8 +2,10 @@
 
 import functools
 import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import keras_tuner
@@ -13,6 +15,7 @@ from kdl import models
 from kdl.callbacks.image_grid import grid
 from kdl.data.on_disk import OnDisk, take
 from kdl.data.sources.load import load_to_test
+from kdl.data.splits import Splits
 from kdl.layers import Corruption
 from kdl.layers.core.corruption import KINDS as CORRUPTIONS
 from kdl.recipes.classes import class_names
@@ -21,11 +24,13 @@ from kdl.recipes.generative.networks import NARROW, WHOLE, networks
 from kdl.recipes.generative.samples import grid_figure
 from kdl.recipes.generative.table_rows import describe_table, names_of, rows_of
 from kdl.recipes.reading.files import rows_in
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.training_data import check_shapes
 from kdl.recipes.vision.embeddings import embedding_figure
 from kdl.recipes.vision.image_recipe import ImageRecipe, with_files
 from kdl.regularizers import KLSparsity
+from kdl.typing import Arrays, HyperParameters, Image
 
 KINDS = "plain", "denoising", "sparse", "variational"
 LIKELIHOODS = "gaussian", "bernoulli"
@@ -142,7 +147,7 @@ class Autoencoder(ImageRecipe):
     _is_apart = False
     _fitted = None  # A number of components, and the PCA of so many.
 
-    def take(self, extras):
+    def take(self, extras: dict[str, Any]) -> None:
         super().take(extras)
         if None not in (self.normal, self.anomalous):
             raise ValueError(
@@ -154,7 +159,7 @@ class Autoencoder(ImageRecipe):
     def _has_anomalies(self):
         return self.normal is not None or self.anomalous is not None
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         splits = self._check_kind(splits)
         if not self._has_anomalies:
             return splits
@@ -179,7 +184,7 @@ class Autoencoder(ImageRecipe):
                 )
         return splits
 
-    def test_on(self, source):
+    def test_on(self, source: str | Splits) -> None:
         # Its classes may be others, and there need not be a normal one.
         self.source = self.check_source(source)
         splits = load_to_test(source, self.seed, self.classes)
@@ -187,36 +192,36 @@ class Autoencoder(ImageRecipe):
         self._is_apart = True
 
     @functools.cached_property
-    def table(self):
+    def table(self) -> Any:
         """What the rows of a table are made of, or `None` for other data."""
         x = self.splits.train[0]
         return describe_table(x) if isinstance(x, dict) else None
 
     @functools.cached_property
-    def shape(self):
+    def shape(self) -> list[int]:
         """Shape of an example, as the model takes it, a list."""
         return super().shape if self.table is None else [len(names_of(self.table))]
 
     @functools.cached_property
-    def white(self):
+    def white(self) -> float:
         """The value of a white pixel, by which images are divided; otherwise 1.0."""
         x = self.splits.train[0]
         are_pixels = self._has_images and (isinstance(x, OnDisk) or np.min(x) >= 0)
         return super().white if are_pixels else 1.0
 
     @functools.cached_property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes of a labelled source, by label; otherwise `None`."""
         known = all(anomalies.labels_of(y) is not None for _, y in self.splits)
         return class_names(self.splits) if known else None
 
     @functools.cached_property
-    def threshold(self):
+    def threshold(self) -> float | None:
         """Score above which examples are anomalies, of a model that was loaded."""
         return None
 
     @property
-    def has_few(self):
+    def has_few(self) -> bool:
         return len(self.splits.train[1]) < 1000
 
     @property
@@ -224,28 +229,28 @@ class Autoencoder(ImageRecipe):
         return len(self.shape) == 3
 
     @property
-    def reads(self):
+    def reads(self) -> tuple[str, ...]:
         if self.table is not None:
             return _ROWS
         return ImageRecipe.reads if self._has_images else Recipe.reads
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields name and image, array, or row of a table, as of the source."""
         if self.table is not None:
             return rows_in(path, self.reads)
         return super().read(path) if self._has_images else Recipe.read(self, path)
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         if self.table is not None:
             return rows_of(raw, self.table)
         x = super().inputs(raw)
         return x if isinstance(x, OnDisk) or self.white == 1 else x / self.white
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         x = self.inputs(part[0])
         return x, x
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(kind=hp.Choice("kind", list(KINDS)))
         with hp.conditional_scope("kind", ["denoising"]):
             p.corruption = hp.Choice("corruption", list(CORRUPTIONS))
@@ -289,7 +294,7 @@ class Autoencoder(ImageRecipe):
         p.patience = hp.Int("patience", 5, 30, default=10)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         # A new model has one of its own.
         vars(self).pop("threshold", None)
@@ -335,7 +340,7 @@ class Autoencoder(ImageRecipe):
         "from the input, the more likely this is an anomaly."
     )
 
-    def network(self, model):
+    def network(self, model: keras.Model) -> keras.Model:
         inputs = keras.Input(model.encoder.input_shape[1:], name="data")
         codes = model.encoder(inputs)
         if not isinstance(model, models.VariationalAutoencoder):
@@ -346,14 +351,19 @@ class Autoencoder(ImageRecipe):
             outputs = keras.layers.Activation("sigmoid")(outputs)
         return keras.Model(inputs, outputs)
 
-    def network_data(self, model, part, count):
+    def network_data(
+        self,
+        model: keras.Model,
+        part: Literal["train", "validation", "test"],
+        count: int,
+    ) -> tuple[Any, Any]:
         x, _ = super().network_data(model, part, count)
         return x, None
 
-    def scores(self, model, x, y):
+    def scores(self, model: keras.Model, x: Arrays, y: Arrays) -> dict[str, float]:
         return {"error": float(reconstruction.errors(model, x).mean())}
 
-    def evaluate(self, model):
+    def evaluate(self, model: keras.Model | Variants) -> dict[str, float]:
         """Returns the error on the test set, and what belongs to the kind of model.
 
         On data that came without training data, nothing is compared that is fitted.
@@ -388,7 +398,7 @@ class Autoencoder(ImageRecipe):
             scores |= anomalies.measured(found, is_anomaly, threshold)
         return scores
 
-    def outputs(self, model, raw):
+    def outputs(self, model: keras.Model | Variants, raw: Any) -> Outputs:
         """Returns the `Outputs` of a model for raw inputs."""
         x = self.inputs(raw)
         check_shapes("`raw`", x, model.encoder.input_shape)
@@ -398,7 +408,7 @@ class Autoencoder(ImageRecipe):
         is_denoised = getattr(model, "corruption", None) is not None
         return Outputs(x, restored, scores, self._threshold(model), is_denoised)
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         threshold = outputs.threshold
         rows = [
             {"score": score, "threshold": threshold, "anomaly": score > threshold}
@@ -406,7 +416,7 @@ class Autoencoder(ImageRecipe):
         ]
         return with_files(raw, rows)
 
-    def pictures(self, raw, outputs):
+    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image] | None:
         if not self._has_images:
             raise ValueError("they are no images. Leave --images out.")
         shown = outputs.restored
@@ -414,13 +424,13 @@ class Autoencoder(ImageRecipe):
             shown = pictures.beside_heat(outputs.x, outputs.restored)
         return map(pictures.as_picture, shown)
 
-    def get_state(self, model=None):
+    def get_state(self, model: keras.Model | None = None) -> dict[str, Any]:
         state = super().get_state(model)
         if model is None:
             return state
         return {**state, "threshold": self._threshold(model)}
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y, is_anomaly = self._test()
         pca, found = self._pca(model), {}
         if self._has_images:

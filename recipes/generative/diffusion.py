@@ -1,6 +1,7 @@
 """Make images of noise, step by step."""
 
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from kdl.models import Diffusion as Model
 from kdl.models.generative.diffusion import SCHEDULES, blend
 from kdl.recipes.generative.image_generator import ImageGenerator
 from kdl.recipes.generative.image_networks import denoiser
+from kdl.typing import HyperParameters
 
 
 class Diffusion(ImageGenerator):
@@ -39,7 +41,7 @@ class Diffusion(ImageGenerator):
         "weight_decay": "share of the weights that is lost a step, times the rate",
     }
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         return SimpleNamespace(
             noise_schedule=hp.Choice("noise_schedule", list(SCHEDULES)),
             target=hp.Choice("target", ["velocity", "noise"]),
@@ -56,7 +58,7 @@ class Diffusion(ImageGenerator):
             patience=hp.Int("patience", 5, 30, default=30),
         )
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         classes = len(self.classes)
         model = Model(
@@ -75,7 +77,12 @@ class Diffusion(ImageGenerator):
         "time in [0, 1] and the class; a sampler is to call it again and again."
     )
 
-    def network_data(self, model, part, count):
+    def network_data(
+        self,
+        model: keras.Model,
+        part: Literal["train", "validation", "test"],
+        count: int,
+    ) -> tuple[Any, Any]:
         (x, labels), _ = super().network_data(model, part, count)
         rng = np.random.default_rng(0)
         time = rng.random((len(x), 1), "float32")

@@ -1,16 +1,19 @@
 """Make images by a generator that outwits a discriminator."""
 
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from kdl.callbacks import Adjust
+from kdl.data import Batches
 from kdl.models import GenerativeAdversarialNetwork
 from kdl.recipes.generative.image_generator import ImageGenerator
 from kdl.recipes.generative.image_networks import discriminator, generator
 from kdl.recipes.training.precision import PRECISIONS
 from kdl.schedules import Adjustable
+from kdl.typing import HyperParameters
 
 
 class GAN(ImageGenerator):
@@ -48,7 +51,7 @@ class GAN(ImageGenerator):
         "decay": "share of the averaged weights that is kept in a step",
     }
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         return SimpleNamespace(
             adversarial_loss=hp.Choice(
                 "adversarial_loss", ["non_saturating", "hinge", "wasserstein"]
@@ -75,7 +78,7 @@ class GAN(ImageGenerator):
     # There are two optimizers of one loss, which cannot be scaled for both.
     precisions = tuple(name for name in PRECISIONS if name != "mixed_float16")
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         classes = len(self.classes)
         model = GenerativeAdversarialNetwork(
@@ -98,13 +101,20 @@ class GAN(ImageGenerator):
 
     deployed = "It returns an image for each code, standard normal numbers, and class."
 
-    def network_data(self, model, part, count):
+    def network_data(
+        self,
+        model: keras.Model,
+        part: Literal["train", "validation", "test"],
+        count: int,
+    ) -> tuple[Any, Any]:
         _, labels = super().network_data(model, part, count)
         rng = np.random.default_rng(0)
         codes = rng.normal(size=(len(labels), *model.generator_shape))
         return [codes.astype("float32"), labels[:, np.newaxis]], None
 
-    def callbacks(self, p, batches, epochs):
+    def callbacks(
+        self, p: SimpleNamespace, batches: Batches, epochs: int
+    ) -> list[keras.callbacks.Callback]:
         ours = super().callbacks(p, batches, epochs)
         if p.noise:
             # In even steps to 0.

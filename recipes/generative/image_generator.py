@@ -1,13 +1,19 @@
 """What recipes that make images do alike."""
 
 import functools
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.callbacks.image_grid import COLUMNS, grid
-from kdl.data.splits import labelled_images
+from kdl.data import Batches
+from kdl.data.splits import Splits, labelled_images
 from kdl.metrics import SampleQuality
 from kdl.recipes.classes import class_names
 from kdl.recipes.generative.samples import (
@@ -15,8 +21,10 @@ from kdl.recipes.generative.samples import (
     grid_figure,
     nearest_figure,
 )
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.vision.embeddings import nearest
 from kdl.recipes.vision.image_recipe import ImageRecipe
+from kdl.typing import Arrays, HyperParameters
 
 _LEAST, _MOST, _ROWS = 4, 16, 8  # Rows of a grid: of classes, or as many.
 _COMPARED = 1000  # Real images and samples that the measures compare, at most.
@@ -45,11 +53,11 @@ class ImageGenerator(ImageRecipe):
     _measure = None  # Real images, and what compares samples with them.
 
     @functools.cached_property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes, by label."""
         return class_names(self.splits)
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         splits = labelled_images(splits)
         fewest = min(len(splits.validation[1]), len(splits.test[1]))
         if fewest < 2:
@@ -66,11 +74,22 @@ class ImageGenerator(ImageRecipe):
             )
         return splits
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         x, y = super().encode(part)
         return (x, np.asarray(y)), y
 
-    def fit(self, hp, model, x, y, *, initial_epoch=0, epochs=None, seed=0, **kwargs):
+    def fit(
+        self,
+        hp: HyperParameters,
+        model: keras.Model,
+        x: Arrays,
+        y: Arrays,
+        *,
+        initial_epoch: int = 0,
+        epochs: int | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         epochs = self.epochs if epochs is None else epochs
         # The first one too, so that what there is to stop by is known.
         looks = np.linspace(initial_epoch + 1, epochs, _LOOKS)
@@ -78,7 +97,9 @@ class ImageGenerator(ImageRecipe):
         options = {"initial_epoch": initial_epoch, "epochs": epochs, "seed": seed}
         return super().fit(hp, model, x, y, **options, **kwargs)
 
-    def callbacks(self, p, batches, epochs):
+    def callbacks(
+        self, p: SimpleNamespace, batches: Batches, epochs: int
+    ) -> list[keras.callbacks.Callback]:
         self._grids = Grids(self._shown, self.white)
         return [self._grids]
 
@@ -89,11 +110,17 @@ class ImageGenerator(ImageRecipe):
         labels = np.repeat(rows, COLUMNS)
         return self.generate(model, len(labels), labels=labels)
 
-    def network(self, model):
+    def network(self, model: keras.Model) -> keras.Model:
         # With the averaged weights, by which images are made.
         return model.averaged
 
-    def generate(self, model, count, seed=0, labels=None):
+    def generate(
+        self,
+        model: keras.Model,
+        count: int,
+        seed: int = 0,
+        labels: ArrayLike | None = None,
+    ) -> np.ndarray:
         """Returns images that a model makes, an array.
 
         Args:
@@ -110,11 +137,13 @@ class ImageGenerator(ImageRecipe):
             labels = np.arange(count) % len(self.classes)
         return model.generate(count, seed, labels=labels)
 
-    def scores(self, model, x, y):
+    def scores(self, model: keras.Model, x: Arrays, y: Arrays) -> dict[str, float]:
         images, labels = x
         return self.quality(model, images, labels, _WHILE_TRAINING)
 
-    def quality(self, model, images, labels, most):
+    def quality(
+        self, model: keras.Model, images: Arrays, labels: ArrayLike, most: int
+    ) -> dict[str, float]:
         """Returns what samples are worth beside real images, as many of either.
 
         Args:
@@ -140,7 +169,7 @@ class ImageGenerator(ImageRecipe):
             self._measure = images, measure
         return self._measure[1](self.generate(model, len(rows)))
 
-    def evaluate(self, model):
+    def evaluate(self, model: keras.Model | Variants) -> dict[str, float]:
         """Returns losses on the test set, and what samples are worth beside it."""
         (images, labels), _ = self.encode(self.splits.test)
         return {
@@ -148,7 +177,7 @@ class ImageGenerator(ImageRecipe):
             **self.quality(model, images, labels, _COMPARED),
         }
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         made = self._shown(model)
         (training, _), _ = self.encode(self.splits.train)
         training = training[_some(len(training), _SEARCHED)]
@@ -166,7 +195,7 @@ class ImageGenerator(ImageRecipe):
             parts["samples.gif"] = grids.animation()
         return parts
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         raise ValueError(
             f"The recipe {self.name!r} predicts nothing from inputs. `kdl generate` "
             "makes images."

@@ -1,6 +1,10 @@
 """Forecast a series, many steps ahead."""
 
 import functools
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
@@ -8,9 +12,11 @@ import numpy as np
 from keras import layers
 
 from kdl.data import moments
+from kdl.data.splits import Splits
 from kdl.layers import Clock
 from kdl.models import RecurrentForecaster
 from kdl.recipes.sequences import sequence_recipe
+from kdl.typing import HyperParameters
 
 
 class Forecast(sequence_recipe.SequenceRecipe):
@@ -45,7 +51,7 @@ class Forecast(sequence_recipe.SequenceRecipe):
     capacity = ("units",)
     meanings = {"units": "units of the encoder, and of the forecaster"}
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         for part in splits:
             x, y = map(np.asarray, part)
             if not (x.ndim == y.ndim == 3 and x.shape[::2] == y.shape[::2]):
@@ -57,21 +63,21 @@ class Forecast(sequence_recipe.SequenceRecipe):
         return splits
 
     @functools.cached_property
-    def horizon(self):
+    def horizon(self) -> int:
         """Number of steps to forecast."""
         return np.shape(self.splits.train[1])[1]
 
     @functools.cached_property
-    def features(self):
+    def features(self) -> int:
         """Number of features of a step."""
         return np.shape(self.splits.train[0])[-1]
 
     @property
-    def overlap(self):
+    def overlap(self) -> int:
         """Number of windows before and after one that may share a step with it."""
         return np.shape(self.splits.train[0])[1] + self.horizon - 1
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields name and past steps of each series of a file.
 
         Of a table, the rows are the steps of one series and the columns its features.
@@ -96,18 +102,18 @@ class Forecast(sequence_recipe.SequenceRecipe):
                 )
             yield name, values
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         past = np.asarray(raw, "float32")
         # Free-running, it needs to know only how far to go.
         future = np.zeros((len(past), self.horizon, past.shape[-1]), "float32")
         return {"past": past, "future": future}
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         x, y = part
         future = np.asarray(y, "float32")
         return {**self.inputs(x), "future": future}, future
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = self.strategies(hp)
         p.units = hp.Int("units", 16, 128, step=2, sampling="log", default=64)
         p.batch_size = hp.Choice("batch_size", [32, 64, 128], default=64)
@@ -117,7 +123,7 @@ class Forecast(sequence_recipe.SequenceRecipe):
         p.patience = hp.Int("patience", 3, 30, default=10)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         inputs = {
             name: keras.Input((None, self.features), name=name)
@@ -155,7 +161,7 @@ class Forecast(sequence_recipe.SequenceRecipe):
         "It returns the forecast of each step; of `future` it takes the length alone."
     )
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         """The forecast of each window, step by step."""
         return [
             {
@@ -167,7 +173,7 @@ class Forecast(sequence_recipe.SequenceRecipe):
             for step, values in enumerate(steps, 1)
         ]
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):

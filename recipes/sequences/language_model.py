@@ -3,7 +3,9 @@
 import functools
 import itertools
 import re
+from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import keras_tuner
@@ -11,12 +13,14 @@ import numpy as np
 from keras import layers
 
 from kdl.checks import check_integer
-from kdl.data import Bytes, Characters, Subwords
+from kdl.data import Batches, Bytes, Characters, Subwords
 from kdl.layers import Clock
 from kdl.metrics import BitsPerCharacter
 from kdl.models import RecurrentDecoder, Sampling, TransformerDecoder
+from kdl.recipes.reading.variants import Variants
 from kdl.recipes.sequences import sequence_recipe
 from kdl.recipes.tokens import Tokens, TokensOfModel
+from kdl.typing import Arrays, HyperParameters
 
 # Share of the test texts that go as far as a position that is drawn.
 _SHOWN = 0.1
@@ -66,28 +70,28 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
     read = sequence_recipe.read_texts
 
     @functools.cached_property
-    def length(self):
+    def length(self) -> int:
         """Characters of the longest text."""
         return max(len(text) for x, _ in self.splits for text in x)
 
     @functools.cached_property
-    def characters(self):
+    def characters(self) -> Characters:
         """`kdl.data.Characters` of all texts."""
         return Characters(itertools.chain(*(x for x, _ in self.splits)))
 
     @functools.cached_property
-    def tokens(self):
+    def tokens(self) -> dict[str, Any]:
         """The tokens of a model that has no others, as `Tokens.get_config` has them."""
         return self._learned(SimpleNamespace()).get_config()
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         return np.array(list(raw), str)
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         x = self.inputs(part[0])
         return x, x
 
-    def inputs_for(self, model, x):
+    def inputs_for(self, model: keras.Model, x: Arrays) -> Any:
         return self.tokens_of(model).encode(x)
 
     targets_for = inputs_for
@@ -110,7 +114,7 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
 
         return self.learned_once((kind, size), learn)
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = self.strategies(hp)
         p.tokens = hp.Choice("tokens", ["characters", "bytes", "subwords"])
         with hp.conditional_scope("tokens", ["subwords"]):
@@ -129,7 +133,7 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
         p.patience = hp.Int("patience", 3, 30, default=5)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         learned = self._learned(p)
         tokens = keras.Input((None,), dtype="int32")
@@ -158,7 +162,9 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
         )
         return model
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         tokens = self._learned(p)
         return super().batches(p, tokens.encode(x), tokens.encode(y), **options)
 
@@ -167,7 +173,15 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
         "what writes a text is to call it token by token."
     )
 
-    def predict(self, model, raw, temperature=0.7, seed=0, top_p=None, length=None):
+    def predict(
+        self,
+        model: keras.Model | Variants,
+        raw: Sequence[str],
+        temperature: float = 0.7,
+        seed: int = 0,
+        top_p: float | None = None,
+        length: int | None = None,
+    ) -> list[dict[str, Any]]:
         """Goes on with texts.
 
         Args:
@@ -207,7 +221,7 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
             for text, whole in zip(raw, written, strict=True)
         ]
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x = self.inputs_for(model, self.splits.test[0])
         errors = {}
         # Padding is no error. The longest texts are few.
@@ -223,7 +237,7 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
         )
         return {"errors.png": figure, "continued.csv": self.continued(model)}
 
-    def continued(self, model, count=32):
+    def continued(self, model: keras.Model, count: int = 32) -> list[dict[str, Any]]:
         """Texts of the test set that a model goes on with, from their middle on.
 
         Args:

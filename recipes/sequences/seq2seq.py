@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 import keras_tuner
@@ -14,6 +16,7 @@ from kdl.layers import Clock
 from kdl.metrics import ExactMatch, TokenErrorRate
 from kdl.models import RecurrentDecoder
 from kdl.recipes.sequences import sequence_recipe
+from kdl.typing import HyperParameters
 
 # Ends each text that is written, so that a prediction knows where it ends.
 END = "\x03"
@@ -60,7 +63,7 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
     read = sequence_recipe.read_texts
 
     @functools.cached_property
-    def alphabets(self):
+    def alphabets(self) -> list[str]:
         """The characters of what is read, and of what is written."""
         read, written = zip(*self.splits, strict=True)
         return [
@@ -69,7 +72,7 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
         ]
 
     @functools.cached_property
-    def longest(self):
+    def longest(self) -> list[int]:
         """Lengths of the longest text that is read, and written with its end."""
         read, written = (
             max(len(text) for part in side for text in part)
@@ -78,23 +81,23 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
         return [read, written + len(END)]
 
     @property
-    def characters(self):
+    def characters(self) -> tuple[Characters, ...]:
         """`kdl.data.Characters` of what is read, and of what is written."""
         return [Characters(alphabet) for alphabet in self.alphabets]
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         read, written = self.longest
         source = self.characters[0].encode(raw, max(read, *map(len, raw)))
         # Free-running, it needs to know only how much to write.
         return {"source": source, "target": np.ones((len(raw), written), "int32")}
 
-    def encode(self, part):
+    def encode(self, part: tuple[Any, Any]) -> tuple[Any, Any]:
         x, y = part
         written = [str(text) + END for text in y]
         target = self.characters[1].encode(written, self.longest[1])
         return {**self.inputs(x), "target": target}, target
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = self.strategies(hp)
         p.units = hp.Int("units", 32, 256, step=2, sampling="log", default=128)
         p.embedding = hp.Int("embedding", 8, 64, step=2, sampling="log", default=32)
@@ -106,7 +109,7 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
         p.patience = hp.Int("patience", 3, 30, default=10)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         read, written = (characters.size for characters in self.characters)
         inputs = {
@@ -142,7 +145,7 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
         "takes the length alone."
     )
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         """What is written for each text, and the probability of just that."""
         logs = log_softmax(np.asarray(outputs, "float64"), axis=-1).max(-1)
         rows = []
@@ -156,7 +159,7 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
             rows.append({**row, "probability": float(probability)})
         return rows
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y = self.encode(self.splits.test)
         errors = {}
         for evaluation in ("teacher_forcing", "free_running"):

@@ -1,17 +1,23 @@
 """What the recipes of sequences share: strategies to train a decoder by."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
+import keras
 import numpy as np
 from keras.optimizers import schedules
 from scipy.special import lambertw
 
 from kdl.callbacks import Curriculum, ScheduledSampling
-from kdl.data import BucketedBatches
+from kdl.data import Batches, BucketedBatches
+from kdl.data.splits import Splits
 from kdl.models import Feeding, ProfessorForcing
 from kdl.recipes.reading import files
 from kdl.recipes.recipe import Recipe
 from kdl.schedules import Adjustable, InverseSigmoidDecay
+from kdl.typing import Arrays, HyperParameters
 
 STRATEGIES = [
     "teacher_forcing",
@@ -44,7 +50,7 @@ class SequenceRecipe(Recipe):
         "pace": "share of the epochs after which all examples are used",
     }
 
-    def strategies(self, hp):
+    def strategies(self, hp: HyperParameters) -> SimpleNamespace:
         """Declares the strategies, and what belongs to each.
 
         Args:
@@ -68,12 +74,16 @@ class SequenceRecipe(Recipe):
             p.pace = hp.Float("pace", 0.1, 0.9, default=0.5)
         return p
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         if p.strategy == "curriculum" and self.difficulty == "length":
             return BucketedBatches(x, y, p.batch_size, **options)
         return super().batches(p, x, y, **options)
 
-    def callbacks(self, p, batches, epochs):
+    def callbacks(
+        self, p: SimpleNamespace, batches: Batches, epochs: int
+    ) -> list[keras.callbacks.Callback]:
         if p.strategy == "scheduled_sampling":
             yield ScheduledSampling(decay(p, epochs))
         if p.strategy == "curriculum":
@@ -113,7 +123,7 @@ def decay(p, epochs):
     return InverseSigmoidDecay(half / float(lambertw(half).real))
 
 
-def texts(splits):
+def texts(splits: Splits) -> Splits:
     """Returns `splits`, provided they hold pairs of texts.
 
     Raises:
@@ -130,7 +140,7 @@ def texts(splits):
     return splits
 
 
-def read_texts(recipe, path):
+def read_texts(recipe: Recipe, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
     """Yields name and text of each line of a file; `Recipe.read` of a recipe of texts.
 
     Raises:

@@ -1,7 +1,10 @@
 """Classify texts."""
 
 import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import keras
 import keras_tuner
@@ -9,15 +12,18 @@ import numpy as np
 
 from kdl.callbacks.logging.prediction_figures import confusion_figure
 from kdl.data import (
+    Batches,
     KeyboardNoise,
     RandomDeletion,
     RandomInsertion,
     RandomSwap,
     WordMixUp,
 )
+from kdl.data.splits import Splits
 from kdl.private import layers_of
 from kdl.recipes import explanations
 from kdl.recipes.classes import class_names, class_rows, class_scores
+from kdl.recipes.explanations import Explanation
 from kdl.recipes.reading import files
 from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
@@ -25,6 +31,7 @@ from kdl.recipes.texts import tfidf
 from kdl.recipes.texts.networks import NETWORKS, network
 from kdl.recipes.texts.vocabulary import BAG, learned_tokens
 from kdl.recipes.tokens import TokensOfModel, lowered
+from kdl.typing import Arrays, HyperParameters
 
 # Augmentation by the name of its rate, in the order in which it is applied.
 _AUGMENTATION = {
@@ -118,7 +125,7 @@ class Text(TokensOfModel, Recipe):
     # Whether the test set is another one than that of the training texts.
     _is_apart = False
 
-    def check(self, splits):
+    def check(self, splits: Splits) -> Splits:
         for x, y in splits:
             x, y = np.asarray(x), np.asarray(y)
             is_text = x.ndim == 1 and x.dtype.kind in "UO" and len(x)
@@ -135,24 +142,24 @@ class Text(TokensOfModel, Recipe):
         return splits
 
     @functools.cached_property
-    def has_several(self):
+    def has_several(self) -> bool:
         """Whether a text may have several labels."""
         return np.ndim(self.splits.train[1]) == 2
 
     @functools.cached_property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes, by label."""
         if self.has_several and self.splits.classes is None:
             return [str(n) for n in range(np.shape(self.splits.train[1])[1])]
         return class_names(self.splits)
 
     @functools.cached_property
-    def tokens(self):
+    def tokens(self) -> dict[str, Any]:
         """The tokens of a model that has no others, as `Tokens.get_config` has them."""
         hp = keras_tuner.HyperParameters()
         return self._learned(self.space(hp)).get_config()
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields name and text of each line of a file, or of each row of a table.
 
         Of a table, the text is in the column `text`, or in the only one.
@@ -161,7 +168,7 @@ class Text(TokensOfModel, Recipe):
             return _texts_of_rows(path)
         return files.texts(path)
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         if isinstance(raw, str):
             raise ValueError(
                 f"The texts must be several, such as a list of them. Received: {raw!r}"
@@ -173,7 +180,7 @@ class Text(TokensOfModel, Recipe):
                 )
         return np.array(list(raw), str)
 
-    def inputs_for(self, model, x):
+    def inputs_for(self, model: keras.Model, x: Arrays) -> Any:
         tokens = self.tokens_of(model)
         # It may be within a member of an ensemble.
         embeddings = next(
@@ -187,7 +194,7 @@ class Text(TokensOfModel, Recipe):
         x = tokens.encode(x)
         return WordMixUp.alone(x) if len(model.inputs) > 1 else x
 
-    def space(self, hp):
+    def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(
             network=hp.Choice("network", list(NETWORKS)),
             lowercase=hp.Boolean("lowercase", default=True),
@@ -231,7 +238,7 @@ class Text(TokensOfModel, Recipe):
         p.patience = hp.Int("patience", 3, 30, default=5)
         return p
 
-    def build(self, hp):
+    def build(self, hp: HyperParameters) -> keras.Model:
         p = self.space(hp)
         tokens = self._learned(p)
         activation = "sigmoid" if self.has_several else None
@@ -246,7 +253,9 @@ class Text(TokensOfModel, Recipe):
         )
         return model
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         tokens, augment = self._learned(p), _augmented(p)
         if augment:
             # Tokens are of texts as they have become.
@@ -264,7 +273,13 @@ class Text(TokensOfModel, Recipe):
         key = p.network == BAG, *(getattr(p, name) for name in names)
         return self.learned_once(key, lambda: learned_tokens(p, self.splits.train[0]))
 
-    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+    def averaged(
+        self,
+        model: keras.Model,
+        count: int = 2,
+        hp: Mapping[str, Any] | None = None,
+        merge: Literal["probabilities", "logits"] = "probabilities",
+    ) -> Variants:
         p = self.values_of(hp)
         augment = _augmented(p)
         if not augment:
@@ -279,11 +294,11 @@ class Text(TokensOfModel, Recipe):
             merge=merge,
         )
 
-    def test_on(self, source):
+    def test_on(self, source: str | Splits) -> None:
         super().test_on(source)
         self._is_apart = True
 
-    def evaluate(self, model):
+    def evaluate(self, model: keras.Model | Variants) -> dict[str, float]:
         scores = super().evaluate(model)
         if self._baseline is not None:
             scores |= tfidf.scores(self._baseline, *self.splits.test)
@@ -295,12 +310,14 @@ class Text(TokensOfModel, Recipe):
         x, y = self.splits.train
         return None if self._is_apart or len(x) > tfidf.MOST else tfidf.fitted(x, y)
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         if self.has_several:
             return label_rows(self.classes, outputs)
         return class_rows(self.classes, outputs)
 
-    def explain(self, model, raw, method="integrated_gradients"):
+    def explain(
+        self, model: keras.Model, raw: Any, method: str = "integrated_gradients"
+    ) -> Explanation:
         """Says how much each word of texts speaks for the class that is predicted.
 
         What tokens of a word have is summed, and n-grams of several words are divided
@@ -326,7 +343,7 @@ class Text(TokensOfModel, Recipe):
             explanations.parts(told, *zip(*found, strict=True))
         )
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         texts, y = self.splits.test
         outputs = self.outputs(model, texts)
         name = "classes" if self.has_several else "class"

@@ -1,12 +1,16 @@
 """Values for the hyperparameters of a recipe."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras_tuner
 from keras_tuner.engine import hyperparameters as kinds
 
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
+from kdl.typing import HyperModel, HyperParameters
 
 
-def hyperparameters(recipe, values):
+def hyperparameters(recipe: HyperModel, values: Mapping[str, Any]) -> HyperParameters:
     """Returns the hyperparameters of a recipe, some of them set.
 
     Args:

@@ -1,6 +1,7 @@
 """The road from a model that learns anything to one that learns the right thing."""
 
 import dataclasses
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
@@ -10,8 +11,10 @@ from kdl.callbacks import TrainingDoctor
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.data.on_disk import take
 from kdl.optimizers import ControlledOptimizer
+from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.training_data import DataError
+from kdl.typing import Values
 
 ANYTHING, EVERYTHING, RIGHT = "anything", "everything", "the right thing"
 EXAMPLES = 10  # That a sound model learns by heart
@@ -59,7 +62,13 @@ class Training:
         return len(self.history.get("loss", ()))
 
 
-def milestones(recipe, hp=None, epochs=None, seed=0, callbacks=lambda: ()):
+def milestones(
+    recipe: Recipe,
+    hp: Values | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    callbacks: Callable[[], Iterable[keras.callbacks.Callback]] = lambda: (),
+) -> Iterator[Training]:
     """Walks from a model that learns anything to one that learns the right thing.
 
     The road has three parts, of one training or several each.

@@ -1,9 +1,16 @@
 """Train a recipe without a tuner."""
 
+from typing import Any
+
+import keras
+
 from kdl.recipes.training.hyperparameters import hyperparameters
+from kdl.typing import HyperModel, Values
 
 
-def run(recipe, *args, hp=None, **kwargs):
+def run(
+    recipe: HyperModel, *args: Any, hp: Values | None = None, **kwargs: Any
+) -> tuple[keras.Model, keras.callbacks.History]:
     """Builds a recipe and fits it once.
 
     Args:

@@ -1,18 +1,31 @@
 """What recipes that learn the classes of images do alike."""
 
 import functools
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Literal
 
+import keras
 import numpy as np
 
 from kdl.callbacks.logging.prediction_figures import confusion_figure
-from kdl.data import CutMix, Cutout, MixUp, RandAugment, RandomAffine, RandomFlip
-from kdl.data.splits import labelled_images
+from kdl.data import (
+    Batches,
+    CutMix,
+    Cutout,
+    MixUp,
+    RandAugment,
+    RandomAffine,
+    RandomFlip,
+)
+from kdl.data.splits import Splits, labelled_images
 from kdl.models.interface import PROBABILITIES, scores_of
 from kdl.recipes.classes import class_names, class_rows
 from kdl.recipes.reading.from_disk import predicted
 from kdl.recipes.reading.variants import Variants
 from kdl.recipes.vision.image_recipe import ImageRecipe, with_files
 from kdl.recipes.vision.networks import SMALL
+from kdl.typing import Arrays, HyperParameters
 
 # Arguments of `RandomAffine`.
 _MOVES = "shift", "rotation", "zoom", "shear"
@@ -50,11 +63,11 @@ class ImageClassifier(ImageRecipe):
     check = staticmethod(labelled_images)
 
     @functools.cached_property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes, by label."""
         return class_names(self.splits)
 
-    def check_training(self, splits):
+    def check_training(self, splits: Splits) -> None:
         count = len(np.unique(splits.train[1]))
         if count < 2:
             raise ValueError(
@@ -63,21 +76,21 @@ class ImageClassifier(ImageRecipe):
             )
 
     @property
-    def is_small(self):
+    def is_small(self) -> bool:
         """Whether the images have few pixels."""
         return max(self.shape[:2]) <= SMALL
 
     @property
-    def has_digits(self):
+    def has_digits(self) -> bool:
         """Whether the images are digits, which mean nothing from the other side."""
         return self.source in ("digits", "gallery", "tfds:mnist")
 
     @property
-    def may_be_flipped(self):
+    def may_be_flipped(self) -> bool:
         """Whether images likely mean the same from the other side."""
         return self.source == "fashion" or self.shape[-1] == 3
 
-    def augmentation(self, hp):
+    def augmentation(self, hp: HyperParameters) -> dict[str, Any]:
         """Declares how images are augmented.
 
         Args:
@@ -109,7 +122,9 @@ class ImageClassifier(ImageRecipe):
                 values["strength"] = hp.Float("strength", 0.1, 0.9, default=0.3)
         return values
 
-    def training(self, hp, lowest=1e-3, rate=1e-2):
+    def training(
+        self, hp: HyperParameters, lowest: float = 1e-3, rate: float = 1e-2
+    ) -> dict[str, Any]:
         """Declares how a network is trained.
 
         Args:
@@ -133,7 +148,7 @@ class ImageClassifier(ImageRecipe):
             "patience": hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
         }
 
-    def augmented(self, p):
+    def augmented(self, p: SimpleNamespace) -> list[Callable[..., Any]]:
         """Returns the functions of `kdl.data.Batches` that augment images."""
         augment = [RandomAffine(p.shift, p.rotation, p.zoom, p.shear)]
         if p.flip:
@@ -147,10 +162,18 @@ class ImageClassifier(ImageRecipe):
             augment.append(mix(len(self.classes), p.mixing_alpha))
         return augment
 
-    def batches(self, p, x, y, **options):
+    def batches(
+        self, p: SimpleNamespace, x: Arrays, y: Arrays, **options: Any
+    ) -> Batches:
         return super().batches(p, x, y, augment=self.augmented(p), **options)
 
-    def averaged(self, model, count=2, hp=None, merge="probabilities"):
+    def averaged(
+        self,
+        model: keras.Model,
+        count: int = 2,
+        hp: Mapping[str, Any] | None = None,
+        merge: Literal["probabilities", "logits"] = "probabilities",
+    ) -> Variants:
         p = self.values_of(hp)
         # Without augmentation in the training, they have no values.
         flips = bool(getattr(p, "flip", False))
@@ -171,10 +194,10 @@ class ImageClassifier(ImageRecipe):
         are_logits = scores_of(model) != PROBABILITIES
         return Variants(model, augment, count, are_logits=are_logits, merge=merge)
 
-    def rows(self, raw, outputs):
+    def rows(self, raw: Any, outputs: Any) -> list[dict[str, Any]]:
         return with_files(raw, class_rows(self.classes, outputs))
 
-    def examine(self, model):
+    def examine(self, model: keras.Model) -> dict[str, Any]:
         x, y = self.encode(self.splits.test)
         found = np.argmax(predicted(model, x), axis=-1)
         figure = confusion_figure(y, found, self.splits.classes, title="Test set")

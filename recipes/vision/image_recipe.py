@@ -1,7 +1,9 @@
 """What recipes of images do alike."""
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,22 +25,22 @@ class ImageRecipe(Recipe):
     reads = (*SUFFIXES, ".npy", ".npz")
 
     @functools.cached_property
-    def shape(self):
+    def shape(self) -> list[int]:
         """Height, width and channels of the images, a list."""
         return list(np.shape(self.splits.train[0])[1:])
 
     @functools.cached_property
-    def white(self):
+    def white(self) -> float:
         """The value of a white pixel: 255.0, or 1.0 where none is greater than 1."""
         x = self.splits.train[0]
         return 255.0 if not isinstance(x, OnDisk) and np.max(x) > 1 else 1.0
 
     @property
-    def has_few(self):
+    def has_few(self) -> bool:
         """Whether training images are so few that batches are small, and none stops."""
         return len(self.splits.train[0]) < _FEW
 
-    def read(self, path):
+    def read(self, path: Path | Literal["-"]) -> Iterator[tuple[str, Any]]:
         """Yields name and pixels of the image in a file, or of each in an array.
 
         An image is scaled to the size of those that were learned, and made grey or
@@ -51,7 +53,7 @@ class ImageRecipe(Recipe):
             pixels = decode(str(path), (height, width), channels)
             yield str(path), pixels * np.float32(self.white / 255)
 
-    def inputs(self, raw):
+    def inputs(self, raw: Any) -> Any:
         if are_paths(raw):
             return image_files(raw, self.shape)
         if isinstance(raw, ImageFiles):

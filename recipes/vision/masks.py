@@ -4,10 +4,11 @@ import numpy as np
 
 from kdl.data import Batches
 from kdl.data.on_disk import OnDisk
+from kdl.data.splits import Splits
 from kdl.recipes.reading.from_disk import reading
 
 
-def masked_images(splits):
+def masked_images(splits: Splits) -> Splits:
     """Returns `splits`, provided they hold images with a mask each.
 
     Args:

@@ -3,16 +3,20 @@
 import contextlib
 import copy
 import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import keras_tuner
 from keras_tuner.engine import trial as trials
 
 from kdl.checks import shown
 from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.encoding import Encoding
 from kdl.tuning.engines.optuna_space import check_installed, suggest, suggested
 from kdl.tuning.oracles.random_search import RandomSearchOracle
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
+from kdl.typing import BaseSampler, ModelBuilder, Objectives
 
 # Classes of Optuna by name, and their arguments besides the seed.
 SAMPLERS = {
@@ -79,7 +83,13 @@ class OptunaOracle(RandomSearchOracle):
         - [Akiba et al., 2019](https://arxiv.org/abs/1907.10902)
     """
 
-    def __init__(self, objective=None, sampler="tpe", max_trials=10, **kwargs):
+    def __init__(
+        self,
+        objective: Objectives | None = None,
+        sampler: Literal["tpe", "gp", "cmaes", "random", "qmc"] | BaseSampler = "tpe",
+        max_trials: int = 10,
+        **kwargs: Any,
+    ) -> None:
         check_installed("OptunaOracle")
         constraints = kwargs.get("constraints")
         super().__init__(objective, max_trials, **kwargs)
@@ -102,7 +112,7 @@ class OptunaOracle(RandomSearchOracle):
         self._asked = {}
         self._make_sampler()
 
-    def suggestions(self, encoding, number):
+    def suggestions(self, encoding: Encoding, number: int) -> Iterator[dict[str, Any]]:
         with _quiet():
             if self._study is None:
                 self._replay()
@@ -123,10 +133,10 @@ class OptunaOracle(RandomSearchOracle):
                 self._settle(self._optuna_trials.pop(number), values)
         yield from super().suggestions(encoding, number)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "asked": list(self._asked.items())}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         super().set_state(state)
         self._asked = {
             number: tuple(counts) for number, counts in state.get("asked", ())
@@ -282,8 +292,13 @@ class OptunaSearch(WandbTrials, DurableTuner, keras_tuner.Tuner):
     """
 
     def __init__(
-        self, hypermodel=None, objective=None, sampler="tpe", max_trials=10, **kwargs
-    ):
+        self,
+        hypermodel: ModelBuilder | None = None,
+        objective: Objectives | None = None,
+        sampler: Literal["tpe", "gp", "cmaes", "random", "qmc"] | BaseSampler = "tpe",
+        max_trials: int = 10,
+        **kwargs: Any,
+    ) -> None:
         oracle = OptunaOracle(
             objective, sampler, max_trials, **oracle_arguments(kwargs)
         )

@@ -8,9 +8,14 @@ import keras_tuner
 
 from kdl.tuning.engines.optuna_space import active, check_installed, distribution, named
 from kdl.tuning.store.records import SearchRecord
+from kdl.typing import BaseStorage, Study
 
 
-def to_optuna(record, storage=None, study_name=None):
+def to_optuna(
+    record: SearchRecord,
+    storage: str | BaseStorage | None = None,
+    study_name: str | None = None,
+) -> Study:
     """Returns a study of Optuna with the trials of a search.
 
     Optuna's plots, importances and dashboard then open on it. A trial is complete,

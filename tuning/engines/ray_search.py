@@ -8,8 +8,11 @@ import importlib.util
 import os
 import queue
 import threading
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
+import keras_tuner
 from keras_tuner.engine import trial as trials
 
 from kdl.checks import check_integer
@@ -23,8 +26,14 @@ _DEATHS = 3
 
 
 def search_on_ray(
-    tuner, workers, *args, devices=1, worker_options=None, on_trial_end=None, **kwargs
-):
+    tuner: keras_tuner.Tuner,
+    workers: int,
+    *args: Any,
+    devices: int = 1,
+    worker_options: Mapping[str, Any] | None = None,
+    on_trial_end: Callable[[keras_tuner.engine.trial.Trial], None] | None = None,
+    **kwargs: Any,
+) -> None:
     """Searches as `tuner.search`, with trials side by side on a Ray cluster.
 
     The oracle stays where this is called; each worker is an actor of Ray that has a

@@ -1,6 +1,8 @@
 """Bayesian optimization."""
 
 import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import keras_tuner
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.stats import qmc
 from kdl.checks import check_choice, check_integer, check_number, check_optional
 from kdl.seeds import POINTS, SOBOL, generator
 from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.encoding import Encoding
 from kdl.tuning.oracle import DurableOracle
 from kdl.tuning.oracles.earlier import EarlierSearches
 from kdl.tuning.oracles.fronts import LEAST, FrontSurrogate
@@ -20,6 +23,7 @@ from kdl.tuning.store.journal import standard_error
 from kdl.tuning.store.records import SearchRecord, read_search
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
+from kdl.typing import ModelBuilder, Objectives, StrPath
 
 # Combinations of values up to which all of them are looked at.
 _MOST = 5000
@@ -83,15 +87,15 @@ class BayesianOptimizationOracle(DurableOracle):
 
     def __init__(
         self,
-        objective=None,
-        max_trials=10,
-        num_initial_points=None,
-        alpha=None,
-        beta=2.6,
-        seed=None,
-        acquisition="log_ei",
-        **kwargs,
-    ):
+        objective: Objectives | None = None,
+        max_trials: int = 10,
+        num_initial_points: int | None = None,
+        alpha: float | None = None,
+        beta: float = 2.6,
+        seed: int | None = None,
+        acquisition: Literal["log_ei", "ei", "pi", "ucb"] = "log_ei",
+        **kwargs: Any,
+    ) -> None:
         check_integer("max_trials", max_trials, "[1, inf)")
         self.num_initial_points = check_optional(
             check_integer, "num_initial_points", num_initial_points, "[1, inf)"
@@ -109,7 +113,7 @@ class BayesianOptimizationOracle(DurableOracle):
                 f"objectives. Received: acquisition={acquisition!r}"
             )
 
-    def learn_from(self, search):
+    def learn_from(self, search: SearchRecord | StrPath) -> None:
         """Begins with what an earlier search has found.
 
         The earlier search may be of other data, of more or fewer epochs, of another
@@ -158,14 +162,14 @@ class BayesianOptimizationOracle(DurableOracle):
             self._earlier = earlier
             self.save()
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "earlier": self._earlier.searches}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         super().set_state(state)
         self._earlier = EarlierSearches(state.get("earlier"))
 
-    def suggestions(self, encoding, number):
+    def suggestions(self, encoding: Encoding, number: int) -> Iterator[dict[str, Any]]:
         if not encoding.size:
             yield encoding.decode(np.empty(0))
             return
@@ -416,16 +420,16 @@ class BayesianOptimization(WandbTrials, DurableTuner, keras_tuner.Tuner):
 
     def __init__(
         self,
-        hypermodel=None,
-        objective=None,
-        max_trials=10,
-        num_initial_points=None,
-        alpha=None,
-        beta=2.6,
-        seed=None,
-        acquisition="log_ei",
-        **kwargs,
-    ):
+        hypermodel: ModelBuilder | None = None,
+        objective: Objectives | None = None,
+        max_trials: int = 10,
+        num_initial_points: int | None = None,
+        alpha: float | None = None,
+        beta: float = 2.6,
+        seed: int | None = None,
+        acquisition: Literal["log_ei", "ei", "pi", "ucb"] = "log_ei",
+        **kwargs: Any,
+    ) -> None:
         oracle = BayesianOptimizationOracle(
             objective=objective,
             max_trials=max_trials,

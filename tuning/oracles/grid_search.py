@@ -1,12 +1,17 @@
 """Grid search."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras_tuner
 import numpy as np
 
 from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.encoding import Encoding
 from kdl.tuning.oracle import DurableOracle
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
+from kdl.typing import ModelBuilder, Objectives
 
 # Values that a number without steps has on the grid, its ends among them.
 _STEPS = 10
@@ -37,7 +42,7 @@ class GridSearchOracle(DurableOracle):
 
     keeps_apart = False  # Each point has its turn.
 
-    def suggestions(self, encoding, number):
+    def suggestions(self, encoding: Encoding, number: int) -> Iterator[dict[str, Any]]:
         yield from encoding.points(_steps)
 
 
@@ -71,7 +76,13 @@ class GridSearch(WandbTrials, DurableTuner, keras_tuner.Tuner):
     >>> tuner = kdl.tuning.GridSearch(build, "val_loss", directory=folder)
     """
 
-    def __init__(self, hypermodel=None, objective=None, max_trials=None, **kwargs):
+    def __init__(
+        self,
+        hypermodel: ModelBuilder | None = None,
+        objective: Objectives | None = None,
+        max_trials: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         oracle = GridSearchOracle(objective, max_trials, **oracle_arguments(kwargs))
         super().__init__(oracle, hypermodel, **kwargs)
 

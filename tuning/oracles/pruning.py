@@ -1,6 +1,7 @@
 """When a trial is not worth going on with."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,13 +32,13 @@ class MedianStopping:
           3.5.1, who compare means over the epochs; the best is what counts here
     """
 
-    def __init__(self, startup_trials=5, warmup_epochs=3):
+    def __init__(self, startup_trials: int = 5, warmup_epochs: int = 3) -> None:
         self.startup_trials = check_integer(
             "startup_trials", startup_trials, "[1, inf)"
         )
         self.warmup_epochs = check_integer("warmup_epochs", warmup_epochs, "[0, inf)")
 
-    def prunes(self, losses, others):
+    def prunes(self, losses: np.ndarray, others: Sequence[np.ndarray]) -> bool:
         """Returns whether a trial is to end after its last epoch.
 
         Args:
@@ -77,11 +78,11 @@ class SuccessiveHalving:
         - [Li et al., 2020](https://arxiv.org/abs/1810.05934)
     """
 
-    def __init__(self, min_epochs=3, factor=3):
+    def __init__(self, min_epochs: int = 3, factor: int = 3) -> None:
         self.min_epochs = check_integer("min_epochs", min_epochs, "[1, inf)")
         self.factor = check_integer("factor", factor, "[2, inf)")
 
-    def prunes(self, losses, others):
+    def prunes(self, losses: np.ndarray, others: Sequence[np.ndarray]) -> bool:
         """Returns whether a trial is to end; as `MedianStopping.prunes`."""
         epochs, rung = len(losses), self.min_epochs
         while rung < epochs:
@@ -124,7 +125,7 @@ class Hyperband:
         - [Li et al., 2018](https://jmlr.org/papers/v18/16-558.html)
     """
 
-    def __init__(self, min_epochs=3, factor=3, brackets=3):
+    def __init__(self, min_epochs: int = 3, factor: int = 3, brackets: int = 3) -> None:
         self.min_epochs = check_integer("min_epochs", min_epochs, "[1, inf)")
         self.factor = check_integer("factor", factor, "[2, inf)")
         self.brackets = check_integer("brackets", brackets, "[1, inf)")
@@ -137,7 +138,7 @@ class Hyperband:
             for s in range(brackets)
         ]
 
-    def of(self, number):
+    def of(self, number: int) -> SuccessiveHalving:
         """Returns the `SuccessiveHalving` of a trial.
 
         Args:
@@ -154,7 +155,7 @@ class Hyperband:
             given[bracket] += 1
         return self._pruners[bracket]
 
-    def prunes(self, losses, others):
+    def prunes(self, losses: np.ndarray, others: Sequence[np.ndarray]) -> bool:
         """As `MedianStopping.prunes`, of a trial of bracket 0."""
         return self._pruners[0].prunes(losses, others)
 

@@ -1,13 +1,18 @@
 """Random search."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras_tuner
 
 from kdl.checks import check_integer
 from kdl.seeds import POINTS, generator
 from kdl.tuning.arguments import oracle_arguments
+from kdl.tuning.encoding import Encoding
 from kdl.tuning.oracle import DurableOracle
 from kdl.tuning.tuner import DurableTuner
 from kdl.tuning.wandb_trials import WandbTrials
+from kdl.typing import ModelBuilder, Objectives
 
 # Draws for a trial, all of which may have been tried in a small space; and the number
 # of combinations up to which it then looks for one that has not.
@@ -32,11 +37,13 @@ class RandomSearchOracle(DurableOracle):
     >>> oracle = kdl.tuning.RandomSearchOracle("val_loss", seed=0)
     """
 
-    def __init__(self, objective=None, max_trials=10, **kwargs):
+    def __init__(
+        self, objective: Objectives | None = None, max_trials: int = 10, **kwargs: Any
+    ) -> None:
         check_integer("max_trials", max_trials, "[1, inf)")
         super().__init__(objective, max_trials, **kwargs)
 
-    def suggestions(self, encoding, number):
+    def suggestions(self, encoding: Encoding, number: int) -> Iterator[dict[str, Any]]:
         rng = generator(self.seed, POINTS, number)
         for point in rng.random((_DRAWS, encoding.size)):
             yield encoding.decode(point)
@@ -76,6 +83,12 @@ class RandomSearch(WandbTrials, DurableTuner, keras_tuner.Tuner):
     >>> tuner = kdl.tuning.RandomSearch(build, "val_loss", directory=folder)
     """
 
-    def __init__(self, hypermodel=None, objective=None, max_trials=10, **kwargs):
+    def __init__(
+        self,
+        hypermodel: ModelBuilder | None = None,
+        objective: Objectives | None = None,
+        max_trials: int = 10,
+        **kwargs: Any,
+    ) -> None:
         oracle = RandomSearchOracle(objective, max_trials, **oracle_arguments(kwargs))
         super().__init__(oracle, hypermodel, **kwargs)

@@ -16,6 +16,7 @@ from kdl.tuning.store import files
 from kdl.tuning.store.html_table import trials_html
 from kdl.tuning.store.journal import FILE, Journal, count_epochs, standard_error
 from kdl.tuning.store.warn import warn
+from kdl.typing import StrPath
 
 
 @dataclasses.dataclass
@@ -195,7 +196,7 @@ class SearchRecord:
         return trials_html(self, self.trials, varied)
 
 
-def read_search(directory):
+def read_search(directory: StrPath) -> SearchRecord:
     """Reads what a search of `kdl.tuning` has left, also while it runs.
 
     Args:

@@ -1,12 +1,16 @@
 """Scores of inputs of which parts go, or come, by their attributions."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.checks import check_integer, check_number
+from kdl.typing import Tensor
 
 
 class Curve(NamedTuple):
@@ -18,8 +22,14 @@ class Curve(NamedTuple):
 
 
 def deletion_curve(
-    model, inputs, attributions, score=None, value=0.0, steps=20, batch_size=32
-):
+    model: keras.Model,
+    inputs: ArrayLike,
+    attributions: ArrayLike,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    value: float = 0.0,
+    steps: int = 20,
+    batch_size: int = 32,
+) -> Curve:
     """Returns how a score falls as the places with the highest attributions go.
 
     The sooner it falls, the better the attributions say what the score hangs on: the
@@ -70,8 +80,14 @@ def deletion_curve(
 
 
 def insertion_curve(
-    model, inputs, attributions, score=None, value=0.0, steps=20, batch_size=32
-):
+    model: keras.Model,
+    inputs: ArrayLike,
+    attributions: ArrayLike,
+    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    value: float = 0.0,
+    steps: int = 20,
+    batch_size: int = 32,
+) -> Curve:
     """Returns how a score grows as the places with the highest attributions come.
 
     It begins where there is nothing but `value`. The sooner it grows, the better: the

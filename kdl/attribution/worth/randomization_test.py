@@ -1,14 +1,21 @@
 """Whether attributions depend on what the model has learned."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_seed
 from kdl.private import layers_of
 from kdl.seeds import ATTRIBUTION, generator
 
 
-def randomization_test(model, attribute, seed=0):
+def randomization_test(
+    model: keras.Model,
+    attribute: Callable[[keras.Model], ArrayLike],
+    seed: int | None = 0,
+) -> dict[str, float]:
     """Returns how alike attributions stay as a model forgets, from its last layer on.
 
     Layer by layer, from the outputs to the inputs, the numbers of each weight are

@@ -1,5 +1,7 @@
 """CutMix."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_boolean, check_integer, check_number, check_optional
@@ -66,7 +68,9 @@ class CutMix:
         - [Yun et al., 2019](https://arxiv.org/abs/1905.04899)
     """
 
-    def __init__(self, num_classes=None, alpha=1.0, masks=False):
+    def __init__(
+        self, num_classes: int | None = None, alpha: float = 1.0, masks: bool = False
+    ) -> None:
         self.masks = check_boolean("masks", masks)
         arguments = "num_classes", num_classes, "[2, inf)"
         if masks:
@@ -75,7 +79,13 @@ class CutMix:
             self.num_classes = check_integer(*arguments)
         self.alpha = check_number("alpha", alpha, "(0, inf)")
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
         x = check_images(x)
         y = check_masks(y, x) if self.masks else soft_targets(y, self.num_classes)
         lam = rng.beta(self.alpha, self.alpha, len(x))

@@ -1,6 +1,7 @@
 """Cutout."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
@@ -50,12 +51,14 @@ class Cutout:
         - [DeVries and Taylor, 2017](https://arxiv.org/abs/1708.04552)
     """
 
-    def __init__(self, size, holes=1, fill=0.0):
+    def __init__(self, size: float, holes: int = 1, fill: float = 0.0) -> None:
         self.size = _check_size(size)
         self.holes = check_integer("holes", holes, "[1, inf)")
         self.fill = check_number("fill", fill, "(-inf, inf)")
 
-    def __call__(self, x, y, rng):
+    def __call__(
+        self, x: np.ndarray, y: Any, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Any]:
         x = check_images(x).copy()
         is_hole = np.zeros(x.shape[:3], bool)
         sides = [np.full(len(x), self._side(length)) for length in x.shape[1:3]]

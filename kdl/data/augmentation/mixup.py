@@ -1,5 +1,7 @@
 """MixUp."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_boolean, check_integer, check_number
@@ -67,12 +69,20 @@ class MixUp:
         - [Guo et al., 2019](https://arxiv.org/abs/1809.02499)
     """
 
-    def __init__(self, num_classes, alpha=0.2, confine=False):
+    def __init__(
+        self, num_classes: int, alpha: float = 0.2, confine: bool = False
+    ) -> None:
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         self.alpha = check_number("alpha", alpha, "(0, inf)")
         self.confine = check_boolean("confine", confine)
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
         x, y = np.asarray(x), soft_targets(y, self.num_classes)
         if not np.issubdtype(x.dtype, np.floating):
             raise ValueError(

@@ -1,5 +1,8 @@
 """RandAugment."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_boolean, check_integer, check_number
@@ -85,15 +88,26 @@ class RandAugment:
     """
 
     def __init__(
-        self, count=2, strength=0.3, operations=None, masks=False, mask_fill=0.0
-    ):
+        self,
+        count: int = 2,
+        strength: float = 0.3,
+        operations: Sequence[str] | None = None,
+        masks: bool = False,
+        mask_fill: float = 0.0,
+    ) -> None:
         self.count = check_integer("count", count, "[1, inf)")
         self.strength = check_number("strength", strength, "[0, 1]")
         self.operations = _check_operations(operations)
         self.masks = check_boolean("masks", masks)
         self.mask_fill = check_number("mask_fill", mask_fill, "(-inf, inf)")
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: Any,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
         x = _check_pixels(x).copy()
         names = np.array(self.operations or _OPERATIONS)
         drawn = names[rng.integers(len(names), size=(self.count, len(x)))]

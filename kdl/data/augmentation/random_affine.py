@@ -1,5 +1,7 @@
 """Random affine maps."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_boolean, check_number
@@ -66,13 +68,13 @@ class RandomAffine:
 
     def __init__(
         self,
-        shift=1.0,
-        rotation=0.0,
-        zoom=0.0,
-        shear=0.0,
-        masks=False,
-        mask_fill=0.0,
-    ):
+        shift: float = 1.0,
+        rotation: float = 0.0,
+        zoom: float = 0.0,
+        shear: float = 0.0,
+        masks: bool = False,
+        mask_fill: float = 0.0,
+    ) -> None:
         self.shift = check_number("shift", shift, "[0, inf)")
         self.rotation = check_number("rotation", rotation, "[0, 180]")
         self.zoom = check_number("zoom", zoom, "[0, 1)")
@@ -80,7 +82,13 @@ class RandomAffine:
         self.masks = check_boolean("masks", masks)
         self.mask_fill = check_number("mask_fill", mask_fill, "(-inf, inf)")
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: Any,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
         matrices, shifts = self._maps(len(x), rng)
 
         def warp(array, fill, is_nearest):

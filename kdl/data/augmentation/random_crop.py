@@ -1,5 +1,7 @@
 """Random crops."""
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -52,14 +54,27 @@ class RandomCrop:
     >>> batches = kdl.data.Batches(x, y, augment=[crop])
     """
 
-    def __init__(self, height, width, padding=0, masks=False, mask_fill=0.0):
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        padding: int = 0,
+        masks: bool = False,
+        mask_fill: float = 0.0,
+    ) -> None:
         self.height = check_integer("height", height, "[1, inf)")
         self.width = check_integer("width", width, "[1, inf)")
         self.padding = check_integer("padding", padding, "[0, inf)")
         self.masks = check_boolean("masks", masks)
         self.mask_fill = check_number("mask_fill", mask_fill, "(-inf, inf)")
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: Any,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
         x = check_images(x)
         size, frame = (self.height, self.width), (self.padding, self.padding)
         room = [

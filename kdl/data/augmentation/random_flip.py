@@ -1,5 +1,7 @@
 """Random flips."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_boolean, check_number
@@ -41,12 +43,20 @@ class RandomFlip:
     >>> batches = kdl.data.Batches(x, y, augment=[kdl.data.RandomFlip()])
     """
 
-    def __init__(self, horizontal=0.5, vertical=0.0, masks=False):
+    def __init__(
+        self, horizontal: float = 0.5, vertical: float = 0.0, masks: bool = False
+    ) -> None:
         self.horizontal = check_number("horizontal", horizontal, "[0, 1]")
         self.vertical = check_number("vertical", vertical, "[0, 1]")
         self.masks = check_boolean("masks", masks)
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: Any,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
         # Drawn in any case, so that one rate does not move the other's draws.
         across, over = (
             np.flatnonzero(rng.random(len(x)) < rate)

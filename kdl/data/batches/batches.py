@@ -4,11 +4,13 @@ import functools
 import hashlib
 import inspect
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 import keras
 import numpy as np
 from keras import tree
+from numpy.typing import ArrayLike
 
 from kdl.checks import (
     check_boolean,
@@ -22,6 +24,7 @@ from kdl.data.batches.prefetch import Prefetch
 from kdl.data.batches.samplers import Balanced, ClassesAndExamples, Shuffled, Weighted
 from kdl.data.on_disk import OnDisk
 from kdl.seeds import AUGMENTATION, ORDER, generator
+from kdl.typing import Arrays
 
 
 class Planned(NamedTuple):
@@ -165,24 +168,24 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        x,
-        y,
-        batch_size=None,
-        seed=0,
-        shuffle=True,
-        remainder="keep",
-        augment=(),
-        epoch=0,
-        sample_weight=None,
-        classes_per_batch=None,
-        examples_per_class=None,
-        weights=None,
-        replacement=True,
-        balance=False,
-        examples_per_epoch=None,
-        shard=None,
-        collate=None,
-    ):
+        x: Arrays,
+        y: Arrays,
+        batch_size: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        remainder: Literal["keep", "drop", "pad"] = "keep",
+        augment: Sequence[Callable[..., Any]] = (),
+        epoch: int = 0,
+        sample_weight: Arrays = None,
+        classes_per_batch: int | None = None,
+        examples_per_class: int | None = None,
+        weights: ArrayLike | None = None,
+        replacement: bool = True,
+        balance: bool = False,
+        examples_per_epoch: int | None = None,
+        shard: tuple[int, int] | None = None,
+        collate: Callable[[list[Any]], Any] | None = None,
+    ) -> None:
         # Keras's workers can pass a batch of one epoch on to the next, so that there
         # is no argument for them.
         super().__init__()
@@ -222,21 +225,21 @@ class Batches(keras.utils.PyDataset):
         self.seconds = 0.0
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> int:
         """Number of batches in an epoch."""
         if self.remainder == "drop":
             return max(1, self.examples_per_epoch // self.batch_size)
         return -(-self.examples_per_epoch // self.batch_size)
 
     @property
-    def kept(self):
+    def kept(self) -> int:
         """How many of the rows of an epoch its batches hold, those that come first."""
         return min(self.examples_per_epoch, self.num_batches * self.batch_size)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.num_batches
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not 0 <= index < self.num_batches:
             raise IndexError(
                 f"`index` must be below {self.num_batches}. Received: index={index}"
@@ -335,7 +338,7 @@ class Batches(keras.utils.PyDataset):
         index, count = self.shard or (0, 1)
         return slice(size * index // count, size * (index + 1) // count)
 
-    def use_rows(self, rows):
+    def use_rows(self, rows: ArrayLike) -> list[int]:
         """Has the current epoch consist of other rows than those it would draw.
 
         Args:
@@ -368,7 +371,7 @@ class Batches(keras.utils.PyDataset):
         self._asked = []
         return self._asked
 
-    def pairs_in_order(self):
+    def pairs_in_order(self) -> Self:
         """Returns batches of all examples in order, for a model that takes `(x, y)`."""
         nothing = np.zeros(self.examples)
         if self.collate is None:
@@ -381,7 +384,7 @@ class Batches(keras.utils.PyDataset):
         rows = range(self.examples)
         return Batches(rows, None, self.batch_size, shuffle=False, collate=collate)
 
-    def begin_at(self, epoch):
+    def begin_at(self, epoch: int) -> None:
         """Has a `fit` that has not yet asked for a batch begin with an epoch.
 
         Args:
@@ -391,7 +394,7 @@ class Batches(keras.utils.PyDataset):
         self.release()
         self.epoch = epoch - max(0, self._ends - 1)
 
-    def pass_over(self, count):
+    def pass_over(self, count: int) -> None:
         """Has the current epoch not read the first batches, of inputs on disk.
 
         They are asked for, but not trained, by a fit that goes on in the middle of an
@@ -404,14 +407,14 @@ class Batches(keras.utils.PyDataset):
         self.release()
         self._passed_over = self._epoch, count
 
-    def release(self):
+    def release(self) -> None:
         """Forgets the batches that have been made ahead, of inputs on disk."""
         self._stand_in = None
         if self._prefetch is not None:
             self._prefetch.clear()
 
     @functools.cached_property
-    def digest(self):
+    def digest(self) -> str | None:
         """Tells inputs on disk from others, a string; `None` without any.
 
         It is a digest of their names, in order, which `kdl.callbacks.Resume` keeps.
@@ -424,7 +427,7 @@ class Batches(keras.utils.PyDataset):
             digest.update(names.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         self._ends += 1
         self._asked = []
 

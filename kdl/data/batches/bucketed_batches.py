@@ -1,11 +1,16 @@
 """Batches of sequences of similar length."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
 import numpy as np
 from keras import tree
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_exclusive, check_integer, check_shard
 from kdl.data.batches.batches import Batches, Planned
 from kdl.data.batches.token_batches import TokenBatches, buckets_of_least_padding
+from kdl.typing import Arrays
 
 
 class BucketedBatches(Batches):
@@ -95,23 +100,23 @@ class BucketedBatches(Batches):
 
     def __init__(
         self,
-        x,
-        y,
-        batch_size=None,
-        seed=0,
-        shuffle=True,
-        remainder="keep",
-        augment=(),
-        epoch=0,
-        sample_weight=None,
-        buckets=None,
-        max_tokens=None,
-        weights=None,
-        replacement=True,
-        balance=False,
-        examples_per_epoch=None,
-        shard=None,
-    ):
+        x: Arrays,
+        y: Arrays,
+        batch_size: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        remainder: Literal["keep", "drop", "pad"] = "keep",
+        augment: Sequence[Callable[..., Any]] = (),
+        epoch: int = 0,
+        sample_weight: Arrays = None,
+        buckets: int | None = None,
+        max_tokens: int | None = None,
+        weights: ArrayLike | None = None,
+        replacement: bool = True,
+        balance: bool = False,
+        examples_per_epoch: int | None = None,
+        shard: tuple[int, int] | None = None,
+    ) -> None:
         check_exclusive(batch_size=batch_size, max_tokens=max_tokens)
         super().__init__(
             x,
@@ -154,17 +159,17 @@ class BucketedBatches(Batches):
             self._divide_by_tokens(max_tokens, shard)
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> int:
         """Number of batches in an epoch."""
         if self._token_batches is None:
             return super().num_batches
         return self._token_batches.count
 
     @property
-    def kept(self):
+    def kept(self) -> int:
         return super().kept if self._token_batches is None else self.examples_per_epoch
 
-    def padding(self):
+    def padding(self) -> float:
         """Returns which share of the tokens of the current epoch is padding.
 
         Arrays of the same second axis are counted once.
@@ -173,7 +178,7 @@ class BucketedBatches(Batches):
         tokens = sum(batch.size * self._tokens[batch.bucket] for batch in plan)
         return float(1 - sum(self.lengths[b.rows].sum() for b in plan) / tokens)
 
-    def shapes(self):
+    def shapes(self) -> list[tuple[int, ...]]:
         """Returns the shapes of the batches of the current epoch, in order.
 
         Returns:

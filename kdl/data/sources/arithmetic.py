@@ -3,10 +3,10 @@
 import numpy as np
 
 from kdl.checks import check_integer
-from kdl.data.splits import split_in_three
+from kdl.data.splits import Splits, split_in_three
 
 
-def arithmetic(examples=20000, digits=5, seed=0):
+def arithmetic(examples: int = 20000, digits: int = 5, seed: int = 0) -> Splits:
     """Returns additions of two numbers, such as `"812+97"`, and sums, as texts.
 
     Each number has from one to `digits` digits, each count as often as the others, so

@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from kdl.checks import check_integer
-from kdl.data.splits import split_in_three
+from kdl.data.splits import Splits, split_in_three
 
 _MONTHS = {
     "en": "January February March April May June July August September October "
@@ -54,7 +54,7 @@ _NUMBERS = [
 _FIRST, _LAST = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)
 
 
-def dates(examples=12000, seed=0):
+def dates(examples: int = 12000, seed: int = 0) -> Splits:
     """Returns dates in many written forms, and in ISO 8601, as texts.
 
     A date is one of the century from 1950, so that two digits tell the year. One in

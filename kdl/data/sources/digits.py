@@ -1,12 +1,16 @@
 """Handwritten digits."""
 
+from typing import Literal
+
 import numpy as np
 
 from kdl.checks import check_choice, check_integer
 from kdl.data.splits import Splits, hold_out
 
 
-def digits(split="stratified", seed=0):
+def digits(
+    split: Literal["stratified", "gallery"] = "stratified", seed: int = 0
+) -> Splits:
     """Loads the 1,797 handwritten digits that come with scikit-learn.
 
     They need no network. `split` says what the test set measures:

@@ -20,7 +20,7 @@ _CLASSES = (
 )
 
 
-def fashion():
+def fashion() -> Splits:
     """Loads 6,000 pictures of clothes of Fashion-MNIST, which come with kdl.
 
     They need no network. 4,000 train and 1,000 validate, drawn from the training set of

@@ -23,7 +23,7 @@ from kdl.data.sources.tfds import tfds
 from kdl.data.splits import Splits
 
 
-def load(source, seed=0):
+def load(source: str | Splits, seed: int = 0) -> Splits:
     """Loads data by the name that a command line can carry.
 
     Args:

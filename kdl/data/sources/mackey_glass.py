@@ -6,7 +6,13 @@ from kdl.checks import check_integer, check_number
 from kdl.data.splits import Splits
 
 
-def mackey_glass(history=40, horizon=40, steps=6000, delay=17.0, seed=0):
+def mackey_glass(
+    history: int = 40,
+    horizon: int = 40,
+    steps: int = 6000,
+    delay: float = 17.0,
+    seed: int = 0,
+) -> Splits:
     """Returns windows of the series of Mackey and Glass, and how each goes on.
 
         dx/dt = 0.2 x(t - delay) / (1 + x(t - delay)**10) - 0.1 x(t)

@@ -1,6 +1,7 @@
 """Photographs, small and large."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -24,7 +25,12 @@ _PATCH, _WHOLE, _LARGEST = 24, 384, 1024
 _PATCHES = 4000  # Divided by the factor, as many train: 55 MB of patches for 2.
 
 
-def photographs(seed=0, factor=2, patches=None, channels=3):
+def photographs(
+    seed: int = 0,
+    factor: Literal[2, 3, 4, 8] = 2,
+    patches: int | None = None,
+    channels: Literal[1, 3] = 3,
+) -> Splits:
     """Loads photographs that come with kdl and scikit-learn, each small and large.
 
     They need no network. Patches of seven photographs train, two whole ones validate

@@ -16,7 +16,7 @@ _MOST_ZOOM_OF_PHOTO = 2
 _DARK = 0.1
 
 
-def scenes(seed=0, size=48):
+def scenes(seed: int = 0, size: int = 48) -> Splits:
     """Loads 6,000 pictures of clothes, each laid on a photograph, with its mask.
 
     Each picture of `kdl.data.fashion` becomes one scene: larger or smaller, anywhere on

@@ -8,12 +8,13 @@ from kdl.checks import check_integer
 from kdl.data.on_disk import OnDisk
 from kdl.data.sources.hosts import silent_hosts
 from kdl.data.splits import Splits, hold_out
+from kdl.typing import StrPath
 
 # Bytes of inputs, as float32, up to which a data set is loaded into memory.
 MOST_BYTES = 2**28
 
 
-def tfds(name, data_dir=None, seed=0):
+def tfds(name: str, data_dir: StrPath | None = None, seed: int = 0) -> Splits:
     """Loads a labelled data set of TensorFlow Datasets (TFDS).
 
     The data set is read from `data_dir` if it was prepared there, and is downloaded

@@ -1,6 +1,9 @@
 """Bytes as integers."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.data.tokens.padding import Encoder, check_tokens
 
@@ -30,7 +33,7 @@ class Bytes(Encoder):
 
     size = 257
 
-    def decode(self, tokens):
+    def decode(self, tokens: ArrayLike) -> list[str]:
         """Returns the texts of integers, without their padding.
 
         A character of which bytes are missing becomes `"\\N{REPLACEMENT CHARACTER}"`.
@@ -48,13 +51,13 @@ class Bytes(Encoder):
         rows = (bytes((row[row > 0] - 1).tolist()) for row in tokens)
         return [row.decode(errors="replace") for row in rows]
 
-    def characters(self):
+    def characters(self) -> np.ndarray:
         """Returns how many characters each token begins, an integer array."""
         places = np.arange(self.size) - 1
         # The others go on with what another one has begun.
         return ((places >= 0) & (places & 0xC0 != 0x80)).astype(int)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the class, a dict of JSON."""
         return {}
 

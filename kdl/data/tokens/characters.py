@@ -1,6 +1,10 @@
 """Characters as integers."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.data.tokens.padding import check_tokens
 
@@ -32,7 +36,7 @@ class Characters:
     ['cab']
     """
 
-    def __init__(self, alphabet):
+    def __init__(self, alphabet: str | Iterable[str]) -> None:
         try:
             texts = list(alphabet)
         except TypeError:
@@ -48,10 +52,10 @@ class Characters:
         self._numbers = {c: number for number, c in enumerate(self.alphabet, 1)}
 
     @property
-    def size(self):
+    def size(self) -> int:
         return len(self.alphabet) + 1
 
-    def encode(self, texts, length=None):
+    def encode(self, texts: Iterable[str], length: int | None = None) -> np.ndarray:
         """Returns texts as integers, padded with 0.
 
         Args:
@@ -91,11 +95,11 @@ class Characters:
                 ) from None
         return tokens
 
-    def lengths(self, texts):
+    def lengths(self, texts: Iterable[str]) -> np.ndarray:
         """Returns how many tokens each text has, an integer array."""
         return np.array([len(text) for text in texts], int)
 
-    def decode(self, tokens):
+    def decode(self, tokens: ArrayLike) -> list[str]:
         """Returns the texts of integers, without their padding.
 
         Args:
@@ -111,10 +115,10 @@ class Characters:
         letters = np.array(["", *self.alphabet])
         return ["".join(row) for row in letters[tokens]]
 
-    def characters(self):
+    def characters(self) -> np.ndarray:
         """Returns how many characters each token is, an integer array."""
         return (np.arange(self.size) > 0).astype(int)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the class, a dict of JSON."""
         return {"alphabet": self.alphabet}

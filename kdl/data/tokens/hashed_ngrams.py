@@ -3,6 +3,8 @@
 import collections
 import itertools
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -63,7 +65,14 @@ class HashedNgrams(Encoder):
         - [Joulin et al., 2017](https://arxiv.org/abs/1607.01759), n-grams of words
     """
 
-    def __init__(self, words, buckets=32768, shortest=3, longest=6, word_ngrams=1):
+    def __init__(
+        self,
+        words: Sequence[str],
+        buckets: int = 32768,
+        shortest: int = 3,
+        longest: int = 6,
+        word_ngrams: int = 1,
+    ) -> None:
         is_list = isinstance(words, (list, tuple, np.ndarray))
         if not is_list or not all(isinstance(word, str) for word in words):
             raise ValueError(
@@ -84,7 +93,9 @@ class HashedNgrams(Encoder):
         self._known = {}
 
     @classmethod
-    def from_texts(cls, texts, most=None, **options):
+    def from_texts(
+        cls, texts: Iterable[str], most: int | None = None, **options: Any
+    ) -> Self:
         """Returns n-grams whose words are those of texts.
 
         Args:
@@ -101,10 +112,10 @@ class HashedNgrams(Encoder):
         return cls(words[:most], **options)
 
     @property
-    def size(self):
+    def size(self) -> int:
         return 1 + len(self.words) + self.buckets
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the class, a dict of JSON."""
         names = "words", "buckets", "shortest", "longest", "word_ngrams"
         return {name: getattr(self, name) for name in names}
@@ -121,7 +132,7 @@ class HashedNgrams(Encoder):
             tokens += [1 + len(self.words) + n for n in self._of_words(hashes)]
         return tokens
 
-    def spans(self, text):
+    def spans(self, text: str) -> list[tuple[int, int]]:
         """Returns where each token of a text stands in it.
 
         An n-gram of characters stands where its word does.

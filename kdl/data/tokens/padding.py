@@ -1,5 +1,7 @@
 """Rows of tokens of one length."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 
@@ -33,7 +35,7 @@ def check_texts(texts):
 class Encoder:
     """Makes tokens of texts, by a method `_tokens` that returns those of each text."""
 
-    def encode(self, texts, length=None):
+    def encode(self, texts: Iterable[str], length: int | None = None) -> np.ndarray:
         """Returns texts as integers, padded with 0.
 
         Args:
@@ -50,7 +52,7 @@ class Encoder:
         """
         return padded(self._tokens(check_texts(texts)), length)
 
-    def lengths(self, texts):
+    def lengths(self, texts: Iterable[str]) -> np.ndarray:
         """Returns how many tokens each text has, an integer array."""
         return np.array([len(row) for row in self._tokens(check_texts(texts))], int)
 

@@ -1,8 +1,11 @@
 """Parts of words as integers, by a vocabulary that is learned."""
 
 import json
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_integer
 from kdl.data.tokens.byte_tokens import Bytes
@@ -52,7 +55,7 @@ class Subwords(Encoder):
           of bytes
     """
 
-    def __init__(self, state):
+    def __init__(self, state: str) -> None:
         library = _library()
         try:
             self._tokenizer = library.Tokenizer.from_str(state)
@@ -66,7 +69,7 @@ class Subwords(Encoder):
         self.state = str(state)
 
     @classmethod
-    def from_texts(cls, texts, size=8000):
+    def from_texts(cls, texts: Iterable[str], size: int = 8000) -> Self:
         """Returns subwords that are learned from texts. The same texts, the same ones.
 
         Args:
@@ -102,10 +105,10 @@ class Subwords(Encoder):
         return cls(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
 
     @property
-    def size(self):
+    def size(self) -> int:
         return self._tokenizer.get_vocab_size()
 
-    def decode(self, tokens):
+    def decode(self, tokens: ArrayLike) -> list[str]:
         """Returns the texts of integers, without their padding.
 
         A character of which bytes are missing becomes `"\\N{REPLACEMENT CHARACTER}"`.
@@ -123,7 +126,7 @@ class Subwords(Encoder):
         rows = [row[row > 0].tolist() for row in tokens]
         return self._tokenizer.decode_batch(rows, skip_special_tokens=False)
 
-    def characters(self):
+    def characters(self) -> np.ndarray:
         """Returns how many characters each token begins, an integer array."""
         # The library writes a byte as one character, as GPT-2 does.
         begun = dict(zip(_letters(), Bytes().characters()[1:], strict=True))
@@ -133,7 +136,7 @@ class Subwords(Encoder):
                 counts[number] = sum(begun[letter] for letter in token)
         return counts
 
-    def spans(self, text):
+    def spans(self, text: str) -> list[tuple[int, int]]:
         """Returns where each token of a text stands in it.
 
         Args:
@@ -145,7 +148,7 @@ class Subwords(Encoder):
         """
         return list(self._tokenizer.encode(text).offsets)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the class, a dict of JSON."""
         return {"state": self.state}
 

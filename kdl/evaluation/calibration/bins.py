@@ -1,8 +1,9 @@
 """Bins of how sure a classifier is."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_choice, check_integer
 from kdl.evaluation.probabilities import check_labels, check_probabilities
@@ -24,7 +25,12 @@ class Reliability(NamedTuple):
     count: np.ndarray
 
 
-def reliability(probabilities, y, bins=15, strategy="width"):
+def reliability(
+    probabilities: ArrayLike,
+    y: ArrayLike,
+    bins: int = 15,
+    strategy: Literal["width", "mass"] = "width",
+) -> Reliability:
     """Returns how often a classifier is right, by how sure it is.
 
     Of a calibrated one, 80 % of the examples are right of which it says 80 %. This is
@@ -74,7 +80,12 @@ def reliability(probabilities, y, bins=15, strategy="width"):
     return Reliability(confidence, accuracy, count[full])
 
 
-def expected_calibration_error(probabilities, y, bins=15, strategy="width"):
+def expected_calibration_error(
+    probabilities: ArrayLike,
+    y: ArrayLike,
+    bins: int = 15,
+    strategy: Literal["width", "mass"] = "width",
+) -> float:
     """Returns how far a classifier is from being as often right as it is sure.
 
     With `n_b` of `n` examples in bin `b`, it is

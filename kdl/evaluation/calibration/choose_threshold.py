@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve
 
 from kdl.checks import check_number
@@ -25,7 +26,13 @@ class Threshold(NamedTuple):
     cost: float | None = None
 
 
-def choose_threshold(scores, y, precision=None, recall=None, costs=None):
+def choose_threshold(
+    scores: ArrayLike,
+    y: ArrayLike,
+    precision: float | None = None,
+    recall: float | None = None,
+    costs: ArrayLike | None = None,
+) -> Threshold:
     """Returns the score from which on examples are to count as positive.
 
     One of three decides.

@@ -1,6 +1,9 @@
 """Sets of classes that hold the right one as often as is wanted."""
 
+from typing import Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_choice, check_number
 from kdl.evaluation.probabilities import check_labels, check_probabilities
@@ -52,12 +55,14 @@ class ConformalSets:
         - [Romano, Sesia and Candès, 2020](https://arxiv.org/abs/2006.02544), APS
     """
 
-    def __init__(self, coverage=0.9, score="lac"):
+    def __init__(
+        self, coverage: float = 0.9, score: Literal["lac", "aps"] = "lac"
+    ) -> None:
         self.coverage = check_number("coverage", coverage, "(0, 1)")
         self.score = check_choice("score", score, ("lac", "aps"))
         self.threshold = None
 
-    def fit(self, probabilities, y):
+    def fit(self, probabilities: ArrayLike, y: ArrayLike) -> Self:
         """Finds the threshold by examples that the model has not learned from.
 
         Args:
@@ -74,7 +79,7 @@ class ConformalSets:
         rank = int(np.ceil((len(scores) + 1) * self.coverage * (1 - 1e-12)))
         self.threshold = float(scores[rank - 1]) if rank <= len(scores) else np.inf
 
-    def predict(self, probabilities):
+    def predict(self, probabilities: ArrayLike) -> np.ndarray:
         """Returns which classes are in the set of each example.
 
         Args:
@@ -94,7 +99,7 @@ class ConformalSets:
             sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
         return sets
 
-    def measure(self, probabilities, y):
+    def measure(self, probabilities: ArrayLike, y: ArrayLike) -> dict[str, float]:
         """Returns coverage and mean size of the sets of test data.
 
         Args:

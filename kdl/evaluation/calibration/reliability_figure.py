@@ -1,12 +1,22 @@
 """The picture of a classifier's calibration."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from kdl.evaluation.calibration.bins import expected_calibration_error, reliability
 
 
-def reliability_figure(probabilities, y, bins=15, strategy="width", title=None):
+def reliability_figure(
+    probabilities: ArrayLike | Mapping[str, ArrayLike],
+    y: ArrayLike,
+    bins: int = 15,
+    strategy: Literal["width", "mass"] = "width",
+    title: str | None = None,
+) -> Figure:
     """Draws how often a classifier is right, by how sure it is.
 
     A point on the diagonal is calibrated, one below it is too sure. The area of a

@@ -1,10 +1,11 @@
 """Scaling of logits, after which a classifier is as sure as it is right."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops, tree
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
@@ -45,7 +46,12 @@ class Scaling(NamedTuple):
         return softmax(self.scale * logits + self.offset, axis=-1)
 
 
-def fit_scaling(scores, y, method="temperature", from_logits=True):
+def fit_scaling(
+    scores: ArrayLike,
+    y: ArrayLike,
+    method: Literal["temperature", "vector"] = "temperature",
+    from_logits: bool = True,
+) -> Scaling:
     """Returns the scaling of logits with the least negative log-likelihood.
 
     - `"temperature"`: all logits are divided by one number. Predicted classes stay.
@@ -95,7 +101,9 @@ def fit_scaling(scores, y, method="temperature", from_logits=True):
     return Scaling(*_vector(logits, labels))
 
 
-def calibrated(model, scaling, from_logits=True):
+def calibrated(
+    model: keras.Model, scaling: Scaling, from_logits: bool = True
+) -> keras.Model:
     """Returns a classifier with a scaling of its logits built in.
 
     It takes and returns what the model does, logits or probabilities, and has its loss

@@ -1,10 +1,12 @@
 """Models of samples of the data."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
 from keras import tree
+from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.metrics import r2_score
 
@@ -13,6 +15,7 @@ from kdl.checks import check_boolean, check_choice, check_integer
 from kdl.evaluation.ensembles.ensemble import VOTING, ensemble
 from kdl.evaluation.probabilities import as_array, check_classes, check_trained
 from kdl.models.interface import check_from_logits
+from kdl.typing import Arrays
 
 
 class Bagged(NamedTuple):
@@ -33,7 +36,15 @@ class Bagged(NamedTuple):
     score: float
 
 
-def bagging(train, x, y, members=10, seed=0, voting="soft", from_logits=True):
+def bagging(
+    train: Callable[..., keras.Model],
+    x: Arrays,
+    y: ArrayLike,
+    members: int = 10,
+    seed: int = 0,
+    voting: Literal["soft", "hard", "mean"] = "soft",
+    from_logits: bool = True,
+) -> Bagged:
     """Trains models on bootstrap samples, and scores them on what each has not seen.
 
     A sample has as many examples as the data, drawn with replacement, so that about

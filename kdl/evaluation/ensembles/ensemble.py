@@ -1,6 +1,8 @@
 """Several models as one."""
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import numpy as np
@@ -14,7 +16,12 @@ from kdl.models.interface import check_from_logits
 VOTING = ("soft", "hard", "mean")
 
 
-def ensemble(models, voting="soft", weights=None, from_logits=True):
+def ensemble(
+    models: Sequence[keras.Model],
+    voting: Literal["soft", "hard", "mean"] = "soft",
+    weights: Sequence[float] | np.ndarray | None = None,
+    from_logits: bool | Sequence[bool] = True,
+) -> keras.Model:
     """Returns one model of several that decide together.
 
     With `p_m` the probabilities of member `m`, and weights `w_m` that sum to one, the

@@ -1,6 +1,9 @@
 """Weights of the members of an ensemble."""
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from kdl.checks import check_choice
@@ -9,7 +12,9 @@ from kdl.evaluation.probabilities import as_array, check_labels, check_probabili
 _LEAST = 1e-12  # A probability of which the logarithm is finite.
 
 
-def ensemble_weights(predictions, y, loss="nll"):
+def ensemble_weights(
+    predictions: ArrayLike, y: ArrayLike, loss: Literal["nll", "squared"] = "nll"
+) -> np.ndarray:
     """Returns weights of members that would have been best on validation data.
 
     They are at least 0, sum to 1, and minimize

@@ -1,16 +1,28 @@
 """Boosting by gradients of a loss."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import keras
 import numpy as np
 from keras import layers, tree
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 
 from kdl.checks import check_choice, check_integer, check_number
 from kdl.evaluation.probabilities import as_array, check_classes, check_trained
 from kdl.models.copies import copied, inputs_of
+from kdl.typing import Arrays
 
 
-def gradient_boosting(train, x, y, rounds=10, shrinkage=0.1, loss="squared"):
+def gradient_boosting(
+    train: Callable[..., keras.Model],
+    x: Arrays,
+    y: ArrayLike,
+    rounds: int = 10,
+    shrinkage: float = 0.1,
+    loss: Literal["squared", "log"] = "squared",
+) -> keras.Model:
     """Returns a sum of networks, each trained on what those before left open.
 
     With `F` the sum so far, network `m` learns to predict the residuals by least

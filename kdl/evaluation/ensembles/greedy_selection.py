@@ -1,13 +1,22 @@
 """Members of an ensemble, chosen one by one."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import log_loss
 
 from kdl.checks import check_integer
 from kdl.evaluation.probabilities import check_labels, check_probabilities
 
 
-def greedy_selection(predictions, y, rounds, loss=None):
+def greedy_selection(
+    predictions: ArrayLike,
+    y: ArrayLike,
+    rounds: int,
+    loss: Callable[[Any, Any], float] | None = None,
+) -> np.ndarray:
     """Returns how often each model is to be a member of an ensemble.
 
     It begins with none, and adds in each round the model with which the mean of all

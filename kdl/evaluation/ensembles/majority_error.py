@@ -5,7 +5,7 @@ from scipy.stats import binom
 from kdl.checks import check_integer, check_number
 
 
-def majority_error(members, error):
+def majority_error(members: int, error: float) -> float:
     """Returns the probability that most of some independent voters are wrong.
 
     With M voters, each wrong with probability e, it is

@@ -1,14 +1,17 @@
 """Boosting of classifiers."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.evaluation.ensembles.ensemble import ensemble
 from kdl.evaluation.probabilities import check_classes, check_trained
 from kdl.models.interface import check_from_logits
+from kdl.typing import Arrays
 
 
 class Boosted(NamedTuple):
@@ -25,7 +28,14 @@ class Boosted(NamedTuple):
     errors: np.ndarray
 
 
-def samme(train, x, y, rounds=10, learning_rate=1.0, from_logits=True):
+def samme(
+    train: Callable[..., keras.Model],
+    x: Arrays,
+    y: ArrayLike,
+    rounds: int = 10,
+    learning_rate: float = 1.0,
+    from_logits: bool = True,
+) -> Boosted:
     """Trains classifiers one after the other, each on what those before got wrong.
 
     This is AdaBoost for any number of classes. Member `m` is trained with weights of

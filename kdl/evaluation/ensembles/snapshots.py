@@ -1,18 +1,29 @@
 """Several models of one training."""
 
+from typing import Any
+
 import keras
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_integer, check_number
 from kdl.models.compiling import compile_as
 from kdl.models.copies import copied
+from kdl.typing import Arrays
 
 # Arguments of `fit` with which a cycle has other steps than its examples say.
 _OTHER_STEPS = ("validation_split", "steps_per_epoch", "initial_epoch")
 
 
 def snapshots(
-    model, x, y, cycles=5, epochs=10, learning_rate=0.1, batch_size=32, **fit
-):
+    model: keras.Model,
+    x: Arrays,
+    y: ArrayLike,
+    cycles: int = 5,
+    epochs: int = 10,
+    learning_rate: float = 0.1,
+    batch_size: int = 32,
+    **fit: Any,
+) -> list[keras.Model]:
     """Trains a model in cycles, and returns a copy of it from the end of each.
 
     In each cycle the learning rate falls from `learning_rate` to zero by half a cosine,

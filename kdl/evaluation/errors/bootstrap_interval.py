@@ -1,12 +1,21 @@
 """Intervals for metrics by bootstrap."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_integer, check_number
 from kdl.seeds import BOOTSTRAP, generator
 
 
-def bootstrap_interval(metric, *arrays, resamples=1000, confidence=0.95, seed=0):
+def bootstrap_interval(
+    metric: Callable[..., float],
+    *arrays: ArrayLike,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float, float]:
     """Returns a metric, and an interval for it over samples of the examples.
 
     The examples are drawn anew with replacement, as many as there are, and the metric

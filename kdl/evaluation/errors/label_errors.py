@@ -1,11 +1,12 @@
 """Labels that are likely wrong."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.evaluation.probabilities import check_labels, check_probabilities
 
 
-def label_errors(labels, probabilities):
+def label_errors(labels: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
     """Returns which labels are likely wrong, the likeliest first.
 
     It is confident learning: an example counts as of another class if its probability

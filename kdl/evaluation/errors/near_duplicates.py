@@ -5,12 +5,15 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.neighbors import NearestNeighbors
 
 from kdl.checks import check_number
+from kdl.typing import Arrays
 
 _SIDE = 16  # Pixels that images are shrunk to, along each side, at most.
 _AT_ONCE = 256  # Images that are read at once.
 
 
-def near_duplicates(first, second, threshold=0.99):
+def near_duplicates(
+    first: Arrays, second: Arrays, threshold: float = 0.99
+) -> list[tuple[int, int, float]]:
     """Returns which examples of one part are nearly the same as one of another.
 
     A test example that is nearly in the training set too says nothing of new ones.

@@ -1,8 +1,10 @@
 """Groups of examples on which a model errs more than on others."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.tree import DecisionTreeRegressor
 
@@ -38,7 +40,9 @@ class Slice:
     high: float
 
 
-def slices(features, errors, depth=2, seed=0):
+def slices(
+    features: Mapping[str, ArrayLike], errors: ArrayLike, depth: int = 2, seed: int = 0
+) -> list[Slice]:
     """Finds groups of examples on which a model errs more than on the others.
 
     A shallow decision tree is fitted to the errors of one half of the examples; what

@@ -1,6 +1,7 @@
 """How much of an error is bias, and how much is variance."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,22 +11,24 @@ import numpy as np
 from kdl.checks import check_integer
 from kdl.evaluation.jobs import Jobs, check_options, check_recipe, chosen
 from kdl.evaluation.resampling.bootstrap import check_independent, resampled
+from kdl.recipes import Recipe
 from kdl.recipes.estimator import estimator
 from kdl.seeds import FIT, integer
+from kdl.typing import StrPath, Values
 
 
 def bias_variance(
-    recipe,
-    hp=None,
+    recipe: Recipe,
+    hp: Values | None = None,
     *,
-    resamples=10,
-    seeds=1,
-    epochs=None,
-    seed=0,
-    workers=None,
-    directory=None,
-    on_training_end=None,
-):
+    resamples: int = 10,
+    seeds: int = 1,
+    epochs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    directory: StrPath | None = None,
+    on_training_end: Callable[[int, dict[str, Any]], None] | None = None,
+) -> dict[str, float]:
     """Says how much of a recipe's error is bias and how much is variance.
 
     The recipe is trained on bootstrap samples of its training set, with several seeds

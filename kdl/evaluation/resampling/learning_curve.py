@@ -1,6 +1,7 @@
 """What more training examples are worth."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,25 +14,27 @@ from kdl.checks import check_integer, check_number
 from kdl.data import Splits
 from kdl.evaluation.jobs import Jobs, check_options, check_recipe, chosen
 from kdl.evaluation.validation.folds import are_classes
+from kdl.recipes import Recipe
 from kdl.recipes.own.named import on
 from kdl.seeds import BOOTSTRAP, FIT, generator, integer
 from kdl.tuning.cross_validation import rows as some_rows
+from kdl.typing import StrPath, Values
 
 _SAMPLES = 1  # Beside the draws of a bootstrap, which come under 0 and a number.
 
 
 def learning_curve(
-    recipe,
-    hp=None,
+    recipe: Recipe,
+    hp: Values | None = None,
     *,
-    sizes=(0.125, 0.25, 0.5, 1.0),
-    seeds=1,
-    epochs=None,
-    seed=0,
-    workers=None,
-    directory=None,
-    on_training_end=None,
-):
+    sizes: Sequence[float] = (0.125, 0.25, 0.5, 1.0),
+    seeds: int = 1,
+    epochs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    directory: StrPath | None = None,
+    on_training_end: Callable[[int, dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
     """Trains a recipe on parts of its training set of several sizes, and tests it.
 
     A curve that still falls where it ends says that more data help; one that is flat

@@ -1,31 +1,39 @@
 """Scores of a recipe on examples that its models have not seen."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_boolean
 from kdl.evaluation.jobs import check_options, check_recipe, chosen
 from kdl.evaluation.validation.fold_jobs import FoldJobs
 from kdl.evaluation.validation.folds import Pool, make_folds
+from kdl.recipes import Recipe
+from kdl.typing import StrPath, Values
 
 
 def cross_validate(
-    recipe,
-    hp=None,
+    recipe: Recipe,
+    hp: Values | None = None,
     *,
-    cv=5,
-    groups=None,
-    scoring=None,
-    search=None,
-    epochs=None,
-    seed=0,
-    workers=None,
-    directory=None,
-    callbacks=None,
-    on_fold_end=None,
-    return_train_score=False,
-    return_estimator=False,
-    return_indices=False,
-):
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    scoring: Any = None,
+    search: Callable[[Recipe, Path], Any] | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    directory: StrPath | None = None,
+    callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] | None = None,
+    on_fold_end: Callable[[int, dict[str, Any]], None] | None = None,
+    return_train_score: bool = False,
+    return_estimator: bool = False,
+    return_indices: bool = False,
+) -> dict[str, Any]:
     """Trains a recipe on several parts of the data, and tests each model on the rest.
 
     The training and the validation set of the recipe are put together and cut into

@@ -1,12 +1,16 @@
 """Intervals for means over folds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import stats
 
 from kdl.checks import check_integer, check_number
 
 
-def resampled_interval(scores, train, test, confidence=0.95):
+def resampled_interval(
+    scores: Sequence[float], train: int, test: int, confidence: float = 0.95
+) -> tuple[float, float | None, float | None]:
     """Returns the mean of scores over folds, and an interval for it.
 
     The training sets of two folds share most of their examples, so that their scores

@@ -1,10 +1,13 @@
 """The decoder block of the Transformer."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.layers.attention.transformer_encoder import TransformerEncoderBlock
 from kdl.layers.sublayers import freeze_parts
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -80,10 +83,17 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         - [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, num_heads, intermediate_dim, dropout=0.1, causal=True, **kwargs):
+    def __init__(
+        self,
+        num_heads: int,
+        intermediate_dim: int,
+        dropout: FloatOrSchedule = 0.1,
+        causal: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(num_heads, intermediate_dim, dropout, causal=causal, **kwargs)
 
-    def build(self, inputs_shape, context_shape=None):
+    def build(self, inputs_shape: Shape, context_shape: Shape | None = None) -> None:
         if context_shape is None:
             self._refuse("neither")
         super().build(inputs_shape)
@@ -92,7 +102,13 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         )
         freeze_parts(self)
 
-    def make_cache(self, batch_size, max_length, context, context_mask=None):
+    def make_cache(
+        self,
+        batch_size: int,
+        max_length: int,
+        context: Tensor,
+        context_mask: Tensor = None,
+    ) -> Tensor:
         """Returns a cache of a context and no tokens, by which to decode.
 
         It is that of `kdl.layers.TransformerEncoderBlock.make_cache`, with the keys and
@@ -119,16 +135,16 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
 
     def call(
         self,
-        inputs,
-        context=None,
-        mask=None,
-        context_mask=None,
-        attention_mask=None,
-        context_attention_mask=None,
-        cache=None,
-        index=None,
-        training=False,
-    ):
+        inputs: Tensor,
+        context: Tensor = None,
+        mask: Tensor = None,
+        context_mask: Tensor = None,
+        attention_mask: Tensor = None,
+        context_attention_mask: Tensor = None,
+        cache: Tensor = None,
+        index: Tensor = None,
+        training: bool = False,
+    ) -> Tensor:
         if (context is None) == (cache is None):
             self._refuse("neither" if cache is None else "both")
         drop = self._dropper(training)

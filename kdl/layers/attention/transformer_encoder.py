@@ -1,6 +1,7 @@
 """The encoder block of the Transformer."""
 
 import numbers
+from typing import Any
 
 import keras
 from keras import ops
@@ -17,6 +18,7 @@ from kdl.layers.dropout.dropout import drop
 from kdl.layers.embedding.positions import as_position, is_within
 from kdl.layers.sublayers import freeze_parts
 from kdl.schedules import now, number
+from kdl.typing import ActivationLike, FloatOrSchedule, InitializerLike, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -115,19 +117,19 @@ class TransformerEncoderBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        num_heads,
-        intermediate_dim,
-        dropout=0.1,
-        activation="relu",
-        norm_first=False,
-        epsilon=1e-5,
-        causal=False,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        use_bias=True,
-        seed=None,
-        **kwargs,
-    ):
+        num_heads: int,
+        intermediate_dim: int,
+        dropout: FloatOrSchedule = 0.1,
+        activation: ActivationLike = "relu",
+        norm_first: bool = False,
+        epsilon: float = 1e-5,
+        causal: bool = False,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        use_bias: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads = check_integer("num_heads", num_heads, "[1, inf)")
         self.intermediate_dim = check_integer(
@@ -150,7 +152,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=3)
 
-    def build(self, inputs_shape):
+    def build(self, inputs_shape: Shape) -> None:
         size = inputs_shape[-1]
         if size is None or size % self.num_heads:
             raise ValueError(
@@ -169,7 +171,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=3, axes={-1: size})
         freeze_parts(self)
 
-    def make_cache(self, batch_size, max_length):
+    def make_cache(self, batch_size: Tensor, max_length: Tensor) -> Tensor:
         """Returns an empty cache, by which to decode without computing tokens anew.
 
         The block is called with it on one or several tokens at a time, and returns it
@@ -202,13 +204,13 @@ class TransformerEncoderBlock(keras.layers.Layer):
 
     def call(
         self,
-        inputs,
-        mask=None,
-        attention_mask=None,
-        cache=None,
-        index=None,
-        training=False,
-    ):
+        inputs: Tensor,
+        mask: Tensor = None,
+        attention_mask: Tensor = None,
+        cache: Tensor = None,
+        index: Tensor = None,
+        training: bool = False,
+    ) -> Tensor:
         drop = self._dropper(training)
         outputs, cache = self._attend_to_itself(
             inputs, mask, attention_mask, cache, index, drop
@@ -216,10 +218,12 @@ class TransformerEncoderBlock(keras.layers.Layer):
         outputs = self._feed_forward(outputs, drop)
         return outputs if cache is None else (outputs, cache)
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return inputs_shape
 
-    def compute_output_spec(self, inputs, *_, cache=None, **__):
+    def compute_output_spec(
+        self, inputs: Tensor, *_: Any, cache: Tensor = None, **__: Any
+    ) -> Any:
         outputs = keras.KerasTensor(inputs.shape, self.compute_dtype)
         if cache is None:
             return outputs
@@ -227,7 +231,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             lambda part: keras.KerasTensor(part.shape, part.dtype), cache
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

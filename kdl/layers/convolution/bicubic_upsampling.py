@@ -1,10 +1,13 @@
 """Bicubic upsampling."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.data_format import channels_last, from_channels_last, resolve
+from kdl.typing import DataFormat, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -49,25 +52,27 @@ class BicubicUpsampling2D(keras.layers.Layer):
         - [Keys, 1981](https://doi.org/10.1109/TASSP.1981.1163711), with a = -0.5
     """
 
-    def __init__(self, scale=2, data_format=None, **kwargs):
+    def __init__(
+        self, scale: int = 2, data_format: DataFormat | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.scale = check_integer("scale", scale, "[2, inf)")
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         images = channels_last(inputs, self.data_format)
         for axis in (1, 2):
             images = _enlarged(images, axis, self.scale)
         return from_channels_last(images, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = list(input_shape)
         for axis in (1, 2) if self.data_format == "channels_last" else (2, 3):
             shape[axis] = shape[axis] and shape[axis] * self.scale
         return tuple(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"scale": self.scale, "data_format": self.data_format}
         return {**super().get_config(), **own}
 

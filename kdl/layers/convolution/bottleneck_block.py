@@ -1,5 +1,7 @@
 """The bottleneck of residual networks."""
 
+from typing import Any
+
 import keras
 
 from kdl.checks import check_boolean, check_integer
@@ -56,21 +58,28 @@ class BottleneckBlock(ResidualBlock):
         - [He et al., 2016](https://arxiv.org/abs/1512.03385)
     """
 
-    def __init__(self, filters, strides=1, expansion=4, strides_first=False, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        strides: int = 1,
+        expansion: int = 4,
+        strides_first: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, strides, **kwargs)
         self.expansion = check_integer("expansion", expansion, "[1, inf)")
         self.strides_first = check_boolean("strides_first", strides_first)
 
     @property
-    def width(self):
+    def width(self) -> int:
         return self.expansion * self.filters
 
-    def branch_of(self, channels):
+    def branch_of(self, channels: int) -> keras.Layer:
         first, second = (self.strides, 1) if self.strides_first else (1, self.strides)
         return self.convolutions(
             (self.filters, 1, first), (self.filters, 3, second), (self.width, 1, 1)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"expansion": self.expansion, "strides_first": self.strides_first}
         return {**super().get_config(), **own}

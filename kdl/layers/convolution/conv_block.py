@@ -1,5 +1,7 @@
 """A convolution with its normalization and activation."""
 
+from typing import Any
+
 import keras
 
 from kdl.checks import check_integer, check_optional
@@ -7,6 +9,7 @@ from kdl.layers.convolution.depthwise import DepthwiseConv2D
 from kdl.layers.convolution.image_block import ImageBlock, make_normalization
 from kdl.layers.data_format import strided
 from kdl.layers.sublayers import copy_of
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -83,13 +86,13 @@ class ConvBlock(ImageBlock):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
-        strides=1,
-        dilation_rate=1,
-        order="CBR",
-        **kwargs,
-    ):
+        filters: int | None,
+        kernel_size: int = 3,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        order: str = "CBR",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = check_optional(check_integer, "filters", filters, "[1, inf)")
         self.kernel_size = check_integer("kernel_size", kernel_size, "[1, inf)")
@@ -102,7 +105,7 @@ class ConvBlock(ImageBlock):
             )
         self.order = check_order(order)
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         normalization = self.normalization
         self.convolutions, self.normalizations = [], []
         for letter, following in zip(self.order, self.order[1:] + " ", strict=True):
@@ -118,7 +121,7 @@ class ConvBlock(ImageBlock):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         convolutions, normalizations = (
             iter(layers) for layers in (self.convolutions, self.normalizations)
         )
@@ -131,7 +134,7 @@ class ConvBlock(ImageBlock):
                 images = next(normalizations)(images, training=training)
         return images
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         batch, *size, channels = shape
         size = (strided(side, self.strides) for side in size)
         return batch, *size, self.filters or channels
@@ -159,7 +162,7 @@ class ConvBlock(ImageBlock):
             **options,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {
             "filters": self.filters,
             "kernel_size": self.kernel_size,

@@ -2,6 +2,8 @@
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -15,6 +17,14 @@ from kdl.layers.data_format import (
     resolve,
 )
 from kdl.layers.sublayers import freeze_parts
+from kdl.typing import (
+    ActivationLike,
+    DataFormat,
+    InitializerLike,
+    RegularizerLike,
+    Shapes,
+    Tensor,
+)
 
 _NORMALIZATIONS = "batch", "layer", "instance", "group", None
 
@@ -49,13 +59,13 @@ class ImageBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        normalization="batch",
-        activation="relu",
-        kernel_initializer="he_normal",
-        kernel_regularizer=None,
-        data_format=None,
-        **kwargs,
-    ):
+        normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+        activation: ActivationLike = "relu",
+        kernel_initializer: InitializerLike = "he_normal",
+        kernel_regularizer: RegularizerLike | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(normalization, dict):
             normalization = keras.saving.deserialize_keras_object(normalization)
@@ -85,12 +95,12 @@ class ImageBlock(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     @property
-    def normalization(self):
+    def normalization(self) -> Any:
         """The argument: a name, a layer that is not built, or `None`."""
         return keras.saving.deserialize_keras_object(self._normalization)
 
     @property
-    def shared(self):
+    def shared(self) -> dict[str, Any]:
         """Arguments of the blocks that this one is made of."""
         return {
             "normalization": self.normalization,
@@ -102,27 +112,27 @@ class ImageBlock(keras.layers.Layer):
         }
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """Arguments of any layer within."""
         return {"dtype": self.dtype_policy}
 
     @property
-    def shared_by_pixels(self):
+    def shared_by_pixels(self) -> dict[str, Any]:
         """The same for images of one pixel, which has no instance statistics."""
         is_instance = self.normalization == "instance"
         return {**self.shared, **({"normalization": None} if is_instance else {})}
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         shape = self._each_shape(last, input_shape)
         self._each_shape(self._check_channels, input_shape)
         self.prepare(shape)
         freeze_parts(self)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         images = self._each(channels_last, inputs)
         return self._each(from_channels_last, self.transform(images, training))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         shape = self.transformed(self._each_shape(last, input_shape))
         return self._each_shape(first, shape)
 
@@ -141,7 +151,7 @@ class ImageBlock(keras.layers.Layer):
         convert = functools.partial(function, data_format=self.data_format)
         return keras.tree.map_shape_structure(convert, shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),

@@ -1,11 +1,15 @@
 """The Inception block."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.convolution.conv_block import ConvBlock
 from kdl.layers.convolution.image_block import Chain, ImageBlock
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -58,7 +62,7 @@ class InceptionBlock(ImageBlock):
         - [Szegedy et al., 2015](https://arxiv.org/abs/1409.4842)
     """
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(filters, (list, tuple)) or len(filters) != 6:
             raise ValueError(
@@ -67,7 +71,7 @@ class InceptionBlock(ImageBlock):
             )
         self.filters = tuple(check_integer("filters", n, "[1, inf)") for n in filters)
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         one, to_three, three, to_five, five, pooled = self.filters
         self.branches = []
         for sizes in (
@@ -83,7 +87,7 @@ class InceptionBlock(ImageBlock):
             3, 1, "same", data_format="channels_last", **self.options
         )
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         sources = images, images, images, self.pooling(images)
         outputs = [
             branch(source, training=training)
@@ -91,9 +95,9 @@ class InceptionBlock(ImageBlock):
         ]
         return ops.concatenate(outputs, axis=-1)
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         one, _, three, _, five, pooled = self.filters
         return *shape[:-1], one + three + five + pooled
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": list(self.filters)}

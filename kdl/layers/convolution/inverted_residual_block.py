@@ -1,11 +1,14 @@
 """The inverted residual block of MobileNetV2 and EfficientNet."""
 
+from typing import Any
+
 import keras
 
 from kdl.checks import check_integer, check_number, check_optional
 from kdl.layers.convolution.conv_block import ConvBlock
 from kdl.layers.convolution.residual_block import Residual
 from kdl.layers.convolution.squeeze_excitation import SqueezeExcitation2D
+from kdl.typing import ActivationLike, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -65,14 +68,14 @@ class InvertedResidualBlock(Residual):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
-        strides=1,
-        expansion=6,
-        squeeze_ratio=0.25,
-        activation="swish",
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: int = 3,
+        strides: int = 1,
+        expansion: int = 6,
+        squeeze_ratio: float | None = 0.25,
+        activation: ActivationLike = "swish",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, strides, activation=activation, **kwargs)
         self.kernel_size = check_integer("kernel_size", kernel_size, "[1, inf)")
         self.expansion = check_integer("expansion", expansion, "[1, inf)")
@@ -80,7 +83,7 @@ class InvertedResidualBlock(Residual):
             check_number, "squeeze_ratio", squeeze_ratio, "(0, 1]"
         )
 
-    def branch_of(self, channels):
+    def branch_of(self, channels: int) -> keras.Layer:
         shared, layers = self.shared, []
         if self.expansion > 1:
             layers.append(ConvBlock(self.expansion * channels, 1, **shared))
@@ -93,11 +96,11 @@ class InvertedResidualBlock(Residual):
             layers.append(excitation)
         return [*layers, ConvBlock(self.filters, 1, order="CB", **shared)]
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         outputs = self.branch(images, training=training)
         return images + outputs if self.keeps_shape(images.shape[-1]) else outputs
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {
             "kernel_size": self.kernel_size,
             "expansion": self.expansion,

@@ -1,10 +1,13 @@
 """Pixel shuffle."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.data_format import channels_last, from_channels_last, resolve
+from kdl.typing import DataFormat, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -53,23 +56,25 @@ class PixelShuffle2D(keras.layers.Layer):
         - [Shi et al., 2016](https://arxiv.org/abs/1609.05158)
     """
 
-    def __init__(self, scale, data_format=None, **kwargs):
+    def __init__(
+        self, scale: int, data_format: DataFormat | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.scale = check_integer("scale", scale, "[2, inf)")
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self.compute_output_shape(inputs.shape)
         # With the channels first, Keras's backends would take them in different orders.
         inputs = channels_last(inputs, self.data_format)
         outputs = ops.depth_to_space(inputs, self.scale, "channels_last")
         return from_channels_last(outputs, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = list(input_shape)
         channels = self._channels_axis()
         if shape[channels] is None or shape[channels] % self.scale**2:
@@ -86,6 +91,6 @@ class PixelShuffle2D(keras.layers.Layer):
     def _channels_axis(self):
         return 3 if self.data_format == "channels_last" else 1
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"scale": self.scale, "data_format": self.data_format}
         return {**super().get_config(), **own}

@@ -1,5 +1,7 @@
 """The block of residual networks."""
 
+from typing import Any, Literal
+
 import keras
 
 from kdl.checks import check_boolean, check_choice, check_integer, check_seed
@@ -9,6 +11,7 @@ from kdl.layers.data_format import strided
 from kdl.layers.dropout.stochastic_depth import StochasticDepth
 from kdl.schedules import number
 from kdl.schedules.number import Number
+from kdl.typing import FloatOrSchedule, Shapes, Tensor
 
 
 class Residual(ImageBlock):
@@ -27,7 +30,15 @@ class Residual(ImageBlock):
         **kwargs: Arguments of `ImageBlock`.
     """
 
-    def __init__(self, filters, strides, rate=0.0, mode="row", seed=None, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        strides: int,
+        rate: FloatOrSchedule = 0.0,
+        mode: Literal["batch", "row"] = "row",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         self.strides = check_integer("strides", strides, "[1, inf)")
@@ -36,14 +47,14 @@ class Residual(ImageBlock):
         self.seed = check_seed("seed", seed)
 
     @property
-    def width(self):
+    def width(self) -> int:
         return self.filters
 
-    def keeps_shape(self, channels):
+    def keeps_shape(self, channels: int) -> bool:
         """Whether the outputs have the shape of inputs of so many channels."""
         return self.strides == 1 and channels == self.width
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         self.branch = Chain(self.branch_of(shape[-1]), **self.options)
         is_dropped = self.keeps_shape(shape[-1]) and self.rate != 0
         if isinstance(self.rate, Number):
@@ -55,11 +66,11 @@ class Residual(ImageBlock):
             self.branch.rate = self.rate
         self.branch.build(shape)
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         batch, *size, _ = shape
         return batch, *(strided(side, self.strides) for side in size), self.width
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {
             "filters": self.filters,
             "strides": self.strides,
@@ -133,21 +144,21 @@ class ResidualBlock(Residual):
 
     def __init__(
         self,
-        filters,
-        strides=1,
-        preactivation=False,
-        rate=0.0,
-        mode="row",
-        seed=None,
-        **kwargs,
-    ):
+        filters: int,
+        strides: int = 1,
+        preactivation: bool = False,
+        rate: FloatOrSchedule = 0.0,
+        mode: Literal["batch", "row"] = "row",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, strides, rate, mode, seed, **kwargs)
         self.preactivation = check_boolean("preactivation", preactivation)
 
-    def branch_of(self, channels):
+    def branch_of(self, channels: int) -> keras.Layer:
         return self.convolutions((self.filters, 3, self.strides), (self.filters, 3, 1))
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         super().prepare(shape)
         self.projection = None
         if not self.keeps_shape(shape[-1]):
@@ -157,7 +168,7 @@ class ResidualBlock(Residual):
             )
             self.projection.build(shape)
 
-    def convolutions(self, *sizes):
+    def convolutions(self, *sizes: tuple[int, int, int]) -> list[keras.Layer]:
         """Blocks of so many filters, kernel size and strides each."""
         orders = ["CBR"] * (len(sizes) - 1) + ["CB"]
         if self.preactivation:
@@ -167,12 +178,12 @@ class ResidualBlock(Residual):
             for size, order in zip(sizes, orders, strict=True)
         ]
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         outputs = self.branch(images, training=training)
         if self.projection is not None:
             images = self.projection(images, training=training)
         outputs = images + outputs
         return outputs if self.preactivation else self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "preactivation": self.preactivation}

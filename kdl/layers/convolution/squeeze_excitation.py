@@ -1,11 +1,21 @@
 """Squeeze-and-excitation."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_part
 from kdl.layers.data_format import channels_last, from_channels_last, last, resolve
 from kdl.layers.sublayers import copy_of, freeze_parts
+from kdl.typing import (
+    ActivationLike,
+    DataFormat,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -55,13 +65,13 @@ class SqueezeExcitation2D(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        activation="relu",
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        data_format=None,
-        **kwargs,
-    ):
+        units: int,
+        activation: ActivationLike = "relu",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        kernel_regularizer: RegularizerLike | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = check_integer("units", units, "[1, inf)")
         self.activation = check_part("activation", activation, "activation")
@@ -74,7 +84,7 @@ class SqueezeExcitation2D(keras.layers.Layer):
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = last(input_shape, self.data_format)[-1]
         self.squeeze = self._dense(self.units, self.activation)
         self.squeeze.build((None, channels))
@@ -82,7 +92,7 @@ class SqueezeExcitation2D(keras.layers.Layer):
         self.excite.build((None, self.units))
         freeze_parts(self)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         images = channels_last(inputs, self.data_format)
         mean = ops.mean(ops.cast(images, "float32"), axis=(1, 2), keepdims=True)
         scale = self.excite(self.squeeze(ops.cast(mean, images.dtype)))
@@ -97,10 +107,10 @@ class SqueezeExcitation2D(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         own = {
             "units": self.units,

@@ -3,6 +3,7 @@
 import keras
 
 from kdl.layers.convolution.vgg_block import VGGBlock
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -52,9 +53,9 @@ class UNetDownBlock(VGGBlock):
         - [Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)
     """
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         skip = self.convolutions(images, training=training)
         return self.pooling(skip), skip
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         return super().transformed(shape), (*shape[:-1], self.filters)

@@ -1,5 +1,7 @@
 """A step up of a U-Net."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from kdl.layers.convolution.conv_block import ConvBlock, check_order
 from kdl.layers.convolution.image_block import Chain, ImageBlock
 from kdl.layers.data_format import strided
 from kdl.layers.sublayers import copy_of
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -59,14 +62,16 @@ class UNetUpBlock(ImageBlock):
         - [Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)
     """
 
-    def __init__(self, filters, depth=2, order="CBR", **kwargs):
+    def __init__(
+        self, filters: int, depth: int = 2, order: str = "CBR", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         self.depth = check_integer("depth", depth, "[1, inf)")
         self.order = check_order(order)
         self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=4)]
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         self.transformed(shape)
         below, skip = shape
         self.enlargement = keras.layers.Conv2DTranspose(
@@ -84,7 +89,7 @@ class UNetUpBlock(ImageBlock):
         self.convolutions = Chain(blocks, **self.options)
         self.convolutions.build((*skip[:-1], skip[-1] + self.filters))
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         below, skip = images
         self.transformed((below.shape, skip.shape))
         height, width = ops.shape(skip)[1:3]
@@ -92,7 +97,7 @@ class UNetUpBlock(ImageBlock):
         images = ops.concatenate([skip, below], axis=-1)
         return self.convolutions(images, training=training)
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         below, skip = shape
         for half, side in zip(below[1:3], skip[1:3], strict=True):
             if None not in (half, side) and half != strided(side, 2):
@@ -103,6 +108,6 @@ class UNetUpBlock(ImageBlock):
                 )
         return *skip[:-1], self.filters
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"filters": self.filters, "depth": self.depth, "order": self.order}
         return {**super().get_config(), **own}

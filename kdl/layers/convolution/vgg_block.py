@@ -1,11 +1,14 @@
 """The block of VGG."""
 
+from typing import Any
+
 import keras
 
 from kdl.checks import check_integer
 from kdl.layers.convolution.conv_block import ConvBlock, check_order
 from kdl.layers.convolution.image_block import Chain, ImageBlock
 from kdl.layers.data_format import strided
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -51,13 +54,15 @@ class VGGBlock(ImageBlock):
         - [Simonyan and Zisserman, 2015](https://arxiv.org/abs/1409.1556)
     """
 
-    def __init__(self, filters, depth=2, order="CBR", **kwargs):
+    def __init__(
+        self, filters: int, depth: int = 2, order: str = "CBR", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         self.depth = check_integer("depth", depth, "[1, inf)")
         self.order = check_order(order)
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         options = {"order": self.order, **self.shared}
         blocks = [ConvBlock(self.filters, **options) for _ in range(self.depth)]
         self.convolutions = Chain(blocks, **self.options)
@@ -66,13 +71,13 @@ class VGGBlock(ImageBlock):
             padding="same", data_format="channels_last", **self.options
         )
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         return self.pooling(self.convolutions(images, training=training))
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         batch, *size, _ = shape
         return batch, *(strided(side, 2) for side in size), self.filters
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"filters": self.filters, "depth": self.depth, "order": self.order}
         return {**super().get_config(), **own}

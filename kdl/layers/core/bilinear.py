@@ -1,9 +1,21 @@
 """Bilinear."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_integer, check_part
+from kdl.typing import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Shapes,
+    Tensor,
+)
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -57,17 +69,17 @@ class Bilinear(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="lecun_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        units: int,
+        activation: ActivationLike | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "lecun_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = check_integer("units", units, "[1, inf)")
         self.activation = check_part("activation", activation, "activation")
@@ -92,7 +104,7 @@ class Bilinear(keras.layers.Layer):
         )
         self.input_spec = [keras.InputSpec(min_ndim=2), keras.InputSpec(min_ndim=2)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         first, second = self._check_shapes(input_shape)
         self.kernel = self.add_weight(
             name="kernel",
@@ -115,7 +127,7 @@ class Bilinear(keras.layers.Layer):
             for shape in (first, second)
         ]
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         first, second = inputs
         sizes = ops.shape(self.kernel)
         # One product of matrices over the first features, and one a row over the
@@ -128,7 +140,7 @@ class Bilinear(keras.layers.Layer):
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shapes) -> Shape:
         first, _ = self._check_shapes(input_shape)
         return *first[:-1], self.units
 
@@ -149,7 +161,7 @@ class Bilinear(keras.layers.Layer):
             )
         return first, second
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),

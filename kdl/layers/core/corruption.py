@@ -1,10 +1,13 @@
 """Corruption of inputs, for denoising."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_seed
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 KINDS = {
     "gaussian": "[0, inf)",
@@ -58,14 +61,20 @@ class Corruption(keras.layers.Layer):
         - [Vincent et al., 2010](https://jmlr.org/papers/v11/vincent10a.html)
     """
 
-    def __init__(self, kind="gaussian", amount=0.3, seed=None, **kwargs):
+    def __init__(
+        self,
+        kind: Literal["gaussian", "masking", "salt_and_pepper"] = "gaussian",
+        amount: FloatOrSchedule = 0.3,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.kind = check_choice("kind", kind, tuple(KINDS))
         self.amount = number("amount", amount, KINDS[kind])
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         amount = now(self.amount, training)
         if not training:
             return inputs
@@ -81,10 +90,10 @@ class Corruption(keras.layers.Layer):
         # Of those that are drawn, the lower half become 1.
         return ops.where(is_kept, inputs, ops.cast(drawn < amount / 2, inputs.dtype))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         amount = keras.saving.serialize_keras_object(self.amount)
         return {
             **super().get_config(),

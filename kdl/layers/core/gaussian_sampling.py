@@ -1,11 +1,14 @@
 """Sampling from a normal distribution."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_seed
 from kdl.losses import GaussianKL
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -61,7 +64,9 @@ class GaussianSampling(keras.layers.Layer):
         - [Higgins et al., 2017](https://openreview.net/forum?id=Sy2fzU9gl), of β
     """
 
-    def __init__(self, beta=1.0, seed=None, **kwargs):
+    def __init__(
+        self, beta: FloatOrSchedule = 1.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.beta = number("beta", beta, "[0, inf)")
         self.seed = check_seed("seed", seed)
@@ -69,10 +74,10 @@ class GaussianSampling(keras.layers.Layer):
         # In float32: half precision would lose the sum.
         self._divergence = GaussianKL(dtype="float32")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         beta = now(self.beta, training)
         self.add_loss(beta * self._divergence(ops.zeros_like(inputs), inputs))
         mean, log_variance = ops.split(inputs, 2, axis=-1)
@@ -83,7 +88,7 @@ class GaussianSampling(keras.layers.Layer):
         )
         return mean + ops.exp(log_variance / 2) * noise
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         *rest, size = input_shape
         if not rest or not isinstance(size, int) or size % 2:
             raise ValueError(
@@ -94,6 +99,6 @@ class GaussianSampling(keras.layers.Layer):
             )
         return *rest, size // 2
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         beta = keras.saving.serialize_keras_object(self.beta)
         return {**super().get_config(), "beta": beta, "seed": self.seed}

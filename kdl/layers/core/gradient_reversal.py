@@ -1,9 +1,12 @@
 """Gradient reversal."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -43,21 +46,21 @@ class GradientReversal(keras.layers.Layer):
         - [Ganin et al., 2016](https://jmlr.org/papers/v17/15-239.html)
     """
 
-    def __init__(self, strength=1.0, **kwargs):
+    def __init__(self, strength: FloatOrSchedule = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.strength = number("strength", strength, "[0, inf)")
         self.supports_masking = True
         self.input_spec = keras.InputSpec(min_ndim=1)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         strength = now(self.strength, training, inputs.dtype)
         # The first term has the value, bit by bit, and the second one the gradient.
         turned = -strength * inputs
         return ops.stop_gradient(inputs) + (turned - ops.stop_gradient(turned))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         strength = keras.saving.serialize_keras_object(self.strength)
         return {**super().get_config(), "strength": strength}

@@ -1,10 +1,13 @@
 """Spectral normalization."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_seed
 from kdl.layers.sublayers import freeze_parts
+from kdl.typing import Shape, Tensor
 
 # Layers whose kernels have the units of the outputs on the last axis but one.
 _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose)
@@ -55,7 +58,13 @@ class SpectralNormalization(keras.layers.Wrapper):
         - [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
     """
 
-    def __init__(self, layer, power_iterations=1, seed=None, **kwargs):
+    def __init__(
+        self,
+        layer: keras.Layer,
+        power_iterations: int = 1,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         if isinstance(layer, dict) and layer:
             layer = keras.saving.deserialize_keras_object(layer)
         if not isinstance(layer, keras.layers.Layer):
@@ -68,7 +77,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
         self.seed = check_seed("seed", seed)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         kernel = getattr(self.layer, "kernel", None)
         if not isinstance(kernel, keras.Variable):
@@ -87,7 +96,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
         freeze_parts(self)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         layer = self.layer
         trained, others = layer.trainable_variables, layer.non_trainable_variables
         takes_training = "training" in layer.call_signature_parameters
@@ -120,10 +129,10 @@ class SpectralNormalization(keras.layers.Wrapper):
         sigma = ops.sum(v * ops.matmul(matrix, u))
         return ops.cast(ops.cast(value, "float32") / sigma, value.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.layer.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "power_iterations": self.power_iterations,

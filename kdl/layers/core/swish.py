@@ -1,9 +1,12 @@
 """Swish."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_number
+from kdl.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -39,13 +42,15 @@ class Swish(keras.layers.Layer):
         - [Ramachandran et al., 2017](https://arxiv.org/abs/1710.05941)
     """
 
-    def __init__(self, beta=1.0, trainable=True, **kwargs):
+    def __init__(
+        self, beta: float = 1.0, trainable: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(trainable=check_boolean("trainable", trainable), **kwargs)
         self.beta = check_number("beta", beta, "(-inf, inf)")
         self.supports_masking = True
         self.input_spec = keras.InputSpec(min_ndim=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         # `beta` remains the number it started from, as of any argument.
         self.steepness = self.add_weight(
             name="beta",
@@ -53,12 +58,12 @@ class Swish(keras.layers.Layer):
             initializer=keras.initializers.Constant(self.beta),
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         steepness = ops.cast(self.steepness, inputs.dtype)
         return inputs * ops.sigmoid(steepness * inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta": self.beta}

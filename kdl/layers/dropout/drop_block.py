@@ -1,11 +1,14 @@
 """DropBlock."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_seed
 from kdl.layers.data_format import check_size, from_channels_last, last, resolve
 from kdl.schedules import now, number
+from kdl.typing import DataFormat, FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -58,7 +61,14 @@ class DropBlock2D(keras.layers.Layer):
         - [Ghiasi, Lin and Le, 2018](https://arxiv.org/abs/1810.12890)
     """
 
-    def __init__(self, rate=0.1, block_size=7, seed=None, data_format=None, **kwargs):
+    def __init__(
+        self,
+        rate: FloatOrSchedule = 0.1,
+        block_size: int = 7,
+        seed: int | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = number("rate", rate, "[0, 1)")
         self.block_size = check_integer("block_size", block_size, "[1, inf)")
@@ -67,10 +77,10 @@ class DropBlock2D(keras.layers.Layer):
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_size(self, input_shape, [self.block_size] * 2, "its `block_size`")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         rate = now(self.rate, training)
         if not training:
             return inputs
@@ -102,10 +112,10 @@ class DropBlock2D(keras.layers.Layer):
             corners = ops.max_pool(corners, window, 1, "valid", "channels_last")
         return 1 - corners
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "rate": keras.saving.serialize_keras_object(self.rate),

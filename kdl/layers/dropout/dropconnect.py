@@ -1,5 +1,7 @@
 """DropConnect."""
 
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,6 +9,7 @@ from keras import ops
 from kdl.checks import check_boolean, check_choice, check_integer, check_seed
 from kdl.layers.dropout.dropout import drop
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 # Gauss-Hermite quadrature of a standard normal: sixteen nodes and their weights.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
@@ -85,8 +88,14 @@ class DropConnectDense(keras.layers.Dense):
     """
 
     def __init__(
-        self, units, rate, seed=None, per_example=False, inference="mean", **kwargs
-    ):
+        self,
+        units: int,
+        rate: FloatOrSchedule,
+        seed: int | None = None,
+        per_example: bool = False,
+        inference: Literal["mean", "gaussian"] = "mean",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(check_integer("units", units, "[1, inf)"), **kwargs)
         self.rate = number("rate", rate, "[0, 1)")
         self.seed = check_seed("seed", seed)
@@ -99,7 +108,7 @@ class DropConnectDense(keras.layers.Dense):
             )
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         rate = now(self.rate, training)
         if training:
             return self.activation(self._dropped(inputs, rate))
@@ -134,7 +143,7 @@ class DropConnectDense(keras.layers.Dense):
     def _with_bias(self, outputs):
         return ops.add(outputs, self.bias) if self.use_bias else outputs
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "rate": keras.saving.serialize_keras_object(self.rate),

@@ -1,11 +1,15 @@
 """DropConnect of a convolution."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_integers, check_seed
 from kdl.layers.dropout.dropout import drop
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -56,7 +60,14 @@ class DropConnectConv2D(keras.layers.Conv2D):
         - [Wan et al., 2013](https://proceedings.mlr.press/v28/wan13.html)
     """
 
-    def __init__(self, filters, kernel_size, rate, seed=None, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        rate: FloatOrSchedule,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         filters = check_integer("filters", filters, "[1, inf)")
         kernel_size = check_integers("kernel_size", kernel_size, "[1, inf)", 2)
         super().__init__(filters, kernel_size, **kwargs)
@@ -64,7 +75,7 @@ class DropConnectConv2D(keras.layers.Conv2D):
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         rate = now(self.rate, training)
         if not training:
             return super().call(inputs)
@@ -78,6 +89,6 @@ class DropConnectConv2D(keras.layers.Conv2D):
             outputs = ops.add(outputs, ops.reshape(self.bias, shape))
         return self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         rate = keras.saving.serialize_keras_object(self.rate)
         return {**super().get_config(), "rate": rate, "seed": self.seed}

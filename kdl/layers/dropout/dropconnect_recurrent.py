@@ -1,6 +1,7 @@
 """DropConnect of recurrent kernels."""
 
 import contextlib
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,12 +9,15 @@ from keras import ops
 from kdl.checks import check_integer, check_seed
 from kdl.layers.dropout.dropout import drop
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 class _RecurrentDropConnect:
     """Runs the loop of Keras's layer on a recurrent kernel with entries dropped."""
 
-    def __init__(self, units, rate, seed=None, **kwargs):
+    def __init__(
+        self, units: int, rate: FloatOrSchedule, seed: int | None = None, **kwargs: Any
+    ) -> None:
         units, seed = (
             check_integer("units", units, "[1, inf)"),
             check_seed("seed", seed),
@@ -25,7 +29,13 @@ class _RecurrentDropConnect:
         # as they are and leaves their loops out. So only the loop says that it may.
         self._use_cudnn, self.use_cudnn = self.use_cudnn, False
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: Tensor,
+        mask: Tensor,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         rate = now(self.rate, training)
         scope = self._scope(rate) if training else contextlib.nullcontext()
         self.use_cudnn = self._use_cudnn
@@ -46,7 +56,7 @@ class _RecurrentDropConnect:
         values = [(weight, weight.value) for weight in cell.weights]
         return keras.StatelessScope([*values, (cell.recurrent_kernel, kernel)])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         rate = keras.saving.serialize_keras_object(self.rate)
         return {**super().get_config(), "rate": rate, "use_cudnn": self._use_cudnn}
 

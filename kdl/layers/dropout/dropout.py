@@ -1,10 +1,14 @@
 """Dropout."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_optional, check_seed
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -52,18 +56,24 @@ class Dropout(keras.layers.Dropout):
         - [Liu et al., 2023](https://arxiv.org/abs/2303.01500), a falling rate
     """
 
-    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+    def __init__(
+        self,
+        rate: FloatOrSchedule,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         # Keras makes a generator of seeds for a rate above zero only.
         super().__init__(0.5, _checked(noise_shape), check_seed("seed", seed), **kwargs)
         self.rate = number("rate", rate, "[0, 1)")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         rate = now(self.rate, training)
         if not training:
             return inputs
         return drop(inputs, rate, self.seed_generator, self.noise_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         rate = keras.saving.serialize_keras_object(self.rate)
         return {**super().get_config(), "rate": rate}
 

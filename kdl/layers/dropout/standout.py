@@ -1,10 +1,13 @@
 """Standout."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_seed
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -56,14 +59,21 @@ class Standout(keras.layers.Dense):
           https://papers.nips.cc/paper/5032-adaptive-dropout-for-training-deep-neural-networks)
     """
 
-    def __init__(self, units, alpha=1.0, beta=0.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        alpha: FloatOrSchedule = 1.0,
+        beta: FloatOrSchedule = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(check_integer("units", units, "[1, inf)"), **kwargs)
         self.alpha = number("alpha", alpha, "(-inf, inf)")
         self.beta = number("beta", beta, "(-inf, inf)")
         self.seed = check_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         alpha, beta = (now(x, training) for x in (self.alpha, self.beta))
         z = ops.matmul(inputs, self.kernel)
         if self.use_bias:
@@ -78,7 +88,7 @@ class Standout(keras.layers.Dense):
         )
         return ops.where(drawn < keep, outputs, 0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "alpha": keras.saving.serialize_keras_object(self.alpha),

@@ -1,5 +1,7 @@
 """Stochastic depth."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from kdl.checks import check_choice, check_integer, check_number, check_seed
 from kdl.layers.sublayers import freeze_parts
 from kdl.schedules import now, number
 from kdl.schedules.number import find_numbers
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -69,7 +72,14 @@ class StochasticDepth(keras.layers.Layer):
         - [Huang et al., 2016](https://arxiv.org/abs/1603.09382)
     """
 
-    def __init__(self, branch, rate=0.2, mode="batch", seed=None, **kwargs):
+    def __init__(
+        self,
+        branch: keras.Layer,
+        rate: FloatOrSchedule = 0.2,
+        mode: Literal["batch", "row"] = "batch",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(branch, dict):
             branch = keras.saving.deserialize_keras_object(branch)
@@ -84,7 +94,7 @@ class StochasticDepth(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     @staticmethod
-    def linear_rates(rate, depth):
+    def linear_rates(rate: float, depth: int) -> list[float]:
         """Returns a rate for each of `depth` blocks, growing linearly to `rate`.
 
         Args:
@@ -95,7 +105,7 @@ class StochasticDepth(keras.layers.Layer):
         depth = check_integer("depth", depth, "[1, inf)")
         return [rate * block / depth for block in range(1, depth + 1)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if not self.branch.built:
             self.branch.build(input_shape)
         output_shape = self.branch.compute_output_shape(input_shape)
@@ -114,7 +124,7 @@ class StochasticDepth(keras.layers.Layer):
             )
         freeze_parts(self)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         rate = now(self.rate, training)
         if not training:
             return ops.cast(self.branch(inputs, training=False), self.compute_dtype)
@@ -161,10 +171,10 @@ class StochasticDepth(keras.layers.Layer):
             variable.assign(value)
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "branch": keras.saving.serialize_keras_object(self.branch),

@@ -1,10 +1,13 @@
 """Embedding bag."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_optional
 from kdl.layers.known_values import Int32Inputs, is_concrete
+from kdl.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -59,8 +62,13 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
     """
 
     def __init__(
-        self, input_dim, output_dim, combiner="sum", padding_index=None, **kwargs
-    ):
+        self,
+        input_dim: int,
+        output_dim: int,
+        combiner: Literal["sum", "mean", "max"] = "sum",
+        padding_index: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         input_dim = check_integer("input_dim", input_dim, "[1, inf)")
         output_dim = check_integer("output_dim", output_dim, "[1, inf)")
         super().__init__(input_dim, output_dim, **kwargs)
@@ -76,7 +84,9 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=2)
 
-    def call(self, indices, weights=None, mask=None):
+    def call(
+        self, indices: Tensor, weights: Tensor = None, mask: Tensor = None
+    ) -> Tensor:
         self._check_weights(weights)
         if indices.shape[1] == 0:
             shape = ops.shape(indices)[0], self.output_dim
@@ -106,15 +116,17 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
             outputs = ops.where(is_filled, outputs, 0)
         return ops.cast(outputs, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape[0], self.output_dim
 
-    def compute_output_spec(self, indices, weights=None, mask=None):
+    def compute_output_spec(
+        self, indices: Tensor, weights: Tensor = None, mask: Tensor = None
+    ) -> Any:
         self._check_weights(weights)
         shape = self.compute_output_shape(indices.shape)
         return keras.KerasTensor(shape, self.compute_dtype)
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: Tensor, mask: Tensor = None) -> Tensor:
         return None
 
     def _factors(self, indices, weights, kept):
@@ -149,7 +161,7 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
                 f"`input_dim`. Received: indices from {low} to {high}"
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"combiner": self.combiner, "padding_index": self.padding_index}
         return {**super().get_config(), **own}
 

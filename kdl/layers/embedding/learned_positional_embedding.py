@@ -1,10 +1,13 @@
 """Learned positional embedding."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_part
 from kdl.layers.embedding.positions import as_position, is_within
+from kdl.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -56,12 +59,12 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
 
     def __init__(
         self,
-        length,
-        embeddings_initializer="uniform",
-        embeddings_regularizer=None,
-        embeddings_constraint=None,
-        **kwargs,
-    ):
+        length: int,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike | None = None,
+        embeddings_constraint: ConstraintLike | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.length = check_integer("length", length, "[1, inf)")
         self.embeddings_initializer = check_part(
@@ -76,7 +79,7 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=3)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
         self.embeddings = self.add_weight(
             name="embeddings",
@@ -87,7 +90,7 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
         )
         self.input_spec = keras.InputSpec(ndim=3, axes={-1: input_shape[-1]})
 
-    def call(self, inputs, start_index=0):
+    def call(self, inputs: Tensor, start_index: Tensor = 0) -> Tensor:
         length, start = ops.shape(inputs)[1], as_position(start_index)
         fits = is_within(self.length, start, length, self, "table")
         positions = ops.arange(length, dtype="int32") + start
@@ -95,12 +98,12 @@ class LearnedPositionalEmbedding(keras.layers.Layer):
         rows = ops.cast(rows, self.compute_dtype)
         return inputs + ops.where(fits, rows, float("nan"))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         if input_shape[1] is not None:
             is_within(self.length, 0, input_shape[1], self, "table")
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"length": self.length}
         for kind in ("initializer", "regularizer", "constraint"):
             part = getattr(self, name := f"embeddings_{kind}")

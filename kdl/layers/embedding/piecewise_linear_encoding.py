@@ -2,12 +2,16 @@
 
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_integer
+from kdl.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -50,7 +54,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
         - [Gorishniy et al., 2022](https://arxiv.org/abs/2203.05556), section 3.2
     """
 
-    def __init__(self, edges, **kwargs):
+    def __init__(self, edges: Sequence[Sequence[float]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.edges = _check_edges(edges)
         # Of each bin: its feature, where it begins, its width, and its interval.
@@ -65,7 +69,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
         )
 
     @staticmethod
-    def quantiles(x, bins):
+    def quantiles(x: ArrayLike, bins: int) -> list[list[float]]:
         """Returns edges between which there are about as many values of each feature.
 
         Args:
@@ -95,10 +99,10 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
             edges.append(row if len(row) > 1 else [row[0], row[0] + 1.0])
         return edges
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         left, width, low, high = (
             ops.convert_to_tensor(part, self.compute_dtype)
             for part in (self._left, self._width, self._low, self._high)
@@ -107,7 +111,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
         reach = (ops.take(inputs, feature, axis=-1) - left) / width
         return ops.minimum(ops.maximum(reach, low), high)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         if input_shape[-1] != len(self.edges):
             raise ValueError(
                 f"The layer {self.name!r} has edges of {len(self.edges)} features. "
@@ -115,7 +119,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
             )
         return (*input_shape[:-1], len(self._feature))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "edges": self.edges}
 
 

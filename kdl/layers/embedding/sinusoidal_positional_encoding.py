@@ -1,11 +1,14 @@
 """Sinusoidal positional encoding."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from kdl.checks import check_number
 from kdl.layers.embedding.positions import as_position
+from kdl.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -53,13 +56,13 @@ class SinusoidalPositionalEncoding(keras.layers.Layer):
         - [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, max_wavelength=10000.0, **kwargs):
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = check_number("max_wavelength", max_wavelength, "[1, inf)")
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=3)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         size = input_shape[-1]
         if size is None or size % 2:
             raise ValueError(
@@ -76,7 +79,7 @@ class SinusoidalPositionalEncoding(keras.layers.Layer):
         middle = np.round((turns - high) * 2**15) / 2**15
         self._turns = np.stack([high, middle, turns - high - middle]).astype("float32")
 
-    def call(self, inputs, start_index=0):
+    def call(self, inputs: Tensor, start_index: Tensor = 0) -> Tensor:
         start = as_position(start_index)
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start
         positions = ops.cast(positions, "float32")[:, None, None]
@@ -88,10 +91,10 @@ class SinusoidalPositionalEncoding(keras.layers.Layer):
         outputs = ops.cast(inputs, dtype) + ops.cast(encoding, dtype)
         return ops.cast(outputs, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "max_wavelength": self.max_wavelength}
 
 

@@ -1,11 +1,15 @@
 """The atrous spatial pyramid pooling of DeepLabV3."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer
 from kdl.layers.convolution.conv_block import ConvBlock
 from kdl.layers.convolution.image_block import ImageBlock
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -58,7 +62,9 @@ class AtrousSpatialPyramidPooling(ImageBlock):
         - [Chen et al., 2017](https://arxiv.org/abs/1706.05587)
     """
 
-    def __init__(self, filters=256, rates=(6, 12, 18), **kwargs):
+    def __init__(
+        self, filters: int = 256, rates: Sequence[int] = (6, 12, 18), **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = check_integer("filters", filters, "[1, inf)")
         if not isinstance(rates, (list, tuple)) or not rates:
@@ -68,7 +74,7 @@ class AtrousSpatialPyramidPooling(ImageBlock):
             )
         self.rates = tuple(check_integer("rates", rate, "[1, inf)") for rate in rates)
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         filters, shared = self.filters, self.shared
         self.branches = [ConvBlock(filters, 1, **shared)] + [
             ConvBlock(filters, dilation_rate=rate, **shared) for rate in self.rates
@@ -79,7 +85,7 @@ class AtrousSpatialPyramidPooling(ImageBlock):
         self.projection = ConvBlock(filters, 1, **shared)
         self.projection.build((*shape[:-1], (len(self.branches) + 1) * filters))
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         branches = [branch(images, training=training) for branch in self.branches]
         mean = ops.mean(ops.cast(images, "float32"), axis=(1, 2), keepdims=True)
         image = self.image(ops.cast(mean, images.dtype), training=training)
@@ -88,9 +94,9 @@ class AtrousSpatialPyramidPooling(ImageBlock):
         outputs = ops.concatenate([*branches, image], axis=-1)
         return self.projection(outputs, training=training)
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         return *shape[:-1], self.filters
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"filters": self.filters, "rates": list(self.rates)}
         return {**super().get_config(), **own}

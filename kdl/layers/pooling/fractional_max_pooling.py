@@ -1,12 +1,14 @@
 """Fractional max pooling."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from kdl.checks import check_boolean, check_number, check_seed
 from kdl.layers.data_format import channels_last, from_channels_last, resolve
+from kdl.typing import DataFormat, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -76,13 +78,13 @@ class FractionalMaxPooling2D(keras.layers.Layer):
 
     def __init__(
         self,
-        ratio,
-        pseudo_random=False,
-        overlapping=True,
-        seed=None,
-        data_format=None,
-        **kwargs,
-    ):
+        ratio: float,
+        pseudo_random: bool = False,
+        overlapping: bool = True,
+        seed: int | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.ratio = check_number("ratio", ratio, "(1, inf)")
         self.pseudo_random = check_boolean("pseudo_random", pseudo_random)
@@ -92,10 +94,10 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         shape = self.compute_output_shape(inputs.shape)
         if shape[0] == 0:
             # Of nothing, TensorFlow takes no maximum.
@@ -106,7 +108,7 @@ class FractionalMaxPooling2D(keras.layers.Layer):
             outputs = self.pool(outputs, edges, axis)
         return from_channels_last(outputs, self.data_format)
 
-    def edges(self, size, training=False):
+    def edges(self, size: Tensor, training: bool = False) -> Tensor:
         """Returns where the regions of `size` rows begin, and where the last one ends.
 
         Args:
@@ -131,7 +133,7 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         edges = (size * i + shift) // n
         return ops.clip(edges, 0, size) * ops.cast(i > 0, "int32")
 
-    def pool(self, inputs, edges, axis):
+    def pool(self, inputs: Tensor, edges: Tensor, axis: int) -> Tensor:
         """Returns the largest values of the regions of an axis between given edges."""
         size = ops.shape(inputs)[axis]
         starts, ends = edges[:-1], edges[1:] - 1
@@ -150,7 +152,7 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         values = ops.take(inputs, ops.reshape(places, (-1,)), axis)
         return ops.amax(ops.reshape(values, shape), axis=axis + 1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         first = 1 if self.data_format == "channels_last" else 2
         shape = list(input_shape)
         for axis in (first, first + 1):
@@ -171,7 +173,7 @@ class FractionalMaxPooling2D(keras.layers.Layer):
         length = ops.floor(ops.cast(size, "float64") / self.ratio)
         return ops.cast(length, "int32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {
             "ratio": self.ratio,
             "pseudo_random": self.pseudo_random,

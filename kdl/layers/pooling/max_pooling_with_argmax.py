@@ -1,10 +1,14 @@
 """Max pooling that returns where the maxima were."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integers
 from kdl.layers.data_format import channels_last, from_channels_last, resolve
+from kdl.typing import DataFormat, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -60,19 +64,19 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
 
     def __init__(
         self,
-        pool_size=(2, 2),
-        strides=None,
-        padding="valid",
-        data_format=None,
-        **kwargs,
-    ):
+        pool_size: int | Sequence[int] = (2, 2),
+        strides: int | Sequence[int] | None = None,
+        padding: Literal["valid", "same"] = "valid",
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         windows = check_windows(pool_size, strides, padding)
         super().__init__(*windows, resolve(data_format), **kwargs)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         inputs = channels_last(inputs, self.data_format)
         height, width = ops.shape(inputs)[1:3]
         if self.padding == "valid":
@@ -88,7 +92,7 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
             indices = ops.clip(y, 0, height - 1) * width + ops.clip(x, 0, width - 1)
         return tuple(from_channels_last(x, self.data_format) for x in (values, indices))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         try:
             shape = super().compute_output_shape(input_shape)
         except ValueError as error:
@@ -99,7 +103,7 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
             ) from error
         return shape, shape
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> Any:
         shape, _ = self.compute_output_shape(inputs.shape)
         values = keras.KerasTensor(shape, self.compute_dtype)
         return values, keras.KerasTensor(shape, "int32")

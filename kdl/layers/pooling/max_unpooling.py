@@ -1,6 +1,8 @@
 """Max unpooling."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -9,6 +11,7 @@ from kdl.checks import check_integer
 from kdl.layers.data_format import resolve
 from kdl.layers.known_values import Int32Inputs, is_concrete
 from kdl.layers.pooling.max_pooling_with_argmax import check_windows
+from kdl.typing import DataFormat, Shape, Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -63,13 +66,13 @@ class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
 
     def __init__(
         self,
-        pool_size=(2, 2),
-        strides=None,
-        padding="valid",
-        output_size=None,
-        data_format=None,
-        **kwargs,
-    ):
+        pool_size: int | Sequence[int] = (2, 2),
+        strides: int | Sequence[int] | None = None,
+        padding: Literal["valid", "same"] = "valid",
+        output_size: Sequence[int] | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         windows = check_windows(pool_size, strides, padding)
         super().__init__(*windows, resolve(data_format), **kwargs)
         self.output_size = output_size
@@ -84,10 +87,10 @@ class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
             )
         self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=4)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         values, indices = inputs
         shape, is_last = ops.shape(values), self.data_format == "channels_last"
         batch, channels = shape[0], shape[3 if is_last else 1]
@@ -112,7 +115,7 @@ class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
             return ops.reshape(outputs, (batch, height, width, channels))
         return ops.reshape(outputs, (batch, channels, height, width))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shapes) -> Shape:
         shape, other = map(tuple, input_shape)
         pairs = zip(shape, other, strict=True)
         if any(None not in pair and pair[0] != pair[1] for pair in pairs):
@@ -133,7 +136,7 @@ class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
                 )
         return *shape[:first], *self._size(size), *shape[first + 2 :]
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> Any:
         shape = self.compute_output_shape([x.shape for x in inputs])
         return keras.KerasTensor(shape, self.compute_dtype)
 
@@ -160,7 +163,7 @@ class MaxUnpooling2D(Int32Inputs, keras.layers.MaxPooling2D):
             return -(-size // stride)
         return (size - pool) // stride + 1
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_size": self.output_size}
 
 

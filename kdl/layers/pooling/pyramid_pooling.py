@@ -1,5 +1,8 @@
 """The pyramid pooling module of PSPNet."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -13,6 +16,7 @@ from kdl.layers.pooling.spatial_pyramid_pooling import (
     grid_of,
     largest,
 )
+from kdl.typing import Shape, Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -71,20 +75,25 @@ class PyramidPooling(ImageBlock):
         - [Zhao et al., 2017](https://arxiv.org/abs/1612.01105)
     """
 
-    def __init__(self, bins=(1, 2, 3, 6), filters=None, **kwargs):
+    def __init__(
+        self,
+        bins: Sequence[int | Sequence[int]] = (1, 2, 3, 6),
+        filters: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.bins = check_bins(bins)
         self.filters = check_optional(check_integer, "filters", filters, "[1, inf)")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_size(self, input_shape, largest(self.bins), "the largest of `bins`")
         super().build(input_shape)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         check_size(self, inputs.shape, largest(self.bins), "the largest of `bins`")
         return super().call(inputs, training)
 
-    def prepare(self, shape):
+    def prepare(self, shape: Shapes) -> None:
         batch, *_, channels = shape
         self.contexts = []
         for grid in map(grid_of, self.bins):
@@ -93,14 +102,14 @@ class PyramidPooling(ImageBlock):
             context.build((batch, *grid, channels))
             self.contexts.append(context)
 
-    def transform(self, images, training):
+    def transform(self, images: Tensor, training: bool | None) -> Tensor:
         size, outputs = ops.shape(images)[1:3], [images]
         for part, context in zip(self.bins, self.contexts, strict=True):
             pooled = adaptive_pool(images, grid_of(part), "average")
             outputs.append(_upsample(context(pooled, training=training), size))
         return ops.concatenate(outputs, axis=-1)
 
-    def transformed(self, shape):
+    def transformed(self, shape: Shapes) -> Shapes:
         *image, channels = shape
         return *image, channels + len(self.bins) * self._filters(channels)
 
@@ -113,7 +122,7 @@ class PyramidPooling(ImageBlock):
             )
         return filters
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"bins": list(self.bins), "filters": self.filters}
         return {**super().get_config(), **own}
 

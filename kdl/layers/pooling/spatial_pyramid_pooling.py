@@ -1,10 +1,14 @@
 """Spatial pyramid pooling."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
 from kdl.layers.data_format import channels_last, check_size, resolve
+from kdl.typing import DataFormat, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -61,17 +65,23 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
         - [He et al., 2014](https://arxiv.org/abs/1406.4729)
     """
 
-    def __init__(self, bins=(1, 2, 4), mode="max", data_format=None, **kwargs):
+    def __init__(
+        self,
+        bins: Sequence[int | Sequence[int]] = (1, 2, 4),
+        mode: Literal["max", "average"] = "max",
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.bins = check_bins(bins)
         self.mode = check_choice("mode", mode, ("max", "average"))
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_size(self, input_shape, largest(self.bins), "the largest of `bins`")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         check_size(self, inputs.shape, largest(self.bins), "the largest of `bins`")
         inputs = channels_last(inputs, self.data_format)
         batch, *_, channels = ops.shape(inputs)
@@ -87,13 +97,13 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
             outputs = ops.transpose(outputs, (0, 2, 1))
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         regions = sum(rows * columns for rows, columns in map(grid_of, self.bins))
         if self.data_format == "channels_first":
             return input_shape[0], input_shape[1], regions
         return input_shape[0], regions, input_shape[3]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"bins": list(self.bins), "mode": self.mode}
         return {**super().get_config(), **own, "data_format": self.data_format}
 

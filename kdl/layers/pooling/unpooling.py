@@ -1,10 +1,13 @@
 """Unpooling."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer
 from kdl.layers.data_format import channels_last, from_channels_last, resolve
+from kdl.typing import DataFormat, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -47,14 +50,20 @@ class Unpooling2D(keras.layers.Layer):
         - [Dosovitskiy et al., 2015](https://arxiv.org/abs/1411.5928)
     """
 
-    def __init__(self, scale, position="top_left", data_format=None, **kwargs):
+    def __init__(
+        self,
+        scale: int,
+        position: Literal["top_left", "center"] = "top_left",
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.scale = check_integer("scale", scale, "[2, inf)")
         self.position = check_choice("position", position, ("top_left", "center"))
         self.data_format = resolve(data_format)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         inputs = channels_last(inputs, self.data_format)
         batch, height, width, channels = ops.shape(inputs)
         before = (self.scale - 1) // 2 if self.position == "center" else 0
@@ -65,7 +74,7 @@ class Unpooling2D(keras.layers.Layer):
         outputs = ops.reshape(outputs, (batch, *size, channels))
         return from_channels_last(outputs, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         first = 1 if self.data_format == "channels_last" else 2
         return tuple(
             size * self.scale
@@ -74,6 +83,6 @@ class Unpooling2D(keras.layers.Layer):
             for axis, size in enumerate(input_shape)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"scale": self.scale, "position": self.position}
         return {**super().get_config(), **own, "data_format": self.data_format}

@@ -1,11 +1,14 @@
 """LSTM with peepholes."""
 
 import inspect
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from kdl.checks import check_choice, check_integer, check_part
+from kdl.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 
 _PARTS = ("peephole_initializer", "peephole_regularizer", "peephole_constraint")
 
@@ -71,13 +74,13 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
 
     def __init__(
         self,
-        units,
-        output_peephole="current",
-        peephole_initializer="zeros",
-        peephole_regularizer=None,
-        peephole_constraint=None,
-        **kwargs,
-    ):
+        units: int,
+        output_peephole: Literal["current", "previous"] = "current",
+        peephole_initializer: InitializerLike = "zeros",
+        peephole_regularizer: RegularizerLike | None = None,
+        peephole_constraint: ConstraintLike | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(check_integer("units", units, "[1, inf)"), **kwargs)
         self.output_peephole = check_choice(
             "output_peephole", output_peephole, ("current", "previous")
@@ -92,7 +95,7 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
             "peephole_constraint", peephole_constraint, "constraint"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         self.peephole_kernel = self.add_weight(
             name="peephole_kernel",
@@ -102,7 +105,9 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
             constraint=self.peephole_constraint,
         )
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: Sequence[Tensor], training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         h, c = states
         masks = recurrent_masks = None
         if training:
@@ -124,7 +129,7 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
         new_h = o * self.activation(new_c)
         return new_h, [new_h, new_c]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"output_peephole": self.output_peephole}
         for name in _PARTS:
             part = getattr(self, name)
@@ -181,13 +186,13 @@ class PeepholeLSTM(keras.layers.LSTM):
 
     def __init__(
         self,
-        units,
-        output_peephole="current",
-        peephole_initializer="zeros",
-        peephole_regularizer=None,
-        peephole_constraint=None,
-        **kwargs,
-    ):
+        units: int,
+        output_peephole: Literal["current", "previous"] = "current",
+        peephole_initializer: InitializerLike = "zeros",
+        peephole_regularizer: RegularizerLike | None = None,
+        peephole_constraint: ConstraintLike | None = None,
+        **kwargs: Any,
+    ) -> None:
         of_cell = inspect.signature(keras.layers.LSTMCell).parameters
         cell = PeepholeLSTMCell(
             units,
@@ -207,7 +212,7 @@ class PeepholeLSTM(keras.layers.LSTM):
         for name in _PARTS:
             setattr(self, name, getattr(cell, name))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         of_cell = self.cell.get_config()
         own = {name: of_cell[name] for name in ("output_peephole", *_PARTS)}
         return {**super().get_config(), **own}

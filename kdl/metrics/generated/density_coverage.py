@@ -1,12 +1,15 @@
 """Density and coverage of generated samples."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.metrics.generated.arrays import check_alike
 from kdl.metrics.generated.neighbours import check_neighbours, distances, radii
 
 
-def density_coverage(real, generated, neighbours=5):
+def density_coverage(
+    real: ArrayLike, generated: ArrayLike, neighbours: int = 5
+) -> tuple[float, float]:
     """Returns how densely samples lie among real examples, and how many they cover.
 
     Around each real example lies a ball that reaches to its `neighbours`-th nearest

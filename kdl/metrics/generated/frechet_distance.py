@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.metrics.generated.arrays import check_alike
 
@@ -11,7 +12,7 @@ from kdl.metrics.generated.arrays import check_alike
 ENOUGH = 10
 
 
-def frechet_distance(a, b):
+def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     """Returns the Fréchet distance of two sets of features.
 
     It is that of Gaussians of the means and covariances of the sets, A and B:

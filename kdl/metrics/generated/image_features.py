@@ -10,7 +10,7 @@ WEIGHTS = Path(__file__).with_name("image_features.npz")
 SIZE = 28  # Pixels of a side.
 
 
-def image_features():
+def image_features() -> keras.Model:
     """Returns a small network that says of an image what it shows, in 64 numbers.
 
     It is a classifier without its last layer: three convolutions and a dense layer,

@@ -1,12 +1,15 @@
 """Precision and recall of generated samples."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.metrics.generated.arrays import check_alike
 from kdl.metrics.generated.neighbours import check_neighbours, distances, radii
 
 
-def precision_recall(real, generated, neighbours=5):
+def precision_recall(
+    real: ArrayLike, generated: ArrayLike, neighbours: int = 5
+) -> tuple[float, float]:
     """Returns how many samples look real, and how much of what is real they show.
 
     Around each example of a set lies a ball that reaches to its `neighbours`-th nearest

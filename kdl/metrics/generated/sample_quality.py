@@ -1,7 +1,11 @@
 """What generated samples are worth, beside real examples."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.metrics.generated.arrays import check_array, check_features
 from kdl.metrics.generated.density_coverage import density_coverage
@@ -90,7 +94,14 @@ class SampleQuality:
         - [Naeem et al., 2020](https://arxiv.org/abs/2002.09797), density and coverage
     """
 
-    def __init__(self, data, labels=None, floor=None, features=None, neighbours=5):
+    def __init__(
+        self,
+        data: ArrayLike,
+        labels: ArrayLike | None = None,
+        floor: ArrayLike | None = None,
+        features: keras.Model | Callable[[Any], ArrayLike] | None = None,
+        neighbours: int = 5,
+    ) -> None:
         self.data = check_array("data", data)
         self.labels = _check_labels(labels, len(self.data))
         self.floor = None if floor is None else self._check("floor", floor)
@@ -112,7 +123,7 @@ class SampleQuality:
         self._real = self._seen(self.data)
         self._others = None if floor is None else self._seen(self.floor)
 
-    def __call__(self, generated):
+    def __call__(self, generated: ArrayLike) -> dict[str, float]:
         generated = self._check("generated", generated)
         check_neighbours(self.neighbours, generated=len(generated))
         samples = self._seen(generated)

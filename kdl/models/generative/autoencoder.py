@@ -1,7 +1,10 @@
 """Autoencoder."""
 
+from typing import Any
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_integer, check_part
 from kdl.layers import Clock, Corruption
@@ -10,6 +13,7 @@ from kdl.models.generative.parts import (
     check_network,
     check_pair,
 )
+from kdl.typing import RegularizerLike, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -65,7 +69,14 @@ class Autoencoder(keras.Model):
         - [Vincent et al., 2010](https://jmlr.org/papers/v11/vincent10a.html), denoising
     """
 
-    def __init__(self, encoder, decoder, corruption=None, sparsity=None, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        corruption: keras.Layer | None = None,
+        sparsity: RegularizerLike | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.encoder = check_network("encoder", encoder)
         self.decoder = check_network("decoder", decoder)
@@ -78,7 +89,7 @@ class Autoencoder(keras.Model):
         self.clock = Clock()
         call_once(self, (self.encoder.input_shape[1:], "float32"))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         inputs = self.clock(inputs, training=training)
         if self.corruption is not None:
             inputs = self.corruption(inputs, training=training)
@@ -86,16 +97,23 @@ class Autoencoder(keras.Model):
         return self.decoder(code, training=training)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         y = x if y is None else y
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> dict[str, Any]:
         y = x if y is None else y
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
-    def encode(self, x):
+    def encode(self, x: ArrayLike) -> np.ndarray:
         """Returns the codes of data.
 
         Args:
@@ -103,7 +121,7 @@ class Autoencoder(keras.Model):
         """
         return self.encoder.predict(x, verbose=0)
 
-    def decode(self, codes):
+    def decode(self, codes: ArrayLike) -> np.ndarray:
         """Returns the data that codes stand for.
 
         Args:
@@ -111,7 +129,7 @@ class Autoencoder(keras.Model):
         """
         return self.decoder.predict(codes, verbose=0)
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: ArrayLike) -> np.ndarray:
         """Returns what the model makes of data, not corrupted.
 
         Args:
@@ -119,7 +137,7 @@ class Autoencoder(keras.Model):
         """
         return self.decode(self.encode(x))
 
-    def interpolate(self, a, b, steps=8):
+    def interpolate(self, a: ArrayLike, b: ArrayLike, steps: int = 8) -> np.ndarray:
         """Returns data on the way from some to others, by their codes.
 
         Args:
@@ -138,7 +156,7 @@ class Autoencoder(keras.Model):
         made = self.decode(codes.reshape(-1, *a.shape[1:]))
         return made.reshape(len(a), steps, *made.shape[1:])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialized = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in ("encoder", "decoder", "corruption", "sparsity")

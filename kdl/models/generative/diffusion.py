@@ -1,10 +1,13 @@
 """Diffusion and flow matching."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.checks import (
     check_choice,
@@ -26,6 +29,7 @@ from kdl.models.generative.parts import (
 )
 from kdl.private import over_replicas
 from kdl.schedules import number
+from kdl.typing import FloatOrSchedule, Tensor
 
 # Each with its targets, the usual one first.
 SCHEDULES = {
@@ -124,15 +128,15 @@ class Diffusion(keras.Model):
 
     def __init__(
         self,
-        network,
-        noise_schedule="flow",
-        target=None,
-        classes=None,
-        data_range=None,
-        decay=0.999,
-        seed=None,
-        **kwargs,
-    ):
+        network: keras.Model,
+        noise_schedule: Literal["flow", "cosine", "linear"] = "flow",
+        target: Literal["velocity", "noise", "v"] | None = None,
+        classes: int | None = None,
+        data_range: Sequence[float] | None = None,
+        decay: FloatOrSchedule = 0.999,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(network, dict) and network:
             network = keras.saving.deserialize_keras_object(network)
@@ -159,7 +163,7 @@ class Diffusion(keras.Model):
             inputs.append(((), "int32"))
         call_once(self, *inputs)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         inputs = self.clock(inputs, training=training)
         x, *labels = inputs if self.classes is not None else [inputs]
         x = ops.cast(x, self.compute_dtype)
@@ -191,8 +195,13 @@ class Diffusion(keras.Model):
         return ops.square(ops.cast(found, "float32") - ops.cast(wanted, "float32"))
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         check_no_loss(self, "a diffusion model")
         each = ops.mean(y_pred, axis=tuple(range(1, len(y_pred.shape))))
         loss = weighted_mean(each, sample_weight)
@@ -200,8 +209,14 @@ class Diffusion(keras.Model):
         return over_replicas(loss + penalties)
 
     def generate(
-        self, count, seed=0, steps=25, sampler="ddim", labels=None, guidance=0.0
-    ):
+        self,
+        count: int,
+        seed: int = 0,
+        steps: int = 25,
+        sampler: Literal["ddim", "ddpm"] = "ddim",
+        labels: ArrayLike | None = None,
+        guidance: float = 0.0,
+    ) -> np.ndarray:
         """Returns new data.
 
         The noise of a seed is the same on each backend.
@@ -264,7 +279,7 @@ class Diffusion(keras.Model):
             made.jit_compile = True
         return made
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "trainable": self.trainable,

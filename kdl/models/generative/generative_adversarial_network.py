@@ -1,8 +1,11 @@
 """Generative adversarial networks."""
 
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_choice, check_integer, check_seed
 from kdl.layers import Clock
@@ -21,6 +24,7 @@ from kdl.models.generative.parts import (
 from kdl.models.generative.two_optimizers import TwoOptimizers
 from kdl.private import over_replicas
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 LOSSES = "non_saturating", "hinge", "wasserstein"
 
@@ -113,15 +117,17 @@ class GenerativeAdversarialNetwork(keras.Model):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        adversarial_loss="non_saturating",
-        classes=None,
-        noise=0.0,
-        decay=0.999,
-        seed=None,
-        **kwargs,
-    ):
+        generator: keras.Model,
+        discriminator: keras.Model,
+        adversarial_loss: Literal[
+            "non_saturating", "hinge", "wasserstein"
+        ] = "non_saturating",
+        classes: int | None = None,
+        noise: FloatOrSchedule = 0.0,
+        decay: FloatOrSchedule = 0.999,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.classes = classes
         if classes is not None:
@@ -152,7 +158,12 @@ class GenerativeAdversarialNetwork(keras.Model):
             inputs.append(((), "int32"))
         call_once(self, *inputs)
 
-    def compile(self, optimizer="rmsprop", discriminator_optimizer=None, **kwargs):
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer | str = "rmsprop",
+        discriminator_optimizer: keras.optimizers.Optimizer | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         optimizer = keras.optimizers.get(optimizer)
         if discriminator_optimizer is None:
             discriminator_optimizer = type(optimizer).from_config(
@@ -173,7 +184,7 @@ class GenerativeAdversarialNetwork(keras.Model):
         )
         super().compile(both, auto_scale_loss=False, **kwargs)
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any]:
         config = super().get_compile_config()
         if config:
             both = config.pop("optimizer")["config"]
@@ -181,11 +192,11 @@ class GenerativeAdversarialNetwork(keras.Model):
             config["discriminator_optimizer"] = both["second"]
         return config
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> dict[str, Tensor]:
         inputs = self.clock(inputs, training=training)
         x, *labels = inputs if self.classes is not None else [inputs]
         x = ops.cast(x, self.compute_dtype)
@@ -219,7 +230,7 @@ class GenerativeAdversarialNetwork(keras.Model):
         }
 
     @property
-    def generator_shape(self):
+    def generator_shape(self) -> Shape:
         """Shape of a code."""
         return _data_shape(self.generator)
 
@@ -229,8 +240,13 @@ class GenerativeAdversarialNetwork(keras.Model):
         return keras.random.normal(shape, dtype=self.compute_dtype, seed=seed)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         check_no_loss(self, "a generative adversarial network")
         real, made, judged = (
             ops.cast(y_pred[name], "float32") for name in ("real", "made", "judged")
@@ -254,7 +270,9 @@ class GenerativeAdversarialNetwork(keras.Model):
         penalties = sum(ops.sum(penalty) for penalty in self.losses)
         return over_replicas(loss + penalties)
 
-    def generate(self, count, seed=0, labels=None):
+    def generate(
+        self, count: int, seed: int = 0, labels: ArrayLike | None = None
+    ) -> np.ndarray:
         """Returns new data.
 
         The codes of a seed are the same on each backend.
@@ -278,7 +296,7 @@ class GenerativeAdversarialNetwork(keras.Model):
             inputs.append(check_labels(labels, count, self.classes))
         return made_from(self.averaged, inputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialized = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in ("generator", "discriminator", "noise", "decay")

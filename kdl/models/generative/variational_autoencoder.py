@@ -1,10 +1,12 @@
 """Variational autoencoder."""
 
 import math
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from kdl.checks import check_choice, check_integer, check_seed
@@ -20,6 +22,7 @@ from kdl.models.generative.parts import (
 )
 from kdl.private import over_replicas
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Tensor
 
 LIKELIHOODS = "bernoulli", "gaussian"
 _BATCH = 1024  # Codes that are decoded at once for a bound.
@@ -98,14 +101,14 @@ class VariationalAutoencoder(keras.Model):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        beta=1.0,
-        likelihood="bernoulli",
-        free_bits=0.0,
-        seed=None,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        beta: FloatOrSchedule = 1.0,
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        free_bits: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.encoder = check_network("encoder", encoder)
         self.decoder = check_network("decoder", decoder)
@@ -128,11 +131,11 @@ class VariationalAutoencoder(keras.Model):
         call_once(self, (self.encoder.input_shape[1:], "float32"))
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of the numbers of a code on its last axis."""
         return self.decoder.input_shape[-1]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> dict[str, Tensor]:
         inputs = self.clock(inputs, training=training)
         code = self.encoder(inputs, training=training)
         mean, log_variance = ops.split(code, 2, axis=-1)
@@ -145,8 +148,13 @@ class VariationalAutoencoder(keras.Model):
         return {"data": self.decoder(z, training=training), "code": code}
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         check_no_loss(self, "a variational autoencoder")
         y = x if y is None else y
         nll = self._nll(y, y_pred["data"])
@@ -173,7 +181,7 @@ class VariationalAutoencoder(keras.Model):
         each = squares + log_stddev + math.log(2 * math.pi) / 2
         return ops.sum(each, axis=tuple(range(1, len(each.shape))))
 
-    def encode(self, x):
+    def encode(self, x: ArrayLike) -> np.ndarray:
         """Returns the means of the codes of data.
 
         Args:
@@ -181,7 +189,7 @@ class VariationalAutoencoder(keras.Model):
         """
         return np.split(self.encoder.predict(x, verbose=0), 2, axis=-1)[0]
 
-    def decode(self, codes):
+    def decode(self, codes: ArrayLike) -> np.ndarray:
         """Returns the means of the data that codes stand for.
 
         Args:
@@ -195,7 +203,7 @@ class VariationalAutoencoder(keras.Model):
     reconstruct = Autoencoder.reconstruct
     interpolate = Autoencoder.interpolate
 
-    def generate(self, count, seed=0):
+    def generate(self, count: int, seed: int = 0) -> np.ndarray:
         """Returns data of codes that are drawn from the prior.
 
         The same seed draws the same codes on each backend.
@@ -212,7 +220,7 @@ class VariationalAutoencoder(keras.Model):
         rng = np.random.default_rng(check_integer("seed", seed, "[0, inf)"))
         return self.decode(rng.normal(size=shape).astype("float32"))
 
-    def elbos(self, x):
+    def elbos(self, x: ArrayLike) -> np.ndarray:
         """Returns the ELBO of each example at the mean of its code, in nats.
 
         Nothing is drawn, so that an example has the same value among any others: low
@@ -230,7 +238,9 @@ class VariationalAutoencoder(keras.Model):
         nll = ops.convert_to_numpy(self._nll(x, found["data"]))
         return -nll - kl.reshape(len(x), -1).sum(1)
 
-    def log_likelihoods(self, x, samples=100, seed=0):
+    def log_likelihoods(
+        self, x: ArrayLike, samples: int = 100, seed: int = 0
+    ) -> np.ndarray:
         """Returns a bound of the log-likelihood of each example, in nats.
 
         It is the importance-weighted bound of `samples` codes `z_k` that are drawn for
@@ -273,7 +283,7 @@ class VariationalAutoencoder(keras.Model):
             bounds.append(logsumexp(prior - own - nll, axis=1) - math.log(samples))
         return np.concatenate(bounds)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialized = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in ("encoder", "decoder", "beta", "free_bits")

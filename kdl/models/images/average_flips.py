@@ -10,7 +10,9 @@ from kdl.models.compiling import compile_as
 from kdl.models.interface import check_from_logits
 
 
-def average_flips(model, from_logits=True, vertical=False):
+def average_flips(
+    model: keras.Model, from_logits: bool = True, vertical: bool = False
+) -> keras.Model:
     """Returns a model that averages what a classifier says of images and their mirrors.
 
     That is test-time augmentation: its probabilities are the means of those of each

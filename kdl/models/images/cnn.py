@@ -1,5 +1,8 @@
 """Plain convolutional networks."""
 
+from collections.abc import Callable, Sequence
+
+import keras
 from keras import layers
 
 from kdl.checks import check_boolean
@@ -13,22 +16,23 @@ from kdl.models.images.parts import (
     check_units,
     finish,
 )
+from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
 
 
 def cnn(
-    input_shape,
-    classes=None,
-    filters=(32, 64),
-    depth=1,
-    units=(128,),
-    order="CBR",
-    rate=0.0,
-    connections=False,
-    normalization="batch",
-    activation="relu",
-    kernel_regularizer=None,
-    name="cnn",
-):
+    input_shape: Sequence[int | None],
+    classes: int | None = None,
+    filters: Sequence[int] = (32, 64),
+    depth: int | Sequence[int] = 1,
+    units: Sequence[int] = (128,),
+    order: str = "CBR",
+    rate: FloatOrSchedule = 0.0,
+    connections: bool = False,
+    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    activation: ActivationLike = "relu",
+    kernel_regularizer: RegularizerLike | None = None,
+    name: str = "cnn",
+) -> keras.Model:
     """Returns a plain convolutional network.
 
         conv_block, max_pool_2x2, conv_block, …, conv_block, flatten

@@ -1,11 +1,15 @@
 """EfficientNet."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import keras
 
 from kdl.checks import check_choice, check_integer, check_number
 from kdl.layers import ConvBlock, InvertedResidualBlock
 from kdl.models.images.parts import LAST, begin, check_size, depth_rates, finish
+from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
 
 
 class Stage(NamedTuple):
@@ -40,20 +44,20 @@ _MULTIPLE = 8  # Of which all channels are one.
 
 
 def efficientnet(
-    input_shape,
-    classes=None,
-    stages=B0,
-    width=1.0,
-    depth=1.0,
-    last_filters=1280,
-    stem="large",
-    rate=0.0,
-    depth_rate=0.0,
-    normalization="batch",
-    activation="swish",
-    kernel_regularizer=None,
-    name="efficientnet",
-):
+    input_shape: Sequence[int | None],
+    classes: int | None = None,
+    stages: Sequence[tuple[int, int, int, int, int]] = B0,
+    width: float = 1.0,
+    depth: float = 1.0,
+    last_filters: int = 1280,
+    stem: Literal["large", "small"] = "large",
+    rate: FloatOrSchedule = 0.0,
+    depth_rate: float = 0.0,
+    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    activation: ActivationLike = "swish",
+    kernel_regularizer: RegularizerLike | None = None,
+    name: str = "efficientnet",
+) -> keras.Model:
     """Returns an EfficientNet: stages of inverted residuals that excite channels.
 
     Its defaults are those of EfficientNet-B0. On a CPU, and with JAX most of all, its

@@ -1,9 +1,13 @@
 """What a layer of a model returns."""
 
+from collections.abc import Sequence
+
 import keras
 
 
-def features(model, layer=None):
+def features(
+    model: keras.Model, layer: str | Sequence[str] | None = None
+) -> keras.Model:
     """Returns the part of a model up to one of its layers, or to several.
 
     It shares the weights of the model. What it returns serves a head of your own,

@@ -1,7 +1,10 @@
 """Inception."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Literal
 
+import keras
 from keras import layers
 
 from kdl.checks import check_integer, check_number
@@ -14,6 +17,7 @@ from kdl.models.images.parts import (
     stem_factor,
     stem_layers,
 )
+from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
 
 # The rows of the paper's first table, those between two poolings in one tuple.
 GOOGLENET = (
@@ -30,17 +34,17 @@ GOOGLENET = (
 
 
 def inception(
-    input_shape,
-    classes=None,
-    stages=GOOGLENET,
-    width=1.0,
-    stem="large",
-    rate=0.0,
-    normalization="batch",
-    activation="relu",
-    kernel_regularizer=None,
-    name="inception",
-):
+    input_shape: Sequence[int | None],
+    classes: int | None = None,
+    stages: Sequence[Sequence[Sequence[int]]] = GOOGLENET,
+    width: float = 1.0,
+    stem: Literal["small", "pooled", "large"] = "large",
+    rate: FloatOrSchedule = 0.0,
+    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    activation: ActivationLike = "relu",
+    kernel_regularizer: RegularizerLike | None = None,
+    name: str = "inception",
+) -> keras.Model:
     """Returns an Inception: stages of convolutions of several sizes side by side.
 
     Its defaults are GoogLeNet with batch normalization, and without the two classifiers

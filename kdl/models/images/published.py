@@ -1,7 +1,9 @@
 """Networks as papers describe them."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
 
 from kdl.checks import check_choice
 from kdl.models.images.efficientnet import efficientnet
@@ -61,7 +63,12 @@ PUBLISHED = {
 }
 
 
-def published(network, input_shape=None, classes=1000, **changes):
+def published(
+    network: str,
+    input_shape: Sequence[int | None] | None = None,
+    classes: int | None = 1000,
+    **changes: Any,
+) -> keras.Model:
     """Returns a network as a paper describes it, with weights drawn anew.
 
     | `network` | pixels | million parameters |

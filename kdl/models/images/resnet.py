@@ -1,5 +1,9 @@
 """Residual networks."""
 
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import keras
 from keras import layers
 
 from kdl.checks import check_boolean
@@ -16,24 +20,25 @@ from kdl.models.images.parts import (
     stem_factor,
     stem_layers,
 )
+from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
 
 
 def resnet(
-    input_shape,
-    classes=None,
-    filters=(64, 128, 256, 512),
-    depth=2,
-    bottleneck=False,
-    preactivation=False,
-    strides_first=False,
-    stem="large",
-    rate=0.0,
-    depth_rate=0.0,
-    normalization="batch",
-    activation="relu",
-    kernel_regularizer=None,
-    name="resnet",
-):
+    input_shape: Sequence[int | None],
+    classes: int | None = None,
+    filters: Sequence[int] = (64, 128, 256, 512),
+    depth: int | Sequence[int] = 2,
+    bottleneck: bool = False,
+    preactivation: bool = False,
+    strides_first: bool = False,
+    stem: Literal["small", "pooled", "large"] = "large",
+    rate: FloatOrSchedule = 0.0,
+    depth_rate: float = 0.0,
+    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    activation: ActivationLike = "relu",
+    kernel_regularizer: RegularizerLike | None = None,
+    name: str = "resnet",
+) -> keras.Model:
     """Returns a residual network: stages of blocks with shortcuts around them.
 
     Its defaults are those of ResNet-18. For images of up to some 64 pixels a side,

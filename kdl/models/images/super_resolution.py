@@ -1,5 +1,8 @@
 """Super-resolution."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -7,6 +10,7 @@ from kdl.checks import check_choice, check_integer
 from kdl.initializers import ICNR, BilinearUpsampling
 from kdl.layers import BicubicUpsampling2D, PixelShuffle2D
 from kdl.models.images.parts import LAST, begin
+from kdl.typing import ActivationLike
 
 UPSAMPLING = ("subpixel", "transposed", "resized")
 # By how much each step of the upsampling enlarges.
@@ -14,14 +18,14 @@ _STEPS = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
 
 def super_resolution(
-    input_shape,
-    factor=2,
-    filters=32,
-    depth=2,
-    upsampling="subpixel",
-    activation="relu",
-    name="super_resolution",
-):
+    input_shape: Sequence[int | None],
+    factor: Literal[2, 3, 4, 8] = 2,
+    filters: int = 32,
+    depth: int = 2,
+    upsampling: str = "subpixel",
+    activation: ActivationLike = "relu",
+    name: str = "super_resolution",
+) -> keras.Model:
     """Returns a network that enlarges images, and adds the details they lack.
 
     It works at the size of the small images, where convolutions are cheap: one

@@ -1,5 +1,7 @@
 """U-Net."""
 
+from collections.abc import Callable, Sequence
+
 import keras
 from keras import layers
 
@@ -7,20 +9,21 @@ from kdl.checks import check_integer, check_optional
 from kdl.layers import ConvBlock, Dropout, UNetDownBlock, UNetUpBlock
 from kdl.models.images.parts import LAST, begin, check_filters, check_size
 from kdl.schedules import number
+from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
 
 
 def unet(
-    input_shape,
-    classes=None,
-    filters=(64, 128, 256, 512, 1024),
-    depth=2,
-    order="CBR",
-    rate=0.0,
-    normalization="batch",
-    activation="relu",
-    kernel_regularizer=None,
-    name="unet",
-):
+    input_shape: Sequence[int | None],
+    classes: int | None = None,
+    filters: Sequence[int] = (64, 128, 256, 512, 1024),
+    depth: int = 2,
+    order: str = "CBR",
+    rate: FloatOrSchedule = 0.0,
+    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    activation: ActivationLike = "relu",
+    kernel_regularizer: RegularizerLike | None = None,
+    name: str = "unet",
+) -> keras.Model:
     """Returns a U-Net, which says for each pixel of an image to which class it belongs.
 
     The way down halves the images at each level, and knows at its end what there is;

@@ -1,5 +1,9 @@
 """VGG."""
 
+from collections.abc import Callable, Sequence
+
+import keras
+
 from kdl.layers import VGGBlock
 from kdl.models.images.parts import (
     LAST,
@@ -10,21 +14,22 @@ from kdl.models.images.parts import (
     check_units,
     finish,
 )
+from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
 
 
 def vgg(
-    input_shape,
-    classes=None,
-    filters=(64, 128, 256, 512, 512),
-    depth=(2, 2, 3, 3, 3),
-    units=(),
-    order="CBR",
-    rate=0.0,
-    normalization="batch",
-    activation="relu",
-    kernel_regularizer=None,
-    name="vgg",
-):
+    input_shape: Sequence[int | None],
+    classes: int | None = None,
+    filters: Sequence[int] = (64, 128, 256, 512, 512),
+    depth: int | Sequence[int] = (2, 2, 3, 3, 3),
+    units: Sequence[int] = (),
+    order: str = "CBR",
+    rate: FloatOrSchedule = 0.0,
+    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    activation: ActivationLike = "relu",
+    kernel_regularizer: RegularizerLike | None = None,
+    name: str = "vgg",
+) -> keras.Model:
     """Returns a VGG: stages of convolutions of 3 by 3, each with a pooling at its end.
 
     Its defaults are those of VGG-16, with batch normalization, and with the mean over

@@ -1,12 +1,15 @@
 """What a decoder is fed."""
 
 import contextlib
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Self
 
 import keras
 
 from kdl.checks import check_choice, check_number
-from kdl.models.sequences.professor_forcing import as_professor
+from kdl.models.sequences.professor_forcing import ProfessorForcing, as_professor
 from kdl.schedules import number
+from kdl.typing import FloatOrSchedule
 
 EVALUATIONS = ("teacher_forcing", "free_running")
 
@@ -55,17 +58,17 @@ class Feeding:
 
     def __init__(
         self,
-        epsilon=1.0,
-        temperature=0.0,
-        evaluation="teacher_forcing",
-        professor=None,
-    ):
+        epsilon: FloatOrSchedule = 1.0,
+        temperature: float = 0.0,
+        evaluation: Literal["teacher_forcing", "free_running"] = "teacher_forcing",
+        professor: ProfessorForcing | None = None,
+    ) -> None:
         self.epsilon = number("epsilon", epsilon, "[0, 1]")
         self.temperature = check_number("temperature", temperature, "[0, inf)")
         self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
         self.professor = as_professor(professor)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "epsilon": keras.saving.serialize_keras_object(self.epsilon),
             "temperature": self.temperature,
@@ -74,14 +77,14 @@ class Feeding:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**config)
 
 
 class Fed:
     """Mixin for a layer that is fed as its `feeding` says."""
 
-    def be_fed(self, feeding):
+    def be_fed(self, feeding: Feeding | dict[str, Any] | None) -> None:
         """Takes over a `Feeding`, also from a config; `None` is teacher forcing.
 
         Raises:
@@ -102,7 +105,9 @@ class Fed:
         self.evaluation = feeding.evaluation
 
     @contextlib.contextmanager
-    def evaluated(self, evaluation):
+    def evaluated(
+        self, evaluation: Literal["teacher_forcing", "free_running"]
+    ) -> AbstractContextManager[None]:
         """Feeds it otherwise where it does not train, while the block lasts.
 
         What has been compiled stays as it is: make another model of the same layers.

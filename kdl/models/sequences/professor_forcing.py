@@ -1,11 +1,14 @@
 """Professor forcing."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kdl.checks import check_integer, check_number
 from kdl.layers.sublayers import call_frozen, freeze_parts
 from kdl.schedules import now, number
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -74,12 +77,12 @@ class ProfessorForcing(keras.layers.Layer):
 
     def __init__(
         self,
-        units=64,
-        weight=1.0,
-        discriminator_gate=0.99,
-        generator_gate=0.75,
-        **kwargs,
-    ):
+        units: int = 64,
+        weight: FloatOrSchedule = 1.0,
+        discriminator_gate: float = 0.99,
+        generator_gate: float = 0.75,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = check_integer("units", units, "[1, inf)")
         self.weight = number("weight", weight, "[0, inf)")
@@ -89,7 +92,7 @@ class ProfessorForcing(keras.layers.Layer):
         self.generator_gate = check_number("generator_gate", generator_gate, "[0, 1]")
         self.supports_masking = True
 
-    def build(self, forced_shape, own_shape=None):
+    def build(self, forced_shape: Shape, own_shape: Shape | None = None) -> None:
         dtype = self.dtype_policy
         gru = keras.layers.GRU(self.units, dtype=dtype)
         self.discriminator = keras.Sequential(
@@ -111,7 +114,9 @@ class ProfessorForcing(keras.layers.Layer):
         )
         freeze_parts(self)
 
-    def call(self, forced, own, mask=None, training=False):
+    def call(
+        self, forced: Tensor, own: Tensor, mask: Tensor = None, training: bool = False
+    ) -> Tensor:
         if not training:
             return own
         is_forced = self._read(ops.stop_gradient(forced), mask)
@@ -127,7 +132,7 @@ class ProfessorForcing(keras.layers.Layer):
         self.add_loss(learns * found_out + now(self.weight) * teaches * fooled)
         return own
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,

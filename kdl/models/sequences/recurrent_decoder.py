@@ -1,5 +1,8 @@
 """A recurrent decoder with scheduled sampling."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -12,9 +15,11 @@ from kdl.models.sequences.feedback import (
     states_of,
     unroll,
 )
+from kdl.models.sequences.feeding import Feeding
 from kdl.models.sequences.gradients import no_gradient
 from kdl.models.sequences.luong_attention import LuongAttention
 from kdl.models.sequences.token_decoder import TokenDecoder
+from kdl.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -90,20 +95,20 @@ class RecurrentDecoder(TokenDecoder):
 
     def __init__(
         self,
-        cell,
-        vocabulary_size,
-        embedding_dim,
-        feeding=None,
-        mask_zero=False,
-        seed=None,
-        **kwargs,
-    ):
+        cell: keras.Layer | Sequence[keras.Layer],
+        vocabulary_size: int,
+        embedding_dim: int,
+        feeding: Feeding | None = None,
+        mask_zero: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             vocabulary_size, embedding_dim, feeding, mask_zero, seed, **kwargs
         )
         self.cell = as_cell(cell, self.dtype_policy)
 
-    def build(self, tokens_shape, memory_shape=None):
+    def build(self, tokens_shape: Shape, memory_shape: Shape | None = None) -> None:
         self._rnn = layer_of(self.cell, self.dtype_policy)
         self._rnn.build((None, None, self.embedding_dim))
         units = self.cell.output_size
@@ -118,12 +123,12 @@ class RecurrentDecoder(TokenDecoder):
 
     def call(
         self,
-        tokens,
-        memory=None,
-        initial_state=None,
-        memory_mask=None,
-        training=False,
-    ):
+        tokens: Tensor,
+        memory: Tensor = None,
+        initial_state: Tensor = None,
+        memory_mask: Tensor = None,
+        training: bool = False,
+    ) -> Tensor:
         context = {
             "memory": memory,
             "initial_state": initial_state,
@@ -131,14 +136,24 @@ class RecurrentDecoder(TokenDecoder):
         }
         return self.predict_tokens(tokens, context, training)
 
-    def forced(self, fed, mask, context, training):
+    def forced(
+        self, fed: Tensor, mask: Tensor, context: dict[str, Any], training: bool
+    ) -> Tensor:
         states = self._states(context, ops.shape(fed)[0])
         hidden = self._rnn(
             self.embedding(fed), initial_state=states, mask=mask, training=training
         )
         return self._attended(hidden, self._memory(context))
 
-    def mixed(self, true, coins, before, mask, context, training):
+    def mixed(
+        self,
+        true: Tensor,
+        coins: Tensor,
+        before: Tensor,
+        mask: Tensor,
+        context: dict[str, Any],
+        training: bool,
+    ) -> Tensor:
         memory = self._memory(context)
 
         def predict(hidden, noise):
@@ -163,22 +178,24 @@ class RecurrentDecoder(TokenDecoder):
             )
         return self._attended(hidden, memory)
 
-    def free(self, true, before, mask, context):
+    def free(
+        self, true: Tensor, before: Tensor, mask: Tensor, context: dict[str, Any]
+    ) -> Tensor:
         return self.mixed(true, None, before, mask, context, training=False)
 
-    def begin(self, batch, length, context):
+    def begin(self, batch: Tensor, length: Tensor, context: dict[str, Any]) -> Any:
         state = {"states": self._states(context, batch)}
         if self.attention is not None:
             state["memory"] = self._memory(context)
         return state
 
-    def advance(self, state, token, step):
+    def advance(self, state: Tensor, token: Tensor, step: Tensor) -> tuple[Tensor, Any]:
         hidden, states = self.cell(self.embedding(token), state["states"])
         states = as_list(states)
         features = self._attended(hidden[:, None], state.get("memory"))[:, 0]
         return self.logits(features), {**state, "states": states}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         cell = keras.saving.serialize_keras_object(self.cell)
         return {**super().get_config(), "cell": cell}
 

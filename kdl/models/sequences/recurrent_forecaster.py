@@ -1,5 +1,8 @@
 """A recurrent forecaster with scheduled sampling."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -12,9 +15,10 @@ from kdl.models.sequences.feedback import (
     states_of,
     unroll,
 )
-from kdl.models.sequences.feeding import Fed
+from kdl.models.sequences.feeding import Fed, Feeding
 from kdl.models.sequences.shift_right import ShiftRight
 from kdl.schedules import now
+from kdl.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -77,12 +81,12 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
 
     def __init__(
         self,
-        cell,
-        features,
-        feeding=None,
-        seed=None,
-        **kwargs,
-    ):
+        cell: keras.Layer | Sequence[keras.Layer],
+        features: int,
+        feeding: Feeding | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.cell = as_cell(cell, self.dtype_policy)
         self.features = check_integer("features", features, "[1, inf)")
@@ -91,7 +95,7 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.input_spec = keras.InputSpec(ndim=3)
 
-    def build(self, targets_shape):
+    def build(self, targets_shape: Shape) -> None:
         self._rnn = layer_of(self.cell, self.dtype_policy)
         self._rnn.build((None, None, self.features))
         units = self.cell.output_size
@@ -104,7 +108,13 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=3, axes={-1: self.features})
         freeze_parts(self)
 
-    def call(self, targets, first=None, initial_state=None, training=False):
+    def call(
+        self,
+        targets: Tensor,
+        first: Tensor = None,
+        initial_state: Tensor = None,
+        training: bool = False,
+    ) -> Tensor:
         if targets.shape[1] == 0:
             return targets
         if first is None:
@@ -125,10 +135,12 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
             self.professor(hidden, own, training=training)
         return self.head(hidden)
 
-    def compute_output_shape(self, targets_shape, *args, **kwargs):
+    def compute_output_shape(
+        self, targets_shape: Shape, *args: Any, **kwargs: Any
+    ) -> Shape:
         return targets_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),

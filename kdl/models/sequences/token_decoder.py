@@ -1,16 +1,21 @@
 """What decoders of tokens have in common."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kdl.checks import check_boolean, check_integer, check_seed
 from kdl.layers.known_values import Int32Inputs, is_concrete
-from kdl.models.sequences.feeding import Fed
+from kdl.models.sequences.feeding import Fed, Feeding
 from kdl.models.sequences.shift_right import ShiftRight
-from kdl.models.sequences.writing.generation import Generators, generate
+from kdl.models.sequences.writing.generation import Generated, Generators, generate
 from kdl.models.sequences.writing.token_choice import choose_tokens
+from kdl.models.sequences.writing.ways import BeamSearch, Sampling
 from kdl.schedules import now
+from kdl.typing import InitializerLike, Shape, Tensor
 
 _NEVER = -1e4
 _LEAST = 1e-30
@@ -43,13 +48,13 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
 
     def __init__(
         self,
-        vocabulary_size,
-        embedding_dim,
-        feeding=None,
-        mask_zero=False,
-        seed=None,
-        **kwargs,
-    ):
+        vocabulary_size: int,
+        embedding_dim: int,
+        feeding: Feeding | None = None,
+        mask_zero: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size = check_integer(
             "vocabulary_size", vocabulary_size, "[1, inf)"
@@ -63,7 +68,9 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=2)
         self.generators = Generators()
 
-    def build_ends(self, features, embeddings_initializer="uniform"):
+    def build_ends(
+        self, features: int, embeddings_initializer: InitializerLike = "uniform"
+    ) -> None:
         """Makes the embedding, and the head on features of a size."""
         # One more than there are tokens: what stands before the first.
         self.embedding = keras.layers.Embedding(
@@ -82,11 +89,13 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
             self.professor.build((None, None, features))
 
     @property
-    def start(self):
+    def start(self) -> int:
         """Integer. What stands before the first token."""
         return self.vocabulary_size
 
-    def predict_tokens(self, tokens, context, training):
+    def predict_tokens(
+        self, tokens: Tensor, context: dict[str, Any], training: bool
+    ) -> Tensor:
         """Returns logits `(batch, length, vocabulary_size)` of tokens."""
         mask = self.compute_mask(tokens)
         # Before the cast, which would make tokens of the vocabulary of some others.
@@ -110,7 +119,7 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
         logits = self.logits(features)
         return logits if valid is None else ops.where(valid, logits, float("nan"))
 
-    def check_memory(self, memory, is_expected):
+    def check_memory(self, memory: Tensor, is_expected: bool) -> Tensor:
         """Returns a memory, or `None`, provided the decoder was built with one or not.
 
         Raises:
@@ -124,13 +133,15 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
             )
         return memory
 
-    def compute_output_shape(self, tokens_shape, *args, **kwargs):
+    def compute_output_shape(
+        self, tokens_shape: Shape, *args: Any, **kwargs: Any
+    ) -> Shape:
         return (*tokens_shape, self.vocabulary_size)
 
-    def compute_mask(self, tokens, mask=None):
+    def compute_mask(self, tokens: Tensor, mask: Tensor = None) -> Tensor:
         return ops.not_equal(tokens, 0) if self.mask_zero else None
 
-    def logits(self, features):
+    def logits(self, features: Tensor) -> Tensor:
         """Returns the logits of the tokens that follow features."""
         # Not the head itself: see `unroll`.
         logits = self.head.call(features)
@@ -140,12 +151,12 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
             logits = ops.where(is_padding, _NEVER, logits)
         return logits
 
-    def choose(self, features, noise=None):
+    def choose(self, features: Tensor, noise: Tensor = None) -> Tensor:
         """Returns the tokens that follow features: drawn by noise, or the likeliest."""
         logits = self.logits(features)
         return choose_tokens(logits if noise is None else ops.add(logits, noise))
 
-    def noise(self, tokens, training):
+    def noise(self, tokens: Tensor, training: bool) -> Tensor:
         """Returns what to add to logits so that the greatest is a token drawn.
 
         Gumbel's numbers, times the temperature, of shape `(batch, length,
@@ -161,15 +172,15 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
 
     def generate(
         self,
-        length,
-        prompt=None,
-        count=1,
-        end_token=None,
-        by=None,
-        seed=0,
-        batch_size=32,
-        **context,
-    ):
+        length: int,
+        prompt: ArrayLike | None = None,
+        count: int = 1,
+        end_token: int | None = None,
+        by: Sampling | BeamSearch | None = None,
+        seed: int = 0,
+        batch_size: int = 32,
+        **context: Any,
+    ) -> Generated:
         """Writes sequences, compiled, on every backend alike.
 
         Args:
@@ -206,7 +217,7 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
             context,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

@@ -1,5 +1,7 @@
 """A Transformer decoder with scheduled sampling."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -10,10 +12,12 @@ from kdl.layers import (
     TransformerEncoderBlock,
 )
 from kdl.layers.sublayers import freeze_parts
+from kdl.models.sequences.feeding import Feeding
 from kdl.models.sequences.gradients import no_gradient
 from kdl.models.sequences.token_decoder import TokenDecoder
 from kdl.models.sequences.writing.decoding import sample
 from kdl.schedules import number
+from kdl.typing import FloatOrSchedule, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -92,18 +96,18 @@ class TransformerDecoder(TokenDecoder):
 
     def __init__(
         self,
-        vocabulary_size,
-        embedding_dim,
-        num_layers,
-        num_heads,
-        intermediate_dim,
-        dropout=0.1,
-        passes=1,
-        feeding=None,
-        mask_zero=False,
-        seed=None,
-        **kwargs,
-    ):
+        vocabulary_size: int,
+        embedding_dim: int,
+        num_layers: int,
+        num_heads: int,
+        intermediate_dim: int,
+        dropout: FloatOrSchedule = 0.1,
+        passes: int = 1,
+        feeding: Feeding | None = None,
+        mask_zero: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             vocabulary_size, embedding_dim, feeding, mask_zero, seed, **kwargs
         )
@@ -115,7 +119,7 @@ class TransformerDecoder(TokenDecoder):
         self.dropout = number("dropout", dropout, "[0, 1)")
         self.passes = check_integer("passes", passes, "[1, inf)")
 
-    def build(self, tokens_shape, memory_shape=None):
+    def build(self, tokens_shape: Shape, memory_shape: Shape | None = None) -> None:
         size, dtype = self.embedding_dim, self.dtype_policy
         shape = (None, None, size)
         self.positions = SinusoidalPositionalEncoding(dtype=dtype, name="positions")
@@ -148,11 +152,19 @@ class TransformerDecoder(TokenDecoder):
         self.build_ends(size, keras.initializers.RandomNormal(stddev=size**-0.5))
         freeze_parts(self)
 
-    def call(self, tokens, memory=None, memory_mask=None, training=False):
+    def call(
+        self,
+        tokens: Tensor,
+        memory: Tensor = None,
+        memory_mask: Tensor = None,
+        training: bool = False,
+    ) -> Tensor:
         context = {"memory": memory, "memory_mask": memory_mask}
         return self.predict_tokens(tokens, context, training)
 
-    def forced(self, fed, mask, context, training):
+    def forced(
+        self, fed: Tensor, mask: Tensor, context: dict[str, Any], training: bool
+    ) -> Tensor:
         x = self.positions(self._embedded(fed))
         options = {"mask": mask, "training": training}
         memory = self._memory(context)
@@ -162,7 +174,15 @@ class TransformerDecoder(TokenDecoder):
             x = block(x, **options)
         return self.norm(x)
 
-    def mixed(self, true, coins, before, mask, context, training):
+    def mixed(
+        self,
+        true: Tensor,
+        coins: Tensor,
+        before: Tensor,
+        mask: Tensor,
+        context: dict[str, Any],
+        training: bool,
+    ) -> Tensor:
         fed = true
         for _ in range(self.passes):
             with no_gradient():
@@ -172,17 +192,19 @@ class TransformerDecoder(TokenDecoder):
             fed = own if coins is None else ops.where(coins, true, own)
         return self.forced(fed, mask, context, training)
 
-    def free(self, true, before, mask, context):
+    def free(
+        self, true: Tensor, before: Tensor, mask: Tensor, context: dict[str, Any]
+    ) -> Tensor:
         # In passes, tokens would be those of a step before; here each waits for them.
         own, *_ = sample(self, ops.zeros_like(true) - 1, context)
         return self.forced(before(own, self.start), mask, context, False)
 
-    def begin(self, batch, length, context):
+    def begin(self, batch: Tensor, length: Tensor, context: dict[str, Any]) -> Any:
         memory, mask = self._memory(context), context.get("memory_mask")
         parts = [] if memory is None else [memory, mask]
         return [block.make_cache(batch, length, *parts) for block in self.blocks]
 
-    def advance(self, state, token, step):
+    def advance(self, state: Tensor, token: Tensor, step: Tensor) -> tuple[Tensor, Any]:
         x = self.positions(self._embedded(token[:, None]), start_index=step)
         after = []
         for block, cache in zip(self.blocks, state, strict=True):
@@ -190,7 +212,7 @@ class TransformerDecoder(TokenDecoder):
             after.append(cache)
         return self.logits(self.norm(x)[:, 0]), after
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_layers": self.num_layers,

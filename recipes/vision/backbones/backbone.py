@@ -1,6 +1,7 @@
 """A model that has learned from other images, as the beginning of a new one."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ from kdl.recipes.load import MODEL, STATE, read_json, read_model, trained
 from kdl.recipes.own.named import find, is_own
 from kdl.recipes.vision.backbones import applications
 from kdl.recipes.vision.image_recipe import ImageRecipe
+from kdl.typing import StrPath
 
 COLORS = "colors"
 # By which red, green and blue make grey, as in ITU-R BT.601.
@@ -38,7 +40,11 @@ class Origin:
     least: int = 1
 
 
-def backbone(source, shape, layers=None):
+def backbone(
+    source: StrPath | keras.Model,
+    shape: Sequence[int],
+    layers: str | Sequence[str] | None = None,
+) -> keras.Model:
     """Returns the part of a trained model that makes feature maps of images.
 
     It begins a model of your own: put a head on its outputs, or compare images by them

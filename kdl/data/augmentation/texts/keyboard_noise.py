@@ -1,5 +1,7 @@
 """Slips of the keyboard."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_number
@@ -47,10 +49,12 @@ class KeyboardNoise:
         - [Belinkov and Bisk, 2018](https://arxiv.org/abs/1711.02173)
     """
 
-    def __init__(self, rate=0.05):
+    def __init__(self, rate: float = 0.05) -> None:
         self.rate = check_number("rate", rate, "[0, 1]")
 
-    def __call__(self, x, y, rng):
+    def __call__(
+        self, x: np.ndarray, y: Any, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Any]:
         texts = texts_of(x)
         for row, text in enumerate(texts):
             letters = list(text)

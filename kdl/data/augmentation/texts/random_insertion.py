@@ -1,5 +1,8 @@
 """Random insertion of words."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_number
@@ -50,7 +53,7 @@ class RandomInsertion:
         - [Karimi et al., 2021](https://arxiv.org/abs/2108.13230)
     """
 
-    def __init__(self, rate=0.1, words=None):
+    def __init__(self, rate: float = 0.1, words: Sequence[str] | None = None) -> None:
         self.rate = check_number("rate", rate, "[0, 1]")
         is_list = isinstance(words, (list, tuple)) and len(words) > 0
         if words is not None and not (
@@ -62,7 +65,9 @@ class RandomInsertion:
             )
         self.words = words
 
-    def __call__(self, x, y, rng):
+    def __call__(
+        self, x: np.ndarray, y: Any, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Any]:
         known = self.words
         if known is None:
             known = [word for text in texts_of(x) for word in text.split()]

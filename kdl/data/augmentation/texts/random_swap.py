@@ -1,5 +1,9 @@
 """Random swaps of words."""
 
+from typing import Any
+
+import numpy as np
+
 from kdl.checks import check_number
 from kdl.data.augmentation.texts.words import changed
 
@@ -39,10 +43,12 @@ class RandomSwap:
         - [Wei and Zou, 2019](https://arxiv.org/abs/1901.11196)
     """
 
-    def __init__(self, rate=0.1):
+    def __init__(self, rate: float = 0.1) -> None:
         self.rate = check_number("rate", rate, "[0, 1]")
 
-    def __call__(self, x, y, rng):
+    def __call__(
+        self, x: np.ndarray, y: Any, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Any]:
         def swap(words):
             count = len(words)
             # A word by itself has none to swap with.

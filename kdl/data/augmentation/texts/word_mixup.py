@@ -1,5 +1,7 @@
 """MixUp of embedded words."""
 
+from typing import Any
+
 import numpy as np
 
 from kdl.checks import check_integer, check_number
@@ -56,11 +58,17 @@ class WordMixUp:
         - [Guo et al., 2019](https://arxiv.org/abs/1905.08941), wordMixup
     """
 
-    def __init__(self, num_classes, alpha=0.2):
+    def __init__(self, num_classes: int, alpha: float = 0.2) -> None:
         self.num_classes = check_integer("num_classes", num_classes, "[2, inf)")
         self.alpha = check_number("alpha", alpha, "(0, inf)")
 
-    def __call__(self, x, y, rng, sample_weight=None):
+    def __call__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        rng: np.random.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> tuple[dict[str, np.ndarray], Any]:
         x, y = np.asarray(x), soft_targets(y, self.num_classes)
         if x.ndim != 2 or x.dtype.kind not in "iu":
             raise ValueError(
@@ -73,7 +81,7 @@ class WordMixUp:
         return mixed, *blended_targets(y, other, share, sample_weight)
 
     @staticmethod
-    def alone(x):
+    def alone(x: np.ndarray) -> dict[str, np.ndarray]:
         """Returns tokens as a model takes them, blended with nothing.
 
         Args:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from kdl.data.sources.tables.table import table
+from kdl.data.splits import Splits
 
 
-def penguins(seed=0):
+def penguins(seed: int = 0) -> Splits:
     """Loads 344 penguins: their species, and what was measured of them.
 
     Islands and sexes are categories, and 19 values are missing.

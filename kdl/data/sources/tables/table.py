@@ -1,5 +1,8 @@
 """Tables, of which one column is to be predicted."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 from kdl.checks import check_choice, check_integer
 from kdl.data.columns import as_kind, kind_of, values_of
 from kdl.data.sources.tables.read_columns import read_columns
@@ -11,11 +14,20 @@ from kdl.data.sources.tables.targets import (
     targets_of,
 )
 from kdl.data.splits import Splits
+from kdl.typing import StrPath
 
 _TASKS = ("classification", "regression")
 
 
-def table(path, target=None, drop=(), group=None, test=None, task=None, seed=0):
+def table(
+    path: StrPath,
+    target: str | None = None,
+    drop: Sequence[str] = (),
+    group: str | None = None,
+    test: StrPath | None = None,
+    task: Literal["classification", "regression"] | None = None,
+    seed: int = 0,
+) -> Splits:
     """Loads a table from a file, to predict one of its columns.
 
     Without a file of its own, the test set is a random tenth, and so is the validation

@@ -23,9 +23,17 @@ from kdl.data.sources.texts.labels import (
 )
 from kdl.data.sources.texts.text_files import read_text
 from kdl.data.splits import Splits
+from kdl.typing import StrPath
 
 
-def texts(path, text=None, target=None, test=None, separator=None, seed=0):
+def texts(
+    path: StrPath,
+    text: str | None = None,
+    target: str | None = None,
+    test: StrPath | None = None,
+    separator: str | None = None,
+    seed: int = 0,
+) -> Splits:
     """Loads texts from files, each with its class, or with several.
 
     Without a file of its own, the test set is a random tenth, and so is the validation

@@ -2,9 +2,10 @@
 
 from kdl.checks import check_integer
 from kdl.data.sources.texts.text_files import windows
+from kdl.data.splits import Splits
 
 
-def topics(length=64):
+def topics(length: int = 64) -> Splits:
     """Returns windows of the reference of Python, as `help()` shows it, as texts.
 
     The text is that of `pydoc_data.topics`, half a million characters, without those

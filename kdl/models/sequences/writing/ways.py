@@ -27,7 +27,12 @@ class Sampling:
         - [Holtzman et al., 2020](https://arxiv.org/abs/1904.09751), of `top_p`
     """
 
-    def __init__(self, temperature=1.0, top_k=None, top_p=None):
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> None:
         self.temperature = check_number("temperature", temperature, "(0, inf)")
         self.top_k = check_optional(check_integer, "top_k", top_k, "[1, inf)")
         self.top_p = check_optional(check_number, "top_p", top_p, "(0, 1]")
@@ -62,7 +67,9 @@ class BeamSearch:
         - [Wu et al., 2016](https://arxiv.org/abs/1609.08144), of the penalty
     """
 
-    def __init__(self, beams=4, length_penalty=0.0, return_all=False):
+    def __init__(
+        self, beams: int = 4, length_penalty: float = 0.0, return_all: bool = False
+    ) -> None:
         self.beams = check_integer("beams", beams, "[1, inf)")
         self.length_penalty = check_number("length_penalty", length_penalty, "[0, inf)")
         self.return_all = check_boolean("return_all", return_all)
