@@ -23,7 +23,7 @@ KINDS = "run", "search", "lesson", "ensemble", "calibration"
 def load(
     folder: StrPath,
     recipe: Recipe | type[Recipe] | str | None = None,
-    source: str | Splits = None,
+    source: str | Splits | None = None,
 ) -> tuple[Recipe, keras.Model]:
     """Returns the recipe and the model in a folder of `kdl run` or `kdl tune`.
 

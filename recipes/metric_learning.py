@@ -123,7 +123,7 @@ class MetricLearning(ImageClassifier):
         return self.source == self.default_source or super().may_be_flipped
 
     @functools.cached_property
-    def means(self) -> dict[str, list[float]]:
+    def means(self) -> dict[str, list[float]] | None:
         """Mean embedding of each training class by name, of a model that was loaded."""
         return None
 

@@ -3,7 +3,7 @@
 import functools
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -134,29 +134,29 @@ class Recipe(keras_tuner.HyperModel):
     >>> model, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
     """
 
-    default_source = None
-    sources = {}
-    extras = {}
-    objective = keras_tuner.Objective("val_loss", "min")
-    epochs = 20
-    meanings = {
+    default_source: str | Splits | None = None
+    sources: dict[str, Callable[[int], Splits]] = {}
+    extras: dict[str, str] = {}
+    objective: keras_tuner.Objective = keras_tuner.Objective("val_loss", "min")
+    epochs: int = 20
+    meanings: dict[str, str] = {
         "batch_size": "examples of a training step",
         "learning_rate": "highest learning rate of the cycle",
         "patience": "epochs without improvement before training stops",
     }
-    capacity = ()
-    regularization = ()
-    takes_nan = False
-    scores_classes = True
-    precisions = PRECISIONS
-    overlap = None
-    combines = True
-    kept = ()
-    reads = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
-    reads_texts = False
-    at_once = 256
-    deployed = "It returns the outputs of the model."
-    waited = None
+    capacity: tuple[str, ...] = ()
+    regularization: tuple[str, ...] = ()
+    takes_nan: bool = False
+    scores_classes: bool = True
+    precisions: tuple[str, ...] = PRECISIONS
+    overlap: int | None = None
+    combines: bool = True
+    kept: tuple[str, ...] = ()
+    reads: tuple[str, ...] = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
+    reads_texts: bool = False
+    at_once: int = 256
+    deployed: str = "It returns the outputs of the model."
+    waited: float | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -368,7 +368,7 @@ class Recipe(keras_tuner.HyperModel):
 
     def callbacks(
         self, p: SimpleNamespace, batches: Batches, epochs: int
-    ) -> list[keras.callbacks.Callback]:
+    ) -> Iterable[keras.callbacks.Callback]:
         """Returns the callbacks of a fit, besides early stopping."""
         return []
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -111,7 +111,7 @@ class Segmentation(ImageRecipe):
     check = staticmethod(masked_images)
 
     @functools.cached_property
-    def classes(self) -> list[str] | None:
+    def classes(self) -> list[str]:
         """Names of the classes, by number."""
         return class_names(self.splits)
 
@@ -255,7 +255,7 @@ class Segmentation(ImageRecipe):
             rows.append({f"share({name})": float(share) for name, share in shares})
         return with_files(raw, rows)
 
-    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image.Image] | None:
+    def pictures(self, raw: Any, outputs: Any) -> Iterator[Image.Image]:
         kind = "uint8" if len(self.classes) <= 256 else "uint16"
         return (Image.fromarray(np.asarray(mask, kind)) for mask in outputs)
 

@@ -1,7 +1,7 @@
 """Enlarge photographs."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -178,7 +178,7 @@ class SuperResolution(Recipe):
         ]
         return with_files(raw, rows)
 
-    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image.Image] | None:
+    def pictures(self, raw: Any, outputs: Any) -> Iterator[Image.Image]:
         for image in outputs:
             pixels = np.rint(255 * np.clip(image, 0, 1)).astype("uint8")
             yield Image.fromarray(pixels[..., 0] if self.channels == 1 else pixels)

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -233,7 +233,7 @@ class Transfer(ImageClassifier):
 
     def callbacks(
         self, p: SimpleNamespace, batches: Batches, epochs: int
-    ) -> list[keras.callbacks.Callback]:
+    ) -> Iterable[keras.callbacks.Callback]:
         if p.strategy != "fine_tuning":
             return []
         *_, controlled, _ = optimizers_of(self._fitted)

@@ -22,9 +22,9 @@ class Criterion:
         judges_errors: Boolean. Whether it takes only metrics that are minimized.
     """
 
-    remembered = ("verdict",)
-    judges_errors = False
-    verdict = None
+    remembered: tuple[str, ...] = ("verdict",)
+    judges_errors: bool = False
+    verdict: str | None = None
 
     def begin(
         self, name: str, min_delta: float = 0.0, baseline: float | None = None

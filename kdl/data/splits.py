@@ -1,6 +1,6 @@
 """Training, validation and test data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -41,12 +41,15 @@ class Splits(_Parts):
     25
     """
 
+    drawn: bool
+    classes: list[str] | None
+
     def __new__(
         cls,
         train: tuple[Any, Any],
         validation: tuple[Any, Any],
         test: tuple[Any, Any],
-        classes: Sequence[str] | None = None,
+        classes: Iterable[str] | None = None,
         drawn: bool = False,
     ) -> Self:
         splits = super().__new__(cls, train, validation, test)

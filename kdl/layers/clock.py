@@ -11,7 +11,7 @@ from keras import ops
 
 from kdl import private
 from kdl.schedules.number import Number, find_numbers, state_in_progress
-from kdl.typing import Shape, Shapes, Tensor
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -94,7 +94,7 @@ class Clock(keras.layers.Layer):
             self.batches.assign_add(1)
         return inputs
 
-    def compute_output_shape(self, input_shape: Shapes) -> Shape:
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         return input_shape
 
     def compute_output_spec(self, inputs: Tensor, training: bool | None = None) -> Any:

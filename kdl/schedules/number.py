@@ -75,7 +75,7 @@ def number(
 
 
 def now(
-    value: "float | Number", training: bool = True, dtype: DTypeLike = "float32"
+    value: "float | Number", training: bool | None = True, dtype: DTypeLike = "float32"
 ) -> Tensor:
     """Returns what a number of a part is at the current training batch.
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
@@ -416,7 +416,7 @@ class Autoencoder(ImageRecipe):
         ]
         return with_files(raw, rows)
 
-    def pictures(self, raw: Any, outputs: Any) -> Iterable[Image] | None:
+    def pictures(self, raw: Any, outputs: Any) -> Iterator[Image]:
         if not self._has_images:
             raise ValueError("they are no images. Leave --images out.")
         shown = outputs.restored

@@ -1,5 +1,6 @@
 """Make images by a generator that outwits a discriminator."""
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -114,7 +115,7 @@ class GAN(ImageGenerator):
 
     def callbacks(
         self, p: SimpleNamespace, batches: Batches, epochs: int
-    ) -> list[keras.callbacks.Callback]:
+    ) -> Iterable[keras.callbacks.Callback]:
         ours = super().callbacks(p, batches, epochs)
         if p.noise:
             # In even steps to 0.

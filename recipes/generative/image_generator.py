@@ -1,7 +1,7 @@
 """What recipes that make images do alike."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -53,7 +53,7 @@ class ImageGenerator(ImageRecipe):
     _measure = None  # Real images, and what compares samples with them.
 
     @functools.cached_property
-    def classes(self) -> list[str] | None:
+    def classes(self) -> list[str]:
         """Names of the classes, by label."""
         return class_names(self.splits)
 
@@ -99,7 +99,7 @@ class ImageGenerator(ImageRecipe):
 
     def callbacks(
         self, p: SimpleNamespace, batches: Batches, epochs: int
-    ) -> list[keras.callbacks.Callback]:
+    ) -> Iterable[keras.callbacks.Callback]:
         self._grids = Grids(self._shown, self.white)
         return [self._grids]
 

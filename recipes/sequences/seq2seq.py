@@ -81,7 +81,7 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
         return [read, written + len(END)]
 
     @property
-    def characters(self) -> tuple[Characters, ...]:
+    def characters(self) -> list[Characters]:
         """`kdl.data.Characters` of what is read, and of what is written."""
         return [Characters(alphabet) for alphabet in self.alphabets]
 

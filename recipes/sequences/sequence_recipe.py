@@ -1,6 +1,6 @@
 """What the recipes of sequences share: strategies to train a decoder by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -83,7 +83,7 @@ class SequenceRecipe(Recipe):
 
     def callbacks(
         self, p: SimpleNamespace, batches: Batches, epochs: int
-    ) -> list[keras.callbacks.Callback]:
+    ) -> Iterable[keras.callbacks.Callback]:
         if p.strategy == "scheduled_sampling":
             yield ScheduledSampling(decay(p, epochs))
         if p.strategy == "curriculum":

@@ -147,7 +147,7 @@ class Text(TokensOfModel, Recipe):
         return np.ndim(self.splits.train[1]) == 2
 
     @functools.cached_property
-    def classes(self) -> list[str] | None:
+    def classes(self) -> list[str]:
         """Names of the classes, by label."""
         if self.has_several and self.splits.classes is None:
             return [str(n) for n in range(np.shape(self.splits.train[1])[1])]

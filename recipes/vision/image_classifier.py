@@ -1,7 +1,7 @@
 """What recipes that learn the classes of images do alike."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -63,7 +63,7 @@ class ImageClassifier(ImageRecipe):
     check = staticmethod(labelled_images)
 
     @functools.cached_property
-    def classes(self) -> list[str] | None:
+    def classes(self) -> list[str]:
         """Names of the classes, by label."""
         return class_names(self.splits)
 
@@ -148,7 +148,7 @@ class ImageClassifier(ImageRecipe):
             "patience": hp.Int("patience", 5, 30, default=30 if self.has_few else 10),
         }
 
-    def augmented(self, p: SimpleNamespace) -> list[Callable[..., Any]]:
+    def augmented(self, p: SimpleNamespace) -> Sequence[Callable[..., Any]]:
         """Returns the functions of `kdl.data.Batches` that augment images."""
         augment = [RandomAffine(p.shift, p.rotation, p.zoom, p.shear)]
         if p.flip:

@@ -85,7 +85,7 @@ class CutMix:
         y: np.ndarray,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Any, ...]:
         x = check_images(x)
         y = check_masks(y, x) if self.masks else soft_targets(y, self.num_classes)
         lam = rng.beta(self.alpha, self.alpha, len(x))

@@ -82,7 +82,7 @@ class MixUp:
         y: np.ndarray,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Any, ...]:
         x, y = np.asarray(x), soft_targets(y, self.num_classes)
         if not np.issubdtype(x.dtype, np.floating):
             raise ValueError(

@@ -107,7 +107,7 @@ class RandAugment:
         y: Any,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Any, ...]:
         x = _check_pixels(x).copy()
         names = np.array(self.operations or _OPERATIONS)
         drawn = names[rng.integers(len(names), size=(self.count, len(x)))]

@@ -88,7 +88,7 @@ class RandomAffine:
         y: Any,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Any, ...]:
         matrices, shifts = self._maps(len(x), rng)
 
         def warp(array, fill, is_nearest):

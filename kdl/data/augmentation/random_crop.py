@@ -74,7 +74,7 @@ class RandomCrop:
         y: Any,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Any, ...]:
         x = check_images(x)
         size, frame = (self.height, self.width), (self.padding, self.padding)
         room = [

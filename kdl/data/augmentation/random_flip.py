@@ -56,7 +56,7 @@ class RandomFlip:
         y: Any,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Any, ...]:
         # Drawn in any case, so that one rate does not move the other's draws.
         across, over = (
             np.flatnonzero(rng.random(len(x)) < rate)

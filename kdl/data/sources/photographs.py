@@ -1,7 +1,6 @@
 """Photographs, small and large."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -27,9 +26,9 @@ _PATCHES = 4000  # Divided by the factor, as many train: 55 MB of patches for 2.
 
 def photographs(
     seed: int = 0,
-    factor: Literal[2, 3, 4, 8] = 2,
+    factor: int = 2,
     patches: int | None = None,
-    channels: Literal[1, 3] = 3,
+    channels: int = 3,
 ) -> Splits:
     """Loads photographs that come with kdl and scikit-learn, each small and large.
 

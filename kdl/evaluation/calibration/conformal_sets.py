@@ -1,6 +1,6 @@
 """Sets of classes that hold the right one as often as is wanted."""
 
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -62,7 +62,7 @@ class ConformalSets:
         self.score = check_choice("score", score, ("lac", "aps"))
         self.threshold = None
 
-    def fit(self, probabilities: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, probabilities: ArrayLike, y: ArrayLike) -> None:
         """Finds the threshold by examples that the model has not learned from.
 
         Args:

@@ -16,7 +16,7 @@ from kdl.layers.pooling.spatial_pyramid_pooling import (
     grid_of,
     largest,
 )
-from kdl.typing import Shape, Shapes, Tensor
+from kdl.typing import Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kdl")
@@ -85,7 +85,7 @@ class PyramidPooling(ImageBlock):
         self.bins = check_bins(bins)
         self.filters = check_optional(check_integer, "filters", filters, "[1, inf)")
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Shapes) -> None:
         check_size(self, input_shape, largest(self.bins), "the largest of `bins`")
         super().build(input_shape)
 

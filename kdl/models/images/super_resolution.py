@@ -1,7 +1,6 @@
 """Super-resolution."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import keras
 from keras import layers
@@ -19,7 +18,7 @@ _STEPS = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
 def super_resolution(
     input_shape: Sequence[int | None],
-    factor: Literal[2, 3, 4, 8] = 2,
+    factor: int = 2,
     filters: int = 32,
     depth: int = 2,
     upsampling: str = "subpixel",

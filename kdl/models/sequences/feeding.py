@@ -1,7 +1,7 @@
 """What a decoder is fed."""
 
 import contextlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import keras
@@ -107,7 +107,7 @@ class Fed:
     @contextlib.contextmanager
     def evaluated(
         self, evaluation: Literal["teacher_forcing", "free_running"]
-    ) -> AbstractContextManager[None]:
+    ) -> Iterator[None]:
         """Feeds it otherwise where it does not train, while the block lasts.
 
         What has been compiled stays as it is: make another model of the same layers.

@@ -68,7 +68,7 @@ class WordMixUp:
         y: np.ndarray,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
-    ) -> tuple[dict[str, np.ndarray], Any]:
+    ) -> tuple[Any, ...]:
         x, y = np.asarray(x), soft_targets(y, self.num_classes)
         if x.ndim != 2 or x.dtype.kind not in "iu":
             raise ValueError(
