@@ -66,8 +66,12 @@ class Distillation(ImageClassifier):
     # As of `images`, to compare them.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    capacity = ("filters", "depth")
-    regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
+    capacity: tuple[str, ...] = ("filters", "depth")
+    regularization: tuple[str, ...] = (
+        "rate",
+        "weight_decay",
+        *ImageClassifier.regularization,
+    )
     meanings = {
         "filters": "filters of the first stage of the student; later ones have more",
         "depth": "residual blocks of a stage",

@@ -73,8 +73,8 @@ class Images(ImageClassifier):
     # Not `val_loss`: it counts the penalty, which the search could just turn off.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    capacity = ("filters", "depth", "units")
-    regularization = (
+    capacity: tuple[str, ...] = ("filters", "depth", "units")
+    regularization: tuple[str, ...] = (
         *("rate", "depth_rate", "smoothing", "weight_decay", "regularizer"),
         *ImageClassifier.regularization,
     )

@@ -95,12 +95,16 @@ class MetricLearning(ImageClassifier):
     sources = {"unseen_fashion": unseen_fashion}
     objective = keras_tuner.Objective("val_recall_at_1", "max")
     epochs = 12
-    capacity = ("filters", "depth", "size")
-    regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
+    capacity: tuple[str, ...] = ("filters", "depth", "size")
+    regularization: tuple[str, ...] = (
+        "rate",
+        "weight_decay",
+        *ImageClassifier.regularization,
+    )
     scores_classes = False
     combines = False
     mixes = False
-    kept = ("means", "shape", "white")
+    kept: tuple[str, ...] = ("means", "shape", "white")
     meanings = {
         "family": "family of the network, as of kdl.models",
         "filters": "filters of the first stage; the later ones have more",

@@ -80,12 +80,12 @@ class Segmentation(ImageRecipe):
     epochs = 16
     # Whole images, which may be large, are read at once.
     at_once = 16
-    capacity = ("filters", "depth", "levels")
-    regularization = (
+    capacity: tuple[str, ...] = ("filters", "depth", "levels")
+    regularization: tuple[str, ...] = (
         *("rate", "flip", "shift", "rotation", "zoom", "shear"),
         "weight_decay",
     )
-    kept = ("classes", "resized", *ImageRecipe.kept)
+    kept: tuple[str, ...] = ("classes", "resized", *ImageRecipe.kept)
     meanings = {
         "filters": "filters of the highest level; each lower one has twice as many, "
         "up to 256",

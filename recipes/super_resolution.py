@@ -60,10 +60,10 @@ class SuperResolution(Recipe):
     default_source = "photographs"
     objective = keras_tuner.Objective("val_psnr", "max")
     epochs = 10
-    kept = ("factor", "channels")
-    capacity = ("filters", "depth")
-    regularization = ("turn", "weight_decay")
-    reads = (*SUFFIXES, ".npy", ".npz")
+    kept: tuple[str, ...] = ("factor", "channels")
+    capacity: tuple[str, ...] = ("filters", "depth")
+    regularization: tuple[str, ...] = ("turn", "weight_decay")
+    reads: tuple[str, ...] = (*SUFFIXES, ".npy", ".npz")
     # Photographs may be large.
     at_once = 1
     meanings = {

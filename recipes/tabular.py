@@ -60,10 +60,10 @@ class Tabular(Recipe):
     default_source = "penguins"
     epochs = 40
     takes_nan = True
-    kept = ("columns", "classes")
-    capacity = ("depth", "width", "embedding")
-    regularization = ("dropout", "weight_decay")
-    reads = (".csv", ".tsv", ".jsonl", ".parquet")
+    kept: tuple[str, ...] = ("columns", "classes")
+    capacity: tuple[str, ...] = ("depth", "width", "embedding")
+    regularization: tuple[str, ...] = ("dropout", "weight_decay")
+    reads: tuple[str, ...] = (".csv", ".tsv", ".jsonl", ".parquet")
     deployed = "It returns a logit of each class, or the number that is predicted."
     meanings = {
         "encoding": "how numbers enter: standardized, or in bins as well",

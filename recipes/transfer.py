@@ -96,7 +96,11 @@ class Transfer(ImageClassifier):
     }
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 30
-    regularization = ("rate", "weight_decay", *ImageClassifier.regularization)
+    regularization: tuple[str, ...] = (
+        "rate",
+        "weight_decay",
+        *ImageClassifier.regularization,
+    )
     meanings = {
         "strategy": "what of the backbone is trained: nothing, below a classifier of "
         "scikit-learn (features) or a dense layer (head), everything in turn "

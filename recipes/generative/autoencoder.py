@@ -118,10 +118,18 @@ class Autoencoder(ImageRecipe):
     objective = keras_tuner.Objective("val_error", "min")
     epochs = 30
     combines = False
-    capacity = ("size", "filters", "maps", "depth", "units")
-    regularization = ("amount", "strength", "weight_decay")
+    capacity: tuple[str, ...] = ("size", "filters", "maps", "depth", "units")
+    regularization: tuple[str, ...] = ("amount", "strength", "weight_decay")
     scores_classes = False
-    kept = ("shape", "white", "table", "classes", "normal", "anomalous", "threshold")
+    kept: tuple[str, ...] = (
+        "shape",
+        "white",
+        "table",
+        "classes",
+        "normal",
+        "anomalous",
+        "threshold",
+    )
     meanings = {
         "kind": "what is learned: a small code, noise to remove, a code of which few "
         "numbers are active, or a distribution",
@@ -229,7 +237,7 @@ class Autoencoder(ImageRecipe):
         return len(self.shape) == 3
 
     @property
-    def reads(self) -> tuple[str, ...]:
+    def reads(self) -> tuple[str, ...]:  # type: ignore[override]  # The data say it.
         if self.table is not None:
             return _ROWS
         return ImageRecipe.reads if self._has_images else Recipe.reads

@@ -37,7 +37,7 @@ class GAN(ImageGenerator):
     """
 
     epochs = 30
-    regularization = ("noise",)
+    regularization: tuple[str, ...] = ("noise",)
     meanings = {
         "adversarial_loss": "what the two networks minimize",
         "size": "numbers of a code, from which an image is made",

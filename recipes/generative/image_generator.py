@@ -45,10 +45,10 @@ class ImageGenerator(ImageRecipe):
 
     default_source = "fashion"
     objective = keras_tuner.Objective("val_frechet_distance", "min")
-    kept = ("classes", *ImageRecipe.kept)
+    kept: tuple[str, ...] = ("classes", *ImageRecipe.kept)
     scores_classes = False
     combines = False
-    capacity = ("filters", "depth")
+    capacity: tuple[str, ...] = ("filters", "depth")
 
     _measure = None  # Real images, and what compares samples with them.
 

@@ -47,8 +47,8 @@ class Forecast(sequence_recipe.SequenceRecipe):
 
     default_source = "mackey_glass"
     objective = keras_tuner.Objective("val_rmse", "min")
-    kept = ("horizon", "features")
-    capacity = ("units",)
+    kept: tuple[str, ...] = ("horizon", "features")
+    capacity: tuple[str, ...] = ("units",)
     meanings = {"units": "units of the encoder, and of the forecaster"}
 
     def check(self, splits: Splits) -> Splits:
@@ -73,7 +73,7 @@ class Forecast(sequence_recipe.SequenceRecipe):
         return np.shape(self.splits.train[0])[-1]
 
     @property
-    def overlap(self) -> int:
+    def overlap(self) -> int:  # type: ignore[override]  # The data say it.
         """Number of windows before and after one that may share a step with it."""
         return np.shape(self.splits.train[0])[1] + self.horizon - 1
 

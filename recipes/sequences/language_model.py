@@ -53,9 +53,9 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
     default_source = "topics"
     objective = keras_tuner.Objective("val_bits_per_character", "min")
     strategy = "teacher_forcing"
-    kept = ("tokens", "length")
-    capacity = ("units", "layers")
-    regularization = ("dropout",)
+    kept: tuple[str, ...] = ("tokens", "length")
+    capacity: tuple[str, ...] = ("units", "layers")
+    regularization: tuple[str, ...] = ("dropout",)
     meanings = {
         "tokens": "what is predicted one by one: characters, bytes or parts of words",
         "subwords": "subwords of the vocabulary, at most",
@@ -65,7 +65,7 @@ class LanguageModel(TokensOfModel, sequence_recipe.SequenceRecipe):
         "dropout": "probability that a feature is dropped",
     }
 
-    reads = sequence_recipe.TEXTS
+    reads: tuple[str, ...] = sequence_recipe.TEXTS
     check = staticmethod(sequence_recipe.texts)
     read = sequence_recipe.read_texts
 

@@ -49,16 +49,16 @@ class Seq2Seq(sequence_recipe.SequenceRecipe):
     default_source = "dates"
     objective = keras_tuner.Objective("val_exact_match", "max")
     difficulty = "length"
-    kept = ("alphabets", "longest")
-    capacity = ("units", "embedding")
-    regularization = ("dropout",)
+    kept: tuple[str, ...] = ("alphabets", "longest")
+    capacity: tuple[str, ...] = ("units", "embedding")
+    regularization: tuple[str, ...] = ("dropout",)
     meanings = {
         "units": "units of the decoder, and of both directions of the encoder together",
         "embedding": "numbers that a character is embedded in",
         "dropout": "probability that a feature of the encoder is dropped",
     }
 
-    reads = sequence_recipe.TEXTS
+    reads: tuple[str, ...] = sequence_recipe.TEXTS
     check = staticmethod(sequence_recipe.texts)
     read = sequence_recipe.read_texts
 

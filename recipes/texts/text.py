@@ -88,13 +88,13 @@ class Text(TokensOfModel, Recipe):
     # Not `val_loss`, which label smoothing changes.
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 15
-    kept = ("classes", "has_several", "tokens")
-    capacity = ("embedding", "filters", "units", "layers")
-    regularization = (
+    kept: tuple[str, ...] = ("classes", "has_several", "tokens")
+    capacity: tuple[str, ...] = ("embedding", "filters", "units", "layers")
+    regularization: tuple[str, ...] = (
         *("dropout", "feature_dropout", "word_dropout", "smoothing", "mixup"),
         *_AUGMENTATION,
     )
-    reads = (".txt", ".jsonl", *_TABLES)
+    reads: tuple[str, ...] = (".txt", ".jsonl", *_TABLES)
     reads_texts = True
     deployed = "It returns a logit of each class, or the probability of each label."
     meanings = {

@@ -40,9 +40,9 @@ class ImageClassifier(ImageRecipe):
     """
 
     mixes = True
-    kept = ("classes", *ImageRecipe.kept)
+    kept: tuple[str, ...] = ("classes", *ImageRecipe.kept)
     deployed = "It returns a logit, or a score, of each class."
-    regularization = (
+    regularization: tuple[str, ...] = (
         *("flip", "shift", "rotation", "zoom", "shear", "cutout", "mixing"),
         "operations",
     )

@@ -21,8 +21,8 @@ _FEW = 1000
 class ImageRecipe(Recipe):
     """A recipe whose inputs are images, in arrays or in files."""
 
-    kept = ("shape", "white")
-    reads = (*SUFFIXES, ".npy", ".npz")
+    kept: tuple[str, ...] = ("shape", "white")
+    reads: tuple[str, ...] = (*SUFFIXES, ".npy", ".npz")
 
     @functools.cached_property
     def shape(self) -> list[int]:

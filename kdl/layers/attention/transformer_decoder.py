@@ -102,7 +102,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         )
         freeze_parts(self)
 
-    def make_cache(
+    def make_cache(  # type: ignore[override]  # It takes a context, too.
         self,
         batch_size: int,
         max_length: int,
@@ -133,7 +133,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
             memory["mask"] = ops.ones(ops.shape(context)[:2], "bool")
         return {**cache, "context": memory}
 
-    def call(
+    def call(  # type: ignore[override]  # It takes a context, too.
         self,
         inputs: Tensor,
         context: Tensor = None,
