@@ -1,13 +1,14 @@
 """What of an input the output of a recipe's model depends on."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kdl import attribution
 from kdl.checks import check_choice
 from kdl.recipes.reading.from_disk import is_on_disk
+from kdl.typing import Image
 
 BY_GRADIENT = ("integrated_gradients", "saliency", "smooth_grad")
 OF_IMAGES = (*BY_GRADIENT, "grad_cam", "grad_cam_plus_plus", "occlusion")
@@ -26,8 +27,8 @@ class Explanation(NamedTuple):
             else `None`.
     """
 
-    rows: list
-    pictures: list | None = None
+    rows: list[dict[str, Any]]
+    pictures: list[Image] | None = None
 
 
 def explained(recipe, model, raw, method):

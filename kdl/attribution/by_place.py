@@ -1,7 +1,7 @@
 """Attributions of many examples, by class and place."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,8 +24,8 @@ class ByPlace(NamedTuple):
     """What `by_place` returns."""
 
     shares: np.ndarray
-    rows: list
-    suspects: list
+    rows: list[dict[str, Any]]
+    suspects: list[dict[str, Any]]
     inside: np.ndarray | None
     covered: np.ndarray | None
 

@@ -14,8 +14,8 @@ from kdl.typing import Arrays, Tensor
 class Gradient(NamedTuple):
     """What `gradient` returns."""
 
-    gradients: object
-    values: object
+    gradients: Arrays
+    values: Arrays
     scores: np.ndarray
 
 

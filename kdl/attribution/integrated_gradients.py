@@ -20,7 +20,7 @@ RULES = ("gauss_legendre", "cubic")
 class IntegratedGradients(NamedTuple):
     """What `integrated_gradients` returns."""
 
-    attributions: object
+    attributions: Arrays
     gap: np.ndarray
 
 

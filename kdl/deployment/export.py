@@ -54,7 +54,7 @@ class Export:
     backend: str
     difference: float
     size: int
-    metadata: dict
+    metadata: dict[str, Any]
 
 
 def export(

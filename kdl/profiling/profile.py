@@ -58,12 +58,14 @@ class Profile:
     steps: int
     first_step: float
     step: float
-    parts: dict
+    parts: dict[str, float]
     examples_per_second: float
     host_memory: int | None
     device_memory: int | None
-    layers: list
-    batch_sizes: dict = dataclasses.field(default_factory=dict)
+    layers: list[dict[str, Any]]
+    batch_sizes: dict[int, dict[str, Any] | None] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def shares(self) -> dict[str, float]:

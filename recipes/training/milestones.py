@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from kdl.optimizers import ControlledOptimizer
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.training_data import DataError
-from kdl.typing import Values
+from kdl.typing import HyperParameters, Values
 
 ANYTHING, EVERYTHING, RIGHT = "anything", "everything", "the right thing"
 EXAMPLES = 10  # That a sound model learns by heart
@@ -46,10 +47,10 @@ class Training:
     """
 
     milestone: str
-    hp: object
-    changed: dict
+    hp: HyperParameters
+    changed: dict[str, Any]
     model: keras.Model | None
-    history: dict
+    history: dict[str, list[float]]
     reached: bool
     report: str
     findings: list = dataclasses.field(default_factory=list)

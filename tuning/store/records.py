@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -48,18 +49,18 @@ class TrialRecord:
     """
 
     number: int
-    values: dict
+    values: dict[str, Any]
     status: str
     score: float | None = None
-    scores: list = dataclasses.field(default_factory=list)
+    scores: list[float] = dataclasses.field(default_factory=list)
     best_epoch: int | None = None
-    curves: list = dataclasses.field(default_factory=list)
+    curves: list[dict[str, list[float]]] = dataclasses.field(default_factory=list)
     error: str = ""
     traceback: str = ""
     began: float | None = None
     seconds: float = 0.0
     folder: str = ""
-    metrics: dict = dataclasses.field(default_factory=dict)
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def epochs(self):
@@ -91,8 +92,8 @@ class SearchRecord:
     directory: Path
     objective: str
     direction: str
-    space: list
-    trials: list
+    space: list[dict[str, Any]]
+    trials: list[TrialRecord]
     goal: Goal | None = None
 
     def __post_init__(self):

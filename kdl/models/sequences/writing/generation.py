@@ -1,7 +1,7 @@
 """Sequences that a decoder writes by itself."""
 
 import inspect
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -33,9 +33,9 @@ class Generated(NamedTuple):
     >>> tokens, lengths, scores = decoder.generate(5, batch_size=2)
     """
 
-    tokens: Any
-    lengths: Any
-    scores: Any
+    tokens: np.ndarray
+    lengths: np.ndarray
+    scores: np.ndarray
 
 
 def generate(decoder, length, prompt, count, end_token, by, seed, batch_size, context):
