@@ -2,7 +2,8 @@
 
 For each version of Python and each backend alone: a virtual environment, the
 distribution with that backend, `pip check`, every public name, and commands from a
-training to a prediction. It needs a package index. Prints a table.
+training to a prediction. In the first one, mypy reads the hints that are installed. It
+needs a package index. Prints a table.
 
 python .ci/install_matrix.py --pythons python3.11 python3.12 python3.13
 """
@@ -24,7 +25,7 @@ Torgersen,39.1,18.7,181,3750,male,2007
 Biscoe,50.0,15.2,218,5700,male,2007
 """
 NAMES = """
-import importlib, pkgutil, kdl, kdl_cli.main
+import importlib, pathlib, pkgutil, kdl, kdl_cli.main
 rooms = [m.name for m in pkgutil.iter_modules(kdl.__path__, "kdl.") if m.ispkg]
 count = 0
 for room in sorted(rooms):
@@ -34,6 +35,7 @@ for room in sorted(rooms):
         count += 1
 assert count > 200, count
 assert "site-packages" in kdl.__file__, kdl.__file__
+assert pathlib.Path(kdl.__file__).with_name("py.typed").exists()
 print(count)
 """
 
@@ -46,11 +48,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         built = build(Path(folder))
         print("| Python | backend | from | names | seconds | |\n" + "|---" * 6 + "|")
-        failed = 0
+        failed, is_first = 0, True
         for python in given.pythons:
             for backend in given.backends:
                 for distribution in built:
-                    row, is_well = tried(python, backend, distribution, Path(folder))
+                    options = python, backend, distribution, Path(folder)
+                    row, is_well = tried(*options, hints=is_first)
+                    is_first = False
                     print(f"| {' | '.join(row)} |", flush=True)
                     failed += not is_well
     return failed > 0
@@ -70,8 +74,16 @@ def build(folder):
     return wheel, sdist
 
 
-def tried(python, backend, distribution, folder):
-    """Returns the cells of a row, and whether all went well."""
+def tried(python, backend, distribution, folder, hints):
+    """Returns the cells of a row, and whether all went well.
+
+    Args:
+        python: String. The interpreter.
+        backend: String.
+        distribution: `Path` of a wheel or an sdist.
+        folder: `Path` of a folder for what is installed.
+        hints: Boolean. Whether mypy reads the hints, by the calls of `tests/typed.py`.
+    """
     version = run(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     kind = "wheel" if distribution.suffix == ".whl" else "sdist"
     row, begun = [version.strip(), backend, kind], time.monotonic()
@@ -98,6 +110,12 @@ def tried(python, backend, distribution, folder):
             settings = json.loads((work / "birds" / "settings.json").read_text())
             assert settings["backend"] == backend, settings["backend"]
             kdl("tune tabular --data penguins --trials 2 --epochs 1")
+            if hints:
+                run(bin_folder / "pip", "install", "-q", "mypy")
+                mypy = bin_folder / "python", "-m", "mypy", "--python-version"
+                config = "--config-file", ROOT / "pyproject.toml"
+                calls = ROOT / "tests" / "typed.py"
+                run(*mypy, version.strip(), *config, calls, cwd=work)
         except subprocess.CalledProcessError as error:
             lines = (error.stderr or error.stdout or "").strip().splitlines()
             said = lines[-1] if lines else f"exit code {error.returncode}"
@@ -107,7 +125,8 @@ def tried(python, backend, distribution, folder):
                 f"{time.monotonic() - begun:.0f}",
                 f"failed: {said}",
             ], False
-    return [*row, names, f"{time.monotonic() - begun:.0f}", "works"], True
+    result = "works, as do its hints" if hints else "works"
+    return [*row, names, f"{time.monotonic() - begun:.0f}", result], True
 
 
 def run(*command, cwd=None, text=True):

@@ -53,6 +53,7 @@ def test_wheel_holds_everything(tmp_path):
     paths, stray = output.split("\n")[:2]
     assert all(path.startswith(str(site)) for path in paths.split())
     assert stray == ""
+    assert (site / "kdl" / "py.typed").exists()
     (licenses,) = site.glob("keras_kdl-*.dist-info/licenses")
     assert {"LICENSE", "NOTICE"} <= {path.name for path in licenses.iterdir()}
     notice = (licenses / "NOTICE").read_text()
