@@ -2,12 +2,15 @@
 
 import ast
 import doctest
+import functools
 import graphlib
 import importlib
 import inspect
 import re
 import subprocess
 import sys
+import types
+import typing
 from pathlib import Path
 
 import keras
@@ -21,13 +24,15 @@ ROOT = Path(__file__).parent.parent
 SIMPLE = {"checks", "private", "schedules"}
 KINDS = {"initializers", "losses", "metrics", "optimizers", "regularizers"}
 COMPONENTS = SIMPLE | KINDS | {"layers"}
-# Whom each room may import, besides itself. Components know nothing above them.
+# Whom each room may import, besides itself and `typing`. Components know nothing above
+# them.
 MAY_IMPORT = {
     "checks": set(),
     "private": set(),
     "seeds": set(),
     "files": set(),
     "notebook": set(),
+    "typing": set(),
     "schedules": {"checks", "files", "private"},
     "initializers": SIMPLE,
     "regularizers": SIMPLE,
@@ -59,7 +64,7 @@ MAY_IMPORT = {
 }
 # Packages that only these rooms may import.
 RESERVED = {
-    "keras_tuner": {"evaluation", "recipes", "tuning", "cli"},
+    "keras_tuner": {"evaluation", "recipes", "tuning", "typing", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},
     "kdl_cli": {"cli"},
@@ -85,12 +90,16 @@ CONTRACTS = {
 # needs all samples at once, has arguments only: its contract is `Contract`.
 KIND = {"callbacks": keras.callbacks.Callback, "metrics": keras.metrics.Metric}
 MOST_FILES = 15  # Of a folder.
-FILES = {"checks", "files", "notebook", "private", "seeds"}
+FILES = {"checks", "files", "notebook", "private", "seeds", "typing"}
 FOLDERS = [room for room in MAY_IMPORT if room not in FILES]
 # Private names of others than Keras and KerasTuner.
 KNOWN_PRIVATE = {"_asdict", "_foreach_copy_", "_foreach_norm", "_foreach_sub_"} | {
     "_getframe"
 }
+# Bases of public classes whose methods have no hints.
+UNHINTED = {"DurableOracle", "DurableTuner", "StoredOracle"}
+# What a hint allows, by the first word of what a docstring says.
+WORDS = {"boolean": bool, "float": float, "integer": int, "string": str}
 PUBLIC = [room for room in FOLDERS if room != "cli"]
 SECTIONS = [
     "Args",
@@ -110,7 +119,8 @@ def test_imports_point_downwards(room):
         for name, nested in imports(path):
             package, _, rest = name.partition(".")
             if package == "kdl" and rest:
-                assert rest.partition(".")[0] in MAY_IMPORT[room] | {room}, path
+                may = MAY_IMPORT[room] | {room, "typing"}
+                assert rest.partition(".")[0] in may, path
             assert room in RESERVED.get(package, {room}), f"{path} imports {name}"
             assert not name.startswith(("keras.src", "keras_tuner.src")), path
             assert package not in ("callbacks", "recipes", "tuning", "cli"), path
@@ -212,6 +222,85 @@ def test_docstring_is_in_order(room, name):
     headers = re.findall(r"^(\w[\w ]*):$", text, re.MULTILINE)
     assert headers == [header for header in SECTIONS if header in headers], name
     assert text.split("\n")[0].endswith(".")
+
+
+def signatures(component):
+    """Functions that a user calls, each with what its docstring says of arguments.
+
+    Of a class, they are its methods and those of its bases in kdl.
+    """
+    if not inspect.isclass(component):
+        yield component, documented(component)
+        return
+    for base in component.__mro__:
+        if not base.__module__.startswith("kdl.") or base.__name__ in UNHINTED:
+            continue
+        for name, member in vars(base).items():
+            is_public = not name.startswith("_") or name.endswith("__")
+            for function in functions_of(member) if is_public else ():
+                # Other methods are made by dataclasses and named tuples.
+                if function.__code__.co_filename == inspect.getfile(base):
+                    of = base if name in ("__init__", "__new__") else function
+                    yield function, documented(of)
+
+
+def functions_of(member):
+    """The functions that a member of a class is made of."""
+    match member:
+        case property():
+            return [part for part in (member.fget, member.fset) if part]
+        case functools.cached_property():
+            return [member.func]
+        case classmethod() | staticmethod():
+            return [inspect.unwrap(member.__func__)]
+    return [inspect.unwrap(member)] if inspect.isfunction(member) else []
+
+
+def documented(component):
+    """What a docstring says of each argument by name, and of what is returned."""
+    found = {}
+    text = inspect.getdoc(component) or ""
+    for section in re.split(r"\n(?=\w[\w ]*:\n)", text):
+        header, _, body = section.partition(":\n")
+        if header == "Args":
+            entries = re.findall(r"^    (\w+): (.*(?:\n     .*)*)", body, re.MULTILINE)
+            found |= {name: " ".join(entry.split()) for name, entry in entries}
+        elif header == "Returns" and not inspect.isclass(component):
+            found["return"] = body.strip()
+    return found
+
+
+def kinds_in(hint):
+    """The types that a hint is made of; a literal is of its own."""
+    if typing.get_origin(hint) is typing.Literal:
+        return {type(value) for value in typing.get_args(hint)}
+    parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
+    parts = typing.get_args(hint) if typing.get_origin(hint) is typing.Union else parts
+    return set().union(*map(kinds_in, parts)) if parts else {hint}
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(("room", "name"), list(components()))
+def test_signatures_have_hints(room, name):
+    """On each parameter and on what is returned, as the docstring says it."""
+    component = getattr(importlib.import_module(f"kdl.{room}"), name)
+    for function, said in signatures(component):
+        hints = typing.get_type_hints(function)
+        parameters = dict(inspect.signature(function).parameters)
+        for bound in ("self", "cls"):
+            parameters.pop(bound, None)
+        assert hints.keys() == {*parameters, "return"}, function
+        for argument, hint in hints.items():
+            kinds, text = kinds_in(hint), said.get(argument, "")
+            if typing.Any in kinds:
+                continue
+            is_none = argument != "return" and parameters[argument].default is None
+            if is_none or text.startswith("Optional"):
+                assert type(None) in kinds, (function, argument)
+            # "Integer in `[1, inf)`", but not "Integer array".
+            word = re.match(r"(?:Optional )?(\w+)(?! (?:arrays?|tensors?)\b)\b", text)
+            if word and (kind := WORDS.get(word[1].lower())):
+                assert kind in kinds, (function, argument)
 
 
 @pytest.mark.one_backend

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from kdl.callbacks.adjusting.example_losses import ExampleLosses
 from kdl.callbacks.deep_copies import copy_sharing
 from kdl.checks import check_boolean, check_choice, check_integer, check_number
-from kdl.data import Batches
 from kdl.seeds import CURRICULUM, generator
 
 
@@ -71,7 +70,7 @@ class Curriculum(keras.callbacks.Callback):
 
     def __init__(
         self,
-        batches: Batches,
+        batches: keras.utils.PyDataset,
         difficulty: ArrayLike
         | Callable[[keras.Model, Any, Any], ArrayLike]
         | Literal["loss"] = "loss",

@@ -53,7 +53,7 @@ class ClassPriorBias(keras.initializers.Initializer):
           sigmoid
     """
 
-    def __init__(self, prior: float | Sequence[float]) -> None:
+    def __init__(self, prior: float | Sequence[float] | np.ndarray) -> None:
         if np.ndim(prior) == 0:
             self.prior = check_number("prior", prior, "(0, 1)")
             return

@@ -48,7 +48,7 @@ class Wrapper(keras.optimizers.Optimizer):
         self.inner_optimizer.learning_rate = learning_rate
 
     @property
-    def iterations(self) -> keras.Variable:
+    def iterations(self) -> Tensor:
         return self.inner_optimizer.iterations
 
     @property

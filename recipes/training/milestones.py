@@ -12,10 +12,9 @@ from kdl.callbacks import TrainingDoctor
 from kdl.callbacks.log_numbers import optimizers_of
 from kdl.data.on_disk import take
 from kdl.optimizers import ControlledOptimizer
-from kdl.recipes.recipe import Recipe
 from kdl.recipes.training.hyperparameters import hyperparameters
 from kdl.recipes.training.training_data import DataError
-from kdl.typing import HyperParameters, Values
+from kdl.typing import HyperModel, HyperParameters, Values
 
 ANYTHING, EVERYTHING, RIGHT = "anything", "everything", "the right thing"
 EXAMPLES = 10  # That a sound model learns by heart
@@ -64,7 +63,7 @@ class Training:
 
 
 def milestones(
-    recipe: Recipe,
+    recipe: HyperModel,
     hp: Values | None = None,
     epochs: int | None = None,
     seed: int = 0,

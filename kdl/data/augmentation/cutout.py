@@ -51,7 +51,7 @@ class Cutout:
         - [DeVries and Taylor, 2017](https://arxiv.org/abs/1708.04552)
     """
 
-    def __init__(self, size: float, holes: int = 1, fill: float = 0.0) -> None:
+    def __init__(self, size: int | float, holes: int = 1, fill: float = 0.0) -> None:
         self.size = _check_size(size)
         self.holes = check_integer("holes", holes, "[1, inf)")
         self.fill = check_number("fill", fill, "(-inf, inf)")
