@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import keras
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from keras_tuner import HyperModel, HyperParameters, Objective
@@ -37,6 +38,12 @@ ConstraintLike: TypeAlias = keras.constraints.Constraint | str | dict[str, Any]
 InitializerLike: TypeAlias = keras.initializers.Initializer | str | dict[str, Any]
 RegularizerLike: TypeAlias = keras.regularizers.Regularizer | str | dict[str, Any]
 DataFormat: TypeAlias = Literal["channels_last", "channels_first"]
+
+# What a block of layers normalizes by.
+Normalization: TypeAlias = Literal["batch", "layer", "instance", "group"] | keras.Layer
+
+# What an attribution is of, as `kdl.attribution.gradient` takes it.
+Score: TypeAlias = int | ArrayLike | Callable[[Tensor], Tensor]
 
 # Hyperparameters, or values of some of them by name.
 Values: TypeAlias = HyperParameters | Mapping[str, Any]

@@ -177,7 +177,7 @@ class Images(ImageClassifier):
         x: Arrays,
         y: Arrays,
         *,
-        sample_weight: Arrays = None,
+        sample_weight: Arrays | None = None,
         epochs: int | None = None,
         seed: int = 0,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,

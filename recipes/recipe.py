@@ -429,7 +429,7 @@ class Recipe(keras_tuner.HyperModel):
         x: Arrays,
         y: Arrays,
         *,
-        sample_weight: Arrays = None,
+        sample_weight: Arrays | None = None,
         validation_data: tuple[Any, ...] | None = None,
         initial_epoch: int = 0,
         epochs: int | None = None,
@@ -643,7 +643,11 @@ class Recipe(keras_tuner.HyperModel):
         return estimator(self, model, self.splits.test[1])
 
     def pair_for(
-        self, model: keras.Model | Variants, x: Arrays, y: Arrays = None, *weights: Any
+        self,
+        model: keras.Model | Variants,
+        x: Arrays,
+        y: Arrays | None = None,
+        *weights: Any,
     ) -> tuple[Any, ...]:
         """Returns inputs, targets and maybe weights as a model takes them."""
         if isinstance(model, Variants):

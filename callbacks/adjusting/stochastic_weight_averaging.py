@@ -91,7 +91,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
     def __init__(
         self,
         start_from_epoch: int = 0,
-        data: Arrays = None,
+        data: Arrays | None = None,
         every: int = 1,
         batch_size: int = 32,
         by: Literal["epoch", "update"] = "epoch",

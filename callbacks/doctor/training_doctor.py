@@ -102,7 +102,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        data: Arrays = None,
+        data: Arrays | None = None,
         directory: StrPath | None = None,
         batches: bool = True,
         verbose: Literal[0, 1] = 1,

@@ -132,7 +132,7 @@ class WandbLogger(keras.callbacks.Callback):
         monitor: str = "val_loss",
         monitor_mode: Mode = "auto",
         log_predictions: int = 0,
-        data: Arrays = None,
+        data: Arrays | None = None,
     ) -> None:
         super().__init__()
         spec = importlib.util.find_spec("wandb")

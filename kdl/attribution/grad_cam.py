@@ -1,7 +1,5 @@
 """Class activation maps by gradients."""
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 from keras import ops
@@ -9,13 +7,13 @@ from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.private import layers_of
-from kdl.typing import Tensor
+from kdl.typing import Score
 
 
 def grad_cam(
     model: keras.Model,
     inputs: ArrayLike,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     layer: str | None = None,
     batch_size: int = 32,
 ) -> np.ndarray:
@@ -68,7 +66,7 @@ def grad_cam(
 def grad_cam_plus_plus(
     model: keras.Model,
     inputs: ArrayLike,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     layer: str | None = None,
     batch_size: int = 32,
 ) -> np.ndarray:

@@ -1,14 +1,12 @@
 """Gradients of a score."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
-from kdl.typing import Arrays, Tensor
+from kdl.typing import Arrays, Score
 
 
 class Gradient(NamedTuple):
@@ -22,7 +20,7 @@ class Gradient(NamedTuple):
 def gradient(
     model: keras.Model,
     inputs: Arrays,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     layer: str | None = None,
     batch_size: int = 32,
 ) -> Gradient:

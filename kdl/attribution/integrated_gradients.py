@@ -1,18 +1,16 @@
 """Integrated gradients."""
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops, tree
-from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring, as_array
 from kdl.attribution.scores.taps import BagTap
 from kdl.checks import check_choice, check_integer
 from kdl.private import layers_of
-from kdl.typing import Arrays, Tensor
+from kdl.typing import Arrays, Score
 
 RULES = ("gauss_legendre", "cubic")
 
@@ -27,8 +25,8 @@ class IntegratedGradients(NamedTuple):
 def integrated_gradients(
     model: keras.Model,
     inputs: Arrays,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
-    baseline: Arrays = None,
+    score: Score | None = None,
+    baseline: Arrays | None = None,
     layer: str | None = None,
     steps: int = 50,
     rule: Literal["gauss_legendre", "cubic"] = "gauss_legendre",

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -11,13 +10,13 @@ from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.checks import check_integers, check_number
-from kdl.typing import Tensor
+from kdl.typing import Score
 
 
 def occlusion(
     model: keras.Model,
     inputs: ArrayLike,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     window: int | tuple[int, int] = 1,
     stride: int | tuple[int, int] | None = None,
     value: float = 0.0,

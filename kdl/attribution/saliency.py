@@ -1,19 +1,16 @@
 """Saliency."""
 
-from collections.abc import Callable
-
 import keras
 from keras import ops
-from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
-from kdl.typing import Arrays, Tensor
+from kdl.typing import Arrays, Score
 
 
 def saliency(
     model: keras.Model,
     inputs: Arrays,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     batch_size: int = 32,
 ) -> Arrays:
     """Returns by how much a score changes with each input: the size of its gradient.

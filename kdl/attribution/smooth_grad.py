@@ -1,22 +1,19 @@
 """SmoothGrad."""
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.checks import check_integer, check_number, check_seed
 from kdl.seeds import ATTRIBUTION, generator
-from kdl.typing import Arrays, Tensor
+from kdl.typing import Arrays, Score
 
 
 def smooth_grad(
     model: keras.Model,
     inputs: Arrays,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     noise: float = 0.15,
     samples: int = 16,
     seed: int | None = 0,

@@ -87,7 +87,7 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         )
 
     def __call__(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
         if self.ignore_class is not None:
             sample_weight = self._weights(y_true, y_pred, sample_weight)

@@ -56,7 +56,7 @@ class WeightedLoss(keras.losses.Loss):
         self.weight = number("weight", weight, "[0, inf)")
 
     def __call__(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
         # Not `call` alone, where the mask of the loss would get lost.
         loss = self.loss(y_true, y_pred, sample_weight)

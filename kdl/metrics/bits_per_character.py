@@ -77,7 +77,7 @@ class BitsPerCharacter(BitsPerToken):
         )
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         super().update_state(y_true, y_pred, sample_weight)
         y_true = ops.cast(y_true, "int32")

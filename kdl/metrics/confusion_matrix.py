@@ -81,7 +81,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         )
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         n = self.num_classes
         true, predicted, weights = read(

@@ -61,7 +61,7 @@ class ExactMatch(keras.metrics.Mean):
         )
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         wrong, weights = mistakes(
             y_true, y_pred, sample_weight, self.ignore_class, self.dtype

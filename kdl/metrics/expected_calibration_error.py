@@ -68,7 +68,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self.counts = self.add_variable(shape, "zeros", self.dtype, name="counts")
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         y_pred = ops.convert_to_tensor(y_pred)
         classes = y_pred.shape[-1] if len(y_pred.shape) > 1 else 0

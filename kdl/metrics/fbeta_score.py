@@ -92,7 +92,7 @@ class FBetaScore(keras.metrics.Metric):
         self.counts = self.add_variable(shape, "zeros", self.dtype, name="counts")
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         n = self.num_classes
         true, predicted, weights = read(

@@ -53,7 +53,7 @@ class HardLabels(keras.metrics.Metric):
         self.metric = metric
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         if are_shares(y_true, y_pred):
             y_true = ops.argmax(y_true, -1)

@@ -24,7 +24,7 @@ class ImageMetric(keras.metrics.Mean):
         self.max_value = check_number("max_value", max_value, "(0, inf)")
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         y_pred = ops.convert_to_tensor(y_pred, self.dtype)
         self.check(tuple(y_pred.shape))

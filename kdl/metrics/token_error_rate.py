@@ -60,7 +60,7 @@ class TokenErrorRate(keras.metrics.Mean):
         )
 
     def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         return super().update_state(
             *mistakes(y_true, y_pred, sample_weight, self.ignore_class, self.dtype)

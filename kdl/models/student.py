@@ -150,7 +150,7 @@ class Student(keras.Model):
         self,
         inputs: Tensor,
         training: bool | None = None,
-        mask: Tensor = None,
+        mask: Tensor | None = None,
         **kwargs: Any,
     ) -> Tensor:
         if not training or not self._is_taught or self.matching == "targets":
@@ -161,10 +161,10 @@ class Student(keras.Model):
 
     def compute_loss(
         self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        y_pred: Tensor | None = None,
+        sample_weight: Tensor | None = None,
         training: bool = True,
     ) -> Tensor:
         loss = super().compute_loss(

@@ -15,7 +15,9 @@ from kdl.profiling.formulas import flops_of, has_products, is_whole
 from kdl.typing import Arrays
 
 
-def layer_costs(model: keras.Model, inputs: Arrays = None) -> list[dict[str, Any]]:
+def layer_costs(
+    model: keras.Model, inputs: Arrays | None = None
+) -> list[dict[str, Any]]:
     """Returns parameters and floating point operations (FLOPs) of each layer.
 
     FLOPs are those of a forward pass, as in a prediction, for one example. A

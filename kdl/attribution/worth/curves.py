@@ -1,6 +1,5 @@
 """Scores of inputs of which parts go, or come, by their attributions."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from kdl.attribution.scores.scoring import Scoring
 from kdl.checks import check_integer, check_number
-from kdl.typing import Tensor
+from kdl.typing import Score
 
 
 class Curve(NamedTuple):
@@ -25,7 +24,7 @@ def deletion_curve(
     model: keras.Model,
     inputs: ArrayLike,
     attributions: ArrayLike,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     value: float = 0.0,
     steps: int = 20,
     batch_size: int = 32,
@@ -83,7 +82,7 @@ def insertion_curve(
     model: keras.Model,
     inputs: ArrayLike,
     attributions: ArrayLike,
-    score: int | ArrayLike | Callable[[Tensor], Tensor] | None = None,
+    score: Score | None = None,
     value: float = 0.0,
     steps: int = 20,
     batch_size: int = 32,

@@ -176,7 +176,7 @@ class Batches(keras.utils.PyDataset):
         remainder: Literal["keep", "drop", "pad"] = "keep",
         augment: Sequence[Callable[..., Any]] = (),
         epoch: int = 0,
-        sample_weight: Arrays = None,
+        sample_weight: Arrays | None = None,
         classes_per_batch: int | None = None,
         examples_per_class: int | None = None,
         weights: ArrayLike | None = None,

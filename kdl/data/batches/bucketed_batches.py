@@ -108,7 +108,7 @@ class BucketedBatches(Batches):
         remainder: Literal["keep", "drop", "pad"] = "keep",
         augment: Sequence[Callable[..., Any]] = (),
         epoch: int = 0,
-        sample_weight: Arrays = None,
+        sample_weight: Arrays | None = None,
         buckets: int | None = None,
         max_tokens: int | None = None,
         weights: ArrayLike | None = None,

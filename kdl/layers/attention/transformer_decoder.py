@@ -107,7 +107,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         batch_size: int,
         max_length: int,
         context: Tensor,
-        context_mask: Tensor = None,
+        context_mask: Tensor | None = None,
     ) -> Tensor:
         """Returns a cache of a context and no tokens, by which to decode.
 
@@ -136,13 +136,13 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
     def call(  # type: ignore[override]  # It takes a context, too.
         self,
         inputs: Tensor,
-        context: Tensor = None,
-        mask: Tensor = None,
-        context_mask: Tensor = None,
-        attention_mask: Tensor = None,
-        context_attention_mask: Tensor = None,
-        cache: Tensor = None,
-        index: Tensor = None,
+        context: Tensor | None = None,
+        mask: Tensor | None = None,
+        context_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        context_attention_mask: Tensor | None = None,
+        cache: Tensor | None = None,
+        index: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         if (context is None) == (cache is None):

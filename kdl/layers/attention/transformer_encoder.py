@@ -205,10 +205,10 @@ class TransformerEncoderBlock(keras.layers.Layer):
     def call(
         self,
         inputs: Tensor,
-        mask: Tensor = None,
-        attention_mask: Tensor = None,
-        cache: Tensor = None,
-        index: Tensor = None,
+        mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        cache: Tensor | None = None,
+        index: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         drop = self._dropper(training)
@@ -222,7 +222,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         return inputs_shape
 
     def compute_output_spec(
-        self, inputs: Tensor, *_: Any, cache: Tensor = None, **__: Any
+        self, inputs: Tensor, *_: Any, cache: Tensor | None = None, **__: Any
     ) -> Any:
         outputs = keras.KerasTensor(inputs.shape, self.compute_dtype)
         if cache is None:

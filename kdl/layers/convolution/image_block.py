@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -21,6 +20,7 @@ from kdl.typing import (
     ActivationLike,
     DataFormat,
     InitializerLike,
+    Normalization,
     RegularizerLike,
     Shapes,
     Tensor,
@@ -59,7 +59,7 @@ class ImageBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+        normalization: Normalization | None = "batch",
         activation: ActivationLike = "relu",
         kernel_initializer: InitializerLike = "he_normal",
         kernel_regularizer: RegularizerLike | None = None,

@@ -85,7 +85,7 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
         self.input_spec = keras.InputSpec(ndim=2)
 
     def call(
-        self, indices: Tensor, weights: Tensor = None, mask: Tensor = None
+        self, indices: Tensor, weights: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         self._check_weights(weights)
         if indices.shape[1] == 0:
@@ -120,13 +120,13 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
         return input_shape[0], self.output_dim
 
     def compute_output_spec(
-        self, indices: Tensor, weights: Tensor = None, mask: Tensor = None
+        self, indices: Tensor, weights: Tensor | None = None, mask: Tensor | None = None
     ) -> Any:
         self._check_weights(weights)
         shape = self.compute_output_shape(indices.shape)
         return keras.KerasTensor(shape, self.compute_dtype)
 
-    def compute_mask(self, inputs: Tensor, mask: Tensor = None) -> Tensor:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         return None
 
     def _factors(self, indices, weights, kept):

@@ -98,17 +98,17 @@ class Autoencoder(keras.Model):
 
     def compute_loss(
         self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        y_pred: Tensor | None = None,
+        sample_weight: Tensor | None = None,
         training: bool = True,
     ) -> Tensor:
         y = x if y is None else y
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(
-        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> dict[str, Any]:
         y = x if y is None else y
         return super().compute_metrics(x, y, y_pred, sample_weight)

@@ -241,10 +241,10 @@ class GenerativeAdversarialNetwork(keras.Model):
 
     def compute_loss(
         self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        y_pred: Tensor | None = None,
+        sample_weight: Tensor | None = None,
         training: bool = True,
     ) -> Tensor:
         check_no_loss(self, "a generative adversarial network")

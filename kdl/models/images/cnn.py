@@ -1,6 +1,6 @@
 """Plain convolutional networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -16,7 +16,7 @@ from kdl.models.images.parts import (
     check_units,
     finish,
 )
-from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
+from kdl.typing import ActivationLike, FloatOrSchedule, Normalization, RegularizerLike
 
 
 def cnn(
@@ -28,7 +28,7 @@ def cnn(
     order: str = "CBR",
     rate: FloatOrSchedule = 0.0,
     connections: bool = False,
-    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    normalization: Normalization | None = "batch",
     activation: ActivationLike = "relu",
     kernel_regularizer: RegularizerLike | None = None,
     name: str = "cnn",

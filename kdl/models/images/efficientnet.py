@@ -1,7 +1,7 @@
 """EfficientNet."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import keras
@@ -9,7 +9,7 @@ import keras
 from kdl.checks import check_choice, check_integer, check_number
 from kdl.layers import ConvBlock, InvertedResidualBlock
 from kdl.models.images.parts import LAST, begin, check_size, depth_rates, finish
-from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
+from kdl.typing import ActivationLike, FloatOrSchedule, Normalization, RegularizerLike
 
 
 class Stage(NamedTuple):
@@ -53,7 +53,7 @@ def efficientnet(
     stem: Literal["large", "small"] = "large",
     rate: FloatOrSchedule = 0.0,
     depth_rate: float = 0.0,
-    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    normalization: Normalization | None = "batch",
     activation: ActivationLike = "swish",
     kernel_regularizer: RegularizerLike | None = None,
     name: str = "efficientnet",

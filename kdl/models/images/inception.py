@@ -1,7 +1,7 @@
 """Inception."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import keras
@@ -17,7 +17,7 @@ from kdl.models.images.parts import (
     stem_factor,
     stem_layers,
 )
-from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
+from kdl.typing import ActivationLike, FloatOrSchedule, Normalization, RegularizerLike
 
 # The rows of the paper's first table, those between two poolings in one tuple.
 GOOGLENET = (
@@ -40,7 +40,7 @@ def inception(
     width: float = 1.0,
     stem: Literal["small", "pooled", "large"] = "large",
     rate: FloatOrSchedule = 0.0,
-    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    normalization: Normalization | None = "batch",
     activation: ActivationLike = "relu",
     kernel_regularizer: RegularizerLike | None = None,
     name: str = "inception",

@@ -1,6 +1,6 @@
 """Residual networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import keras
@@ -20,7 +20,7 @@ from kdl.models.images.parts import (
     stem_factor,
     stem_layers,
 )
-from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
+from kdl.typing import ActivationLike, FloatOrSchedule, Normalization, RegularizerLike
 
 
 def resnet(
@@ -34,7 +34,7 @@ def resnet(
     stem: Literal["small", "pooled", "large"] = "large",
     rate: FloatOrSchedule = 0.0,
     depth_rate: float = 0.0,
-    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    normalization: Normalization | None = "batch",
     activation: ActivationLike = "relu",
     kernel_regularizer: RegularizerLike | None = None,
     name: str = "resnet",

@@ -1,6 +1,6 @@
 """U-Net."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -9,7 +9,7 @@ from kdl.checks import check_integer, check_optional
 from kdl.layers import ConvBlock, Dropout, UNetDownBlock, UNetUpBlock
 from kdl.models.images.parts import LAST, begin, check_filters, check_size
 from kdl.schedules import number
-from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
+from kdl.typing import ActivationLike, FloatOrSchedule, Normalization, RegularizerLike
 
 
 def unet(
@@ -19,7 +19,7 @@ def unet(
     depth: int = 2,
     order: str = "CBR",
     rate: FloatOrSchedule = 0.0,
-    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    normalization: Normalization | None = "batch",
     activation: ActivationLike = "relu",
     kernel_regularizer: RegularizerLike | None = None,
     name: str = "unet",

@@ -1,6 +1,6 @@
 """VGG."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 
@@ -14,7 +14,7 @@ from kdl.models.images.parts import (
     check_units,
     finish,
 )
-from kdl.typing import ActivationLike, FloatOrSchedule, RegularizerLike
+from kdl.typing import ActivationLike, FloatOrSchedule, Normalization, RegularizerLike
 
 
 def vgg(
@@ -25,7 +25,7 @@ def vgg(
     units: Sequence[int] = (),
     order: str = "CBR",
     rate: FloatOrSchedule = 0.0,
-    normalization: str | Callable[[], keras.Layer] | keras.Layer | None = "batch",
+    normalization: Normalization | None = "batch",
     activation: ActivationLike = "relu",
     kernel_regularizer: RegularizerLike | None = None,
     name: str = "vgg",

@@ -115,7 +115,11 @@ class ProfessorForcing(keras.layers.Layer):
         freeze_parts(self)
 
     def call(
-        self, forced: Tensor, own: Tensor, mask: Tensor = None, training: bool = False
+        self,
+        forced: Tensor,
+        own: Tensor,
+        mask: Tensor | None = None,
+        training: bool = False,
     ) -> Tensor:
         if not training:
             return own

@@ -124,9 +124,9 @@ class RecurrentDecoder(TokenDecoder):
     def call(
         self,
         tokens: Tensor,
-        memory: Tensor = None,
-        initial_state: Tensor = None,
-        memory_mask: Tensor = None,
+        memory: Tensor | None = None,
+        initial_state: Tensor | None = None,
+        memory_mask: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         context = {

@@ -111,8 +111,8 @@ class RecurrentForecaster(Fed, keras.layers.Layer):
     def call(
         self,
         targets: Tensor,
-        first: Tensor = None,
-        initial_state: Tensor = None,
+        first: Tensor | None = None,
+        initial_state: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         if targets.shape[1] == 0:

@@ -138,7 +138,7 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
     ) -> Shape:
         return (*tokens_shape, self.vocabulary_size)
 
-    def compute_mask(self, tokens: Tensor, mask: Tensor = None) -> Tensor:
+    def compute_mask(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         return ops.not_equal(tokens, 0) if self.mask_zero else None
 
     def logits(self, features: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class TokenDecoder(Int32Inputs, Fed, keras.layers.Layer):
             logits = ops.where(is_padding, _NEVER, logits)
         return logits
 
-    def choose(self, features: Tensor, noise: Tensor = None) -> Tensor:
+    def choose(self, features: Tensor, noise: Tensor | None = None) -> Tensor:
         """Returns the tokens that follow features: drawn by noise, or the likeliest."""
         logits = self.logits(features)
         return choose_tokens(logits if noise is None else ops.add(logits, noise))

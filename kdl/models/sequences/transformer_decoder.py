@@ -155,8 +155,8 @@ class TransformerDecoder(TokenDecoder):
     def call(
         self,
         tokens: Tensor,
-        memory: Tensor = None,
-        memory_mask: Tensor = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         context = {"memory": memory, "memory_mask": memory_mask}
