@@ -24,10 +24,10 @@ Tensor: TypeAlias = Any
 # What a model takes or returns: an array, a list, tuple or dict of such, or rows of an
 # array that stay on disk.
 Arrays: TypeAlias = Any
-# A size is `None` if it is not known.
-Shape: TypeAlias = tuple[int | None, ...]
+# A size is `None` if it is not known. Of a file, Keras gives a list.
+Shape: TypeAlias = tuple[int | None, ...] | list[int | None]
 # Of one tensor, or of a list, tuple or dict of tensors.
-Shapes: TypeAlias = Shape | list[Any] | tuple[Any, ...] | dict[str, Any]
+Shapes: TypeAlias = tuple[Any, ...] | list[Any] | dict[str, Any]
 
 # A number that may follow a schedule, as `kdl.schedules.number` takes it.
 FloatOrSchedule: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule

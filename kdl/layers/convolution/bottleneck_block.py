@@ -74,7 +74,7 @@ class BottleneckBlock(ResidualBlock):
     def width(self) -> int:
         return self.expansion * self.filters
 
-    def branch_of(self, channels: int) -> keras.Layer:
+    def branch_of(self, channels: int) -> list[keras.Layer]:
         first, second = (self.strides, 1) if self.strides_first else (1, self.strides)
         return self.convolutions(
             (self.filters, 1, first), (self.filters, 3, second), (self.width, 1, 1)

@@ -83,7 +83,7 @@ class InvertedResidualBlock(Residual):
             check_number, "squeeze_ratio", squeeze_ratio, "(0, 1]"
         )
 
-    def branch_of(self, channels: int) -> keras.Layer:
+    def branch_of(self, channels: int) -> list[keras.Layer]:
         shared, layers = self.shared, []
         if self.expansion > 1:
             layers.append(ConvBlock(self.expansion * channels, 1, **shared))

@@ -155,7 +155,7 @@ class ResidualBlock(Residual):
         super().__init__(filters, strides, rate, mode, seed, **kwargs)
         self.preactivation = check_boolean("preactivation", preactivation)
 
-    def branch_of(self, channels: int) -> keras.Layer:
+    def branch_of(self, channels: int) -> list[keras.Layer]:
         return self.convolutions((self.filters, 3, self.strides), (self.filters, 3, 1))
 
     def prepare(self, shape: Shapes) -> None:

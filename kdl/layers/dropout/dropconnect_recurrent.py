@@ -34,7 +34,7 @@ class _RecurrentDropConnect:
         sequences: Tensor,
         initial_state: Tensor,
         mask: Tensor,
-        training: bool = False,
+        training: bool | None = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
         rate = now(self.rate, training)
         scope = self._scope(rate) if training else contextlib.nullcontext()

@@ -124,7 +124,7 @@ class StochasticDepth(keras.layers.Layer):
             )
         freeze_parts(self)
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
         rate = now(self.rate, training)
         if not training:
             return ops.cast(self.branch(inputs, training=False), self.compute_dtype)

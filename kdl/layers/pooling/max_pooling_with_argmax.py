@@ -92,7 +92,7 @@ class MaxPoolingWithArgmax2D(keras.layers.MaxPooling2D):
             indices = ops.clip(y, 0, height - 1) * width + ops.clip(x, 0, width - 1)
         return tuple(from_channels_last(x, self.data_format) for x in (values, indices))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, Shape]:
         try:
             shape = super().compute_output_shape(input_shape)
         except ValueError as error:

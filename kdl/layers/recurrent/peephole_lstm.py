@@ -106,7 +106,7 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
         )
 
     def call(
-        self, inputs: Tensor, states: Sequence[Tensor], training: bool = False
+        self, inputs: Tensor, states: Sequence[Tensor], training: bool | None = False
     ) -> tuple[Tensor, list[Tensor]]:
         h, c = states
         masks = recurrent_masks = None
