@@ -8,6 +8,7 @@ import numpy as np
 from kdl.checks import check_integer, check_number
 from kdl.data.augmentation.boxes import random_boxes
 from kdl.data.augmentation.moving import check_images
+from kdl.typing import Arrays
 
 
 class Cutout:
@@ -57,7 +58,7 @@ class Cutout:
         self.fill = check_number("fill", fill, "(-inf, inf)")
 
     def __call__(
-        self, x: np.ndarray, y: Any, rng: np.random.Generator
+        self, x: np.ndarray, y: Arrays, rng: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
         x = check_images(x).copy()
         is_hole = np.zeros(x.shape[:3], bool)

@@ -9,6 +9,7 @@ from kdl.checks import check_boolean, check_integer, check_number
 from kdl.data.augmentation.moving import check_images, moved
 from kdl.data.augmentation.operations import COLORS
 from kdl.data.augmentation.warped import warped
+from kdl.typing import Arrays
 
 # What a strength of 1 is: degrees, pixels per pixel, and shares of the side.
 _ROTATION, _SHEAR, _TRANSLATION = 30, 0.3, 0.45
@@ -104,7 +105,7 @@ class RandAugment:
     def __call__(
         self,
         x: np.ndarray,
-        y: Any,
+        y: Arrays,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
     ) -> tuple[Any, ...]:

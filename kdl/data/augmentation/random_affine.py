@@ -7,6 +7,7 @@ import numpy as np
 from kdl.checks import check_boolean, check_number
 from kdl.data.augmentation.moving import moved
 from kdl.data.augmentation.warped import warped
+from kdl.typing import Arrays
 
 
 class RandomAffine:
@@ -85,7 +86,7 @@ class RandomAffine:
     def __call__(
         self,
         x: np.ndarray,
-        y: Any,
+        y: Arrays,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
     ) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from kdl.checks import check_boolean, check_integer, check_number
 from kdl.data.augmentation.moving import check_images, moved
+from kdl.typing import Arrays
 
 
 class RandomCrop:
@@ -71,7 +72,7 @@ class RandomCrop:
     def __call__(
         self,
         x: np.ndarray,
-        y: Any,
+        y: Arrays,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
     ) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from kdl.checks import check_boolean, check_number
 from kdl.data.augmentation.moving import moved
+from kdl.typing import Arrays
 
 
 class RandomFlip:
@@ -53,7 +54,7 @@ class RandomFlip:
     def __call__(
         self,
         x: np.ndarray,
-        y: Any,
+        y: Arrays,
         rng: np.random.Generator,
         sample_weight: np.ndarray | None = None,
     ) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from kdl.checks import check_number
 from kdl.data.augmentation.texts.words import texts_of
+from kdl.typing import Arrays
 
 _ROWS = "1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"
 # How far the keys of a row are to the right of those of the first row, in keys.
@@ -53,7 +54,7 @@ class KeyboardNoise:
         self.rate = check_number("rate", rate, "[0, 1]")
 
     def __call__(
-        self, x: np.ndarray, y: Any, rng: np.random.Generator
+        self, x: np.ndarray, y: Arrays, rng: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
         texts = texts_of(x)
         for row, text in enumerate(texts):

@@ -6,6 +6,7 @@ import numpy as np
 
 from kdl.checks import check_number
 from kdl.data.augmentation.texts.words import changed
+from kdl.typing import Arrays
 
 
 class RandomDeletion:
@@ -45,7 +46,7 @@ class RandomDeletion:
         self.rate = check_number("rate", rate, "[0, 1]")
 
     def __call__(
-        self, x: np.ndarray, y: Any, rng: np.random.Generator
+        self, x: np.ndarray, y: Arrays, rng: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
         def delete(words):
             kept = rng.random(len(words)) >= self.rate

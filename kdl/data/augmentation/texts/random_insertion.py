@@ -7,6 +7,7 @@ import numpy as np
 
 from kdl.checks import check_number
 from kdl.data.augmentation.texts.words import changed, texts_of
+from kdl.typing import Arrays
 
 
 class RandomInsertion:
@@ -66,7 +67,7 @@ class RandomInsertion:
         self.words = words
 
     def __call__(
-        self, x: np.ndarray, y: Any, rng: np.random.Generator
+        self, x: np.ndarray, y: Arrays, rng: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
         known = self.words
         if known is None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from kdl.checks import check_number
 from kdl.data.augmentation.texts.words import changed
+from kdl.typing import Arrays
 
 
 class RandomSwap:
@@ -47,7 +48,7 @@ class RandomSwap:
         self.rate = check_number("rate", rate, "[0, 1]")
 
     def __call__(
-        self, x: np.ndarray, y: Any, rng: np.random.Generator
+        self, x: np.ndarray, y: Arrays, rng: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
         def swap(words):
             count = len(words)
