@@ -270,13 +270,15 @@ def documented(component):
     return found
 
 
-def kinds_in(hint):
-    """The types that a hint is made of; a literal is of its own."""
+def parts_of(hint):
+    """The types that a hint is made of, and the values of its literals."""
     if typing.get_origin(hint) is typing.Literal:
-        return {type(value) for value in typing.get_args(hint)}
-    parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
-    parts = typing.get_args(hint) if typing.get_origin(hint) is typing.Union else parts
-    return set().union(*map(kinds_in, parts)) if parts else {hint}
+        yield from typing.get_args(hint)
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for part in typing.get_args(hint):
+            yield from parts_of(part)
+    else:
+        yield hint
 
 
 @pytest.mark.one_backend
@@ -291,7 +293,9 @@ def test_signatures_have_hints(room, name):
             parameters.pop(bound, None)
         assert hints.keys() == {*parameters, "return"}, function
         for argument, hint in hints.items():
-            kinds, text = kinds_in(hint), said.get(argument, "")
+            parts, text = set(parts_of(hint)), said.get(argument, "")
+            choices = {part for part in parts if isinstance(part, str)}
+            kinds = parts | {type(part) for part in parts}
             if typing.Any in kinds:
                 continue
             is_none = argument != "return" and parameters[argument].default is None
@@ -301,6 +305,8 @@ def test_signatures_have_hints(room, name):
             word = re.match(r"(?:Optional )?(\w+)(?! (?:arrays?|tensors?)\b)\b", text)
             if word and (kind := WORDS.get(word[1].lower())):
                 assert kind in kinds, (function, argument)
+            if choices:
+                assert choices >= set(re.findall('`"(.*?)"`', text)), (function, text)
 
 
 @pytest.mark.one_backend

@@ -63,7 +63,7 @@ def export(
     format: str,
     inputs: Arrays | None = None,
     *,
-    quantize: Literal["int8"] | None = None,
+    quantize: Literal["int8", "int4", "float16"] | None = None,
     calibration: Arrays | None = None,
     tolerance: float | None = None,
     metadata: Mapping[str, Any] | None = None,

@@ -1,15 +1,14 @@
 """Intervals for means over folds."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from kdl.checks import check_integer, check_number
 
 
 def resampled_interval(
-    scores: Sequence[float], train: int, test: int, confidence: float = 0.95
+    scores: ArrayLike, train: int, test: int, confidence: float = 0.95
 ) -> tuple[float, float | None, float | None]:
     """Returns the mean of scores over folds, and an interval for it.
 

@@ -52,7 +52,7 @@ def efficientnet(
     last_filters: int = 1280,
     stem: Literal["large", "small"] = "large",
     rate: FloatOrSchedule = 0.0,
-    depth_rate: float = 0.0,
+    depth_rate: float | Sequence[FloatOrSchedule] = 0.0,
     normalization: Normalization | None = "batch",
     activation: ActivationLike = "swish",
     kernel_regularizer: RegularizerLike | None = None,

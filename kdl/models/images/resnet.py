@@ -33,7 +33,7 @@ def resnet(
     strides_first: bool = False,
     stem: Literal["small", "pooled", "large"] = "large",
     rate: FloatOrSchedule = 0.0,
-    depth_rate: float = 0.0,
+    depth_rate: float | Sequence[FloatOrSchedule] = 0.0,
     normalization: Normalization | None = "batch",
     activation: ActivationLike = "relu",
     kernel_regularizer: RegularizerLike | None = None,

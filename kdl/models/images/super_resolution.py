@@ -1,6 +1,7 @@
 """Super-resolution."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 from keras import layers
@@ -21,7 +22,7 @@ def super_resolution(
     factor: int = 2,
     filters: int = 32,
     depth: int = 2,
-    upsampling: str = "subpixel",
+    upsampling: Literal["subpixel", "transposed", "resized"] = "subpixel",
     activation: ActivationLike = "relu",
     name: str = "super_resolution",
 ) -> keras.Model:
