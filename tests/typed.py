@@ -4,7 +4,7 @@ Nothing runs this file. A line with `type: ignore` is a mistake that mypy has to
 one that it does not find is an ignore too many, which is an error as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -56,7 +56,8 @@ kdl.data.moments(x, axis="last")  # type: ignore[arg-type]
 # Deployment.
 exported = kdl.deployment.export(model, Path("exported"), "onnx", tolerance=1e-3)
 assert_type(exported.difference, float)
-assert_type(kdl.deployment.load(exported.path), Callable[..., Any])
+run = kdl.deployment.load(exported.path)
+assert_type(run.metadata, dict[str, Any])
 kdl.deployment.export(model, "exported", "onnx", overwrite="no")  # type: ignore[arg-type]
 
 # Evaluation.
@@ -129,6 +130,7 @@ kdl.recipes.Images(precision="float8")  # type: ignore[arg-type]
 
 def build(hp: Any) -> keras.Model:
     assert_type(kdl.spaces.activation(hp, "dense", ["relu", "gelu"]), str)
+    assert_type(kdl.spaces.optimizer.meanings, dict[str, str])
     kdl.spaces.dropout(hp, scope=3)  # type: ignore[arg-type]
     return model
 

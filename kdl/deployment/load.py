@@ -1,21 +1,32 @@
 """Exported models, run by what runs their format."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from kdl.deployment.formats import FORMATS, format_of
 from kdl.deployment.processes import import_openvino
 from kdl.deployment.signature import leaves
-from kdl.typing import StrPath
+from kdl.typing import Arrays, StrPath
 
 METADATA = "metadata.json"
 
 
-def load(path: StrPath) -> Callable[..., Any]:
+class Loaded(Protocol):
+    """An exported model, a function of arrays.
+
+    Attributes:
+        metadata: Dict, what `metadata.json` says.
+    """
+
+    metadata: dict[str, Any]
+
+    def __call__(self, x: Arrays) -> Arrays: ...
+
+
+def load(path: StrPath) -> Loaded:
     """Returns an exported model as a function, run by what runs its format.
 
     That is onnxruntime, LiteRT, OpenVINO, TensorFlow or PyTorch, on a CPU, as a program
@@ -64,7 +75,7 @@ def load(path: StrPath) -> Callable[..., Any]:
         return outputs[0] if len(outputs) == 1 else outputs
 
     function.metadata = metadata
-    return function
+    return cast(Loaded, function)
 
 
 def opened(format, folder, inputs, outputs):

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from kdl.spaces.family import meanings, pick
+from kdl.spaces.family import described, meanings, pick
 from kdl.typing import HyperParameters
 
 _PARTS = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh"]
 
 
+@described(meanings("activation", "activation of a layer", []))
 def activation(
     hp: HyperParameters,
     scope: str | None = None,
@@ -39,6 +40,3 @@ def activation(
     """
     choice, _ = pick(hp, "activation", scope, choices, _PARTS, [], {})
     return choice
-
-
-activation.meanings = meanings("activation", "activation of a layer", [])

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kdl.spaces.family import Range, meanings, pick
+from kdl.spaces.family import Range, described, meanings, pick
 from kdl.typing import HyperParameters
 
 _PARTS = ["none", "max_norm", "min_max_norm", "unit_norm", "non_negative"]
@@ -28,6 +28,9 @@ _NUMBERS = [
 ]
 
 
+@described(
+    meanings("constraint", "what the weights are held to after each step", _NUMBERS)
+)
 def constraint(
     hp: HyperParameters,
     scope: str | None = None,
@@ -88,8 +91,3 @@ def constraint(
         case "non_negative":
             return keras.constraints.NonNeg()
     return None
-
-
-constraint.meanings = meanings(
-    "constraint", "what the weights are held to after each step", _NUMBERS
-)

@@ -7,7 +7,7 @@ import keras
 
 from kdl.checks import check_integer
 from kdl.layers import Dropout
-from kdl.spaces.family import Range, following, meanings, pick
+from kdl.spaces.family import Range, described, following, meanings, pick
 from kdl.typing import FloatOrSchedule, HyperParameters
 
 _PARTS = ["none", "dropout", "gaussian", "alpha", "spatial"]
@@ -27,6 +27,7 @@ _SPATIAL = {
 }
 
 
+@described(meanings("dropout", "what is dropped at random in training", _NUMBERS))
 def dropout(
     hp: HyperParameters,
     scope: str | None = None,
@@ -93,8 +94,3 @@ def dropout(
         case "spatial":
             return _SPATIAL[spatial_axes](p.rate, seed=seed)
     return keras.layers.Identity()
-
-
-dropout.meanings = meanings(
-    "dropout", "what is dropped at random in training", _NUMBERS
-)

@@ -1,7 +1,9 @@
 """A choice among the parts of one family, each with numbers of its own."""
 
 import contextlib
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from keras.optimizers.schedules import LearningRateSchedule
 
@@ -12,6 +14,9 @@ from kdl.checks import (
     check_number,
     check_number_or_schedule,
 )
+
+Parameters = ParamSpec("Parameters")
+Part = TypeVar("Part", covariant=True)
 
 
 class Range:
@@ -160,6 +165,30 @@ def pick(hp, family, scope, choices, allowed, numbers, given, argument="choices"
         if choice in parts:
             values[number.name] = value
     return choice, SimpleNamespace(**values)
+
+
+class Space(Protocol[Parameters, Part]):
+    """A function that declares hyperparameters, and returns the part that they make.
+
+    Attributes:
+        meanings: Dict of strings. What each is, and its unit, by name without a scope.
+    """
+
+    meanings: dict[str, str]
+
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Part: ...
+
+
+def described(
+    meanings: dict[str, str],
+) -> Callable[[Callable[Parameters, Part]], Space[Parameters, Part]]:
+    """Gives a function the attribute `meanings`."""
+
+    def decorate(function):
+        function.meanings = meanings
+        return cast(Space, function)
+
+    return decorate
 
 
 def meanings(family, meaning, numbers):

@@ -8,7 +8,7 @@ import keras
 from kdl.checks import check_choice
 from kdl.initializers import Kaiming, Xavier
 from kdl.initializers.gain import NONLINEARITIES
-from kdl.spaces.family import Range, meanings, pick
+from kdl.spaces.family import Range, described, meanings, pick
 from kdl.typing import HyperParameters
 
 _PARTS = [
@@ -41,6 +41,7 @@ _NUMBERS = [
 ]
 
 
+@described(meanings("initializer", "how the first weights are drawn", _NUMBERS))
 def initializer(
     hp: HyperParameters,
     scope: str | None = None,
@@ -100,8 +101,3 @@ def initializer(
         case "orthogonal":
             return keras.initializers.Orthogonal(p.gain, seed)
     return keras.initializers.TruncatedNormal(stddev=p.stddev, seed=seed)
-
-
-initializer.meanings = meanings(
-    "initializer", "how the first weights are drawn", _NUMBERS
-)

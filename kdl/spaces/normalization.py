@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kdl.spaces.family import Options, Range, meanings, pick
+from kdl.spaces.family import Options, Range, described, meanings, pick
 from kdl.typing import HyperParameters
 
 _PARTS = ["none", "batch", "layer", "group", "instance", "rms"]
@@ -21,6 +21,7 @@ _NUMBERS = [
 ]
 
 
+@described(meanings("normalization", "how activations are normalized", _NUMBERS))
 def normalization(
     hp: HyperParameters,
     scope: str | None = None,
@@ -87,8 +88,3 @@ def normalization(
         case "rms":
             return layers.RMSNormalization()
     return layers.Identity()
-
-
-normalization.meanings = meanings(
-    "normalization", "how activations are normalized", _NUMBERS
-)

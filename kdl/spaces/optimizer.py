@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kdl.spaces.family import Options, Range, meanings, pick
+from kdl.spaces.family import Options, Range, described, meanings, pick
 from kdl.typing import HyperParameters
 
 _ADAPTIVE = "rmsprop adagrad adam adamw nadam adamax lamb"
@@ -89,6 +89,10 @@ _THRESHOLDS = [
 ]
 
 
+@described(
+    meanings("optimizer", "rule by which gradients change the weights", _NUMBERS)
+    | meanings("optimizer/clipping", "what of the gradients is limited", _THRESHOLDS)
+)
 def optimizer(
     hp: HyperParameters,
     scope: str | None = None,
@@ -161,9 +165,3 @@ def optimizer(
     if clip != "none":
         options[clip] = q.threshold
     return _CLASSES[choice](**options)
-
-
-optimizer.meanings = {
-    **meanings("optimizer", "rule by which gradients change the weights", _NUMBERS),
-    **meanings("optimizer/clipping", "what of the gradients is limited", _THRESHOLDS),
-}

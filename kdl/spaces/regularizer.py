@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from kdl.regularizers import ElasticNet, GroupLasso, MaxNorm
-from kdl.spaces.family import Range, following, meanings, pick
+from kdl.spaces.family import Range, described, following, meanings, pick
 from kdl.typing import FloatOrSchedule, HyperParameters
 
 _PARTS = ["none", "l1", "l2", "elastic_net", "max_norm", "group_lasso"]
@@ -60,6 +60,7 @@ _NUMBERS = [
 ]
 
 
+@described(meanings("regularizer", "penalty on the weights", _NUMBERS))
 def regularizer(
     hp: HyperParameters,
     scope: str | None = None,
@@ -122,6 +123,3 @@ def regularizer(
         case "group_lasso":
             return GroupLasso(following(schedule, p.strength))
     return None
-
-
-regularizer.meanings = meanings("regularizer", "penalty on the weights", _NUMBERS)

@@ -7,7 +7,7 @@ from keras.optimizers import schedules
 
 from kdl.checks import check_integer
 from kdl.schedules import InverseSquareRoot, OneCycle, Warmup, WarmupStableDecay
-from kdl.spaces.family import Options, Range, meanings, pick
+from kdl.spaces.family import Options, Range, described, meanings, pick
 from kdl.typing import FloatOrSchedule, HyperParameters
 
 _PARTS = [
@@ -64,6 +64,7 @@ _NUMBERS = [
 ]
 
 
+@described(meanings("schedule", "course of the learning rate in training", _NUMBERS))
 def schedule(
     hp: HyperParameters,
     steps: int,
@@ -139,11 +140,6 @@ def schedule(
         case "inverse_square_root":
             return InverseSquareRoot(rate, max(1, int(p.warmup * steps)))
     return rate
-
-
-schedule.meanings = meanings(
-    "schedule", "course of the learning rate in training", _NUMBERS
-)
 
 
 def _steps(rate, steps, drops, final_factor):
