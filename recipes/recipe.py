@@ -661,7 +661,7 @@ class Recipe(keras_tuner.HyperModel):
         count: int = 2,
         hp: Mapping[str, Any] | None = None,
         merge: Literal["probabilities", "logits"] = "probabilities",
-    ) -> Variants:
+    ) -> keras.Model | Variants:
         """Returns a model that predicts means over variants of each input.
 
         That is test-time augmentation: of an image, say, and its mirror image. What it

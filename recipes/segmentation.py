@@ -208,7 +208,7 @@ class Segmentation(ImageRecipe):
         count: int = 2,
         hp: Mapping[str, Any] | None = None,
         merge: Literal["probabilities", "logits"] = "probabilities",
-    ) -> Variants:
+    ) -> keras.Model:
         check_choice("count", count, (2, 4))
         if not self.values_of(hp).flip:
             raise ValueError(

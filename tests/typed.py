@@ -123,6 +123,7 @@ class Small(kdl.recipes.Images):
 recipe = Small("fashion", precision="mixed_bfloat16")
 assert_type(recipe.splits, Splits)
 assert_type(recipe.predict(model, x), list[dict[str, Any]])
+recipe.evaluate(recipe.averaged(model, 4, merge="logits"))
 _, history = kdl.recipes.run(recipe, **recipe.data(), epochs=1)
 assert_type(kdl.recipes.load("runs/digits")[0], kdl.recipes.Recipe)
 kdl.recipes.Images(precision="float8")  # type: ignore[arg-type]
