@@ -23,8 +23,9 @@ from kdl.tuning.wandb_trials import WandbTrials
 
 # Combinations of values up to which all of them are looked at.
 _MOST = 5000
-# Trials of a branch before it may be left: one says little, untuned as it is.
-_FAIR = 3
+# Trials of a branch before it may be left: one says little, untuned as it is. Those of
+# earlier searches, which may have missed its best or be of other data, count for one.
+_FAIR, _TOLD = 3, 1
 
 
 class BayesianOptimizationOracle(DurableOracle):
@@ -272,9 +273,13 @@ class BayesianOptimizationOracle(DurableOracle):
         branches = encoding.branches
         if not branches:
             return None
-        tried = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
-        tried = np.array(tried + self._earlier.points(encoding))
-        counts = [encoding.is_in(branch, tried).sum() for branch in branches]
+        own = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
+        own, earlier = np.array(own), self._earlier.points(encoding)
+        counts = [
+            encoding.is_in(branch, own).sum()
+            + min(encoding.is_in(branch, earlier).sum(), _TOLD)
+            for branch in branches
+        ]
         return branches[int(np.argmin(counts))] if min(counts) < _FAIR else None
 
     def _in_order(self):
