@@ -40,6 +40,7 @@ def main():
         "shard": {"shard": (0, 1)},
         "collate": {"collate": np.stack},
         "remainder": {"remainder": "pad"},
+        "augment": {"augment": [warp]},
     }
 
     def epoch(clock=time.perf_counter, **given):

@@ -4,9 +4,11 @@ The figures are in docs/benchmarks/search.md.
 
 KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
     python benchmarks/search.py [--seeds 16] [--trials 50] [--workers 1] [--jobs 2] \\
-    [--keep FILE] [--problems NAME ...] [--beside NAME ...]
+    [--keep FILE] [--problems NAME ...] [--beside NAME ...] \\
+    [--smac PYTHON] [--smac-seeds 6]
 
-With several workers, as many trials run at once and end together: then others begin.
+SMAC3 runs in the interpreter of an environment where it is installed. With several
+workers, as many trials run at once and end together: then others begin.
 """
 
 import concurrent.futures
@@ -17,6 +19,7 @@ import itertools
 import json
 import math
 import multiprocessing
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,19 +27,58 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 from scipy.linalg import solve_triangular
-from search_options import OURS, given, options
+from search_options import OURS, SMAC, given_with, options
 from search_problems import PROBLEMS
 from sklearn.gaussian_process import GaussianProcessRegressor
 
 from kdl.tuning import BayesianOptimizationOracle, RandomSearchOracle
 from kdl.tuning.store.records import SearchRecord, TrialRecord
 
-OTHERS = ("keras_tuner", "optuna_gp", "optuna_tpe", "random")
+OTHERS = ("keras_tuner", "optuna_gp", "optuna_tpe", "random", SMAC)
 ORACLES = {
     "kdl": BayesianOptimizationOracle,
     "keras_tuner": keras_tuner.oracles.BayesianOptimizationOracle,
     "random": RandomSearchOracle,
 }
+
+# Asks for lines: none for the values of a trial, or the number and score of one.
+SMAC_SCRIPT = """
+import json, sys, tempfile
+import ConfigSpace as space
+from smac import HyperparameterOptimizationFacade, Scenario
+from smac.runhistory import TrialValue
+
+parts, trials, seed = map(json.loads, sys.argv[1:])
+configs = space.ConfigurationSpace(seed=seed)
+for name, kind, low, high, log, conditions in parts:
+    known = {condition: configs[condition] for condition, _ in conditions}
+    if kind == "choice":
+        part = space.CategoricalHyperparameter(name, range(low, high + 1))
+    elif kind == "int":
+        part = space.UniformIntegerHyperparameter(name, low, high, log=log)
+    else:
+        part = space.UniformFloatHyperparameter(name, low, high, log=log)
+    configs.add(part)
+    found = [space.InCondition(part, known[on], values) for on, values in conditions]
+    if found:
+        configs.add(found[0] if len(found) == 1 else space.AndConjunction(*found))
+with tempfile.TemporaryDirectory() as folder:
+    scenario = Scenario(
+        configs, deterministic=True, n_trials=trials, seed=seed, output_directory=folder
+    )
+    smac = HyperparameterOptimizationFacade(
+        scenario, lambda config, seed=0: 0.0, logging_level=50, overwrite=True
+    )
+    asked = []
+    for line in sys.stdin:
+        if line.split():
+            number, score = line.split()
+            smac.tell(asked[int(number)], TrialValue(cost=float(score)))
+        else:
+            asked.append(smac.ask())
+            values = {name: float(x) for name, x in dict(asked[-1].config).items()}
+            print(json.dumps(values), flush=True)
+"""
 
 
 def seed_of(number):
@@ -44,9 +86,11 @@ def seed_of(number):
     return 1000 + 7919 * number
 
 
-def search(optimizer, problem, seed, trials, workers):
+def search(optimizer, problem, seed, trials, workers, python=None):
     """Scores of the trials of one search, in the order in which they ended."""
     begins = begin_optuna if optimizer.startswith("optuna") else begin_oracle
+    if optimizer == SMAC:
+        begins = functools.partial(begin_smac, python)
     scores, running = [], []
     with tempfile.TemporaryDirectory() as folder:
         begin = begins(optimizer, problem, seed, trials, folder)
@@ -116,6 +160,70 @@ def begin_optuna(optimizer, problem, seed, trials, folder):
     return begin
 
 
+def begin_smac(python, optimizer, problem, seed, trials, folder):
+    """As `begin_oracle`, by the interpreter of an environment with SMAC3."""
+    space = problem.hyperparameters().space
+    parts = [smac_part(parameter, space) for parameter in space]
+    arguments = [json.dumps(value) for value in (parts, trials, seed)]
+    process = subprocess.Popen(
+        [python, "-c", SMAC_SCRIPT, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    numbers = itertools.count()
+
+    def say(line):
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+
+    def begin():
+        number = next(numbers)
+        say("")
+        found = json.loads(process.stdout.readline())
+        values = {p.name: of_smac(p, found[p.name]) for p in space if p.name in found}
+
+        def end(score):
+            say(f"{number} {score}")
+            if number == trials - 1:
+                process.communicate()
+
+        return values, end
+
+    return begin
+
+
+def smac_part(parameter, space):
+    """What says a hyperparameter to SMAC3; the values of a choice are their places."""
+    log = getattr(parameter, "sampling", "") == "log"
+    places = {other.name: smac_values(other) for other in space}
+    conditions = [
+        (on.name, [places[on.name].index(value) for value in on.values])
+        for on in parameter.conditions
+    ]
+    values = smac_values(parameter)
+    if values is None:
+        kind = type(parameter).__name__.lower()
+        low, high = parameter.min_value, parameter.max_value
+        return parameter.name, kind, low, high, log, conditions
+    return parameter.name, "choice", 0, len(values) - 1, False, conditions
+
+
+def smac_values(parameter):
+    kind = type(parameter).__name__
+    if kind in ("Float", "Int"):
+        return None
+    return [False, True] if kind == "Boolean" else list(parameter.values)
+
+
+def of_smac(parameter, value):
+    values = smac_values(parameter)
+    if values is not None:
+        return values[int(value)]
+    return int(value) if type(parameter).__name__ == "Int" else value
+
+
 def suggest(trial, parameter):
     kind, log = type(parameter).__name__, getattr(parameter, "sampling", "") == "log"
     if kind == "Float":
@@ -162,11 +270,11 @@ def predict_quickly():
     GaussianProcessRegressor.predict = quick
 
 
-def run(job):
+def run(job, python=None):
     optimizer, name, seed, trials, workers = job
     predict_quickly()
     with contextlib.redirect_stdout(io.StringIO()):
-        return job, search(optimizer, PROBLEMS[name], seed, trials, workers)
+        return job, search(optimizer, PROBLEMS[name], seed, trials, workers, python)
 
 
 def searched(run, jobs, keep, workers):
@@ -205,13 +313,13 @@ def report(results, names, others, seeds, trials, workers):
             [
                 min(results[optimizer, name, seed_of(k), trials, workers][:at])
                 - least[name]
-                for k in range(seeds)
+                for k in range(seeds[optimizer])
             ]
         )
 
     optimizers = (OURS, *others)
     for at in (20, trials):
-        print(f"\nMedian regret after {at} trials, {seeds} seeds [quartiles]\n")
+        print(f"\nMedian regret after {at} trials [quartiles]\n")
         print("| problem |" + "".join(f" {name} |" for name in optimizers))
         print("|---|" + "---|" * len(optimizers))
         for name in names:
@@ -232,7 +340,8 @@ def report(results, names, others, seeds, trials, workers):
         for other in others:
             ratios, won = {}, []
             for name in names:
-                ours, theirs = regrets(OURS, name, at), regrets(other, name, at)
+                theirs = regrets(other, name, at)
+                ours = regrets(OURS, name, at)[: len(theirs)]
                 ratios[name] = np.median(ours) / np.median(theirs)
                 won += list((ours < theirs) + 0.5 * (ours == theirs))
 
@@ -252,16 +361,16 @@ def report(results, names, others, seeds, trials, workers):
 def main():
     parser = options(__doc__, list(PROBLEMS), OTHERS, trials=50)
     parser.add_argument("--workers", type=int, default=1)
-    arguments = given(parser)
-    size = arguments.trials, arguments.workers
+    given, others, seeds = given_with(parser, SMAC)
+    size = given.trials, given.workers
     jobs = [
         (optimizer, name, seed_of(k), *size)
-        for optimizer, name, k in itertools.product(
-            (OURS, *arguments.beside), arguments.problems, range(arguments.seeds)
-        )
+        for optimizer, name in itertools.product((OURS, *others), given.problems)
+        for k in range(seeds[optimizer])
     ]
-    results = searched(run, jobs, arguments.keep, arguments.jobs)
-    report(results, arguments.problems, arguments.beside, arguments.seeds, *size)
+    work = functools.partial(run, python=given.smac)
+    results = searched(work, jobs, given.keep, given.jobs)
+    report(results, given.problems, others, seeds, *size)
 
 
 if __name__ == "__main__":

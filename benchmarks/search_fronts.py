@@ -23,7 +23,7 @@ import warnings
 import numpy as np
 from search import searched, seed_of, suggest
 from search_options import BOTORCH as THEIRS
-from search_options import OURS, given_with_botorch, options
+from search_options import OURS, given_with, options
 
 OTHERS = "optuna_nsga2", "optuna_tpe", THEIRS
 # Dimensions of ZDT1 and DTLZ2; its last five make the distance from the front.
@@ -289,7 +289,7 @@ def _told(values):
 
 def main():
     parser = options(__doc__, list(PROBLEMS), OTHERS, trials=50, jobs=1)
-    given, others, seeds = given_with_botorch(parser)
+    given, others, seeds = given_with(parser, THEIRS)
     jobs = [
         (optimizer, problem, seed_of(k), given.trials)
         for optimizer in (OURS, *others)

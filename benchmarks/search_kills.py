@@ -2,7 +2,8 @@
 
 The figures are in docs/benchmarks/search.md.
 
-KERAS_BACKEND=jax python benchmarks/search_kills.py [--kills 20] [--beside 4]
+KERAS_BACKEND=jax python benchmarks/search_kills.py [--kills 20] [--beside 4] \\
+    [--objectives loss params]
 
 A search of some trials of some epochs runs in a process of its own. The process is
 stopped at a random moment and begun again, as often as asked, and then runs to its end.
@@ -12,6 +13,7 @@ process that begins in the same folder meanwhile, and is to be refused.
 """
 
 import argparse
+import functools
 import itertools
 import os
 import random
@@ -33,7 +35,7 @@ KINDS = {
 PATIENCE, APART = 60, 0.01
 
 
-def search(folder):
+def search(folder, objectives):
     """What the process that is killed does."""
     import keras
     import keras_tuner
@@ -58,7 +60,7 @@ def search(folder):
 
     tuner = kdl.tuning.BayesianOptimization(
         build,
-        keras_tuner.Objective("loss", "min"),
+        [keras_tuner.Objective(name, "min") for name in objectives],
         max_trials=TRIALS,
         seed=0,
         directory=folder,
@@ -68,8 +70,9 @@ def search(folder):
     tuner.search(**data, callbacks=[Slow()])
 
 
-def begin(folder, **options):
+def begin(folder, objectives, **options):
     command = [sys.executable, __file__, "--child", str(folder)]
+    command += ["--objectives", *objectives]
     options = {"stdout": subprocess.DEVNULL, **options}
     return subprocess.Popen(command, env=os.environ, **options)
 
@@ -97,7 +100,7 @@ def is_stopped(process, kind):
         return False
 
 
-def is_refused(folder):
+def is_refused(begin, folder):
     """Begins a second process, and returns whether it is told of the first."""
     process = begin(folder, stderr=subprocess.PIPE)
     _, error = process.communicate()
@@ -105,7 +108,7 @@ def is_refused(folder):
 
 
 def states(folder):
-    """Status, score, values and curves of the trials that ended, as text, by number.
+    """Status, scores, values and curves of the trials that ended, as text, by number.
 
     As text, since what is no number does not equal itself.
     """
@@ -114,7 +117,9 @@ def states(folder):
     if not (folder / "search" / "oracle.json").exists():
         return {}
     return {
-        trial.number: repr((trial.status, trial.score, trial.values, trial.curves))
+        trial.number: repr(
+            (trial.status, trial.score, trial.metrics, trial.values, trial.curves)
+        )
         for trial in read_search(folder / "search").trials
         if trial.status != "running"
     }
@@ -124,24 +129,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--beside", type=int, default=4)
+    parser.add_argument("--objectives", nargs="+", default=["loss"])
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         # The parent process may have set them to be ignored, as `nohup` does.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        search(arguments.child)
+        search(arguments.child, arguments.objectives)
         return
+    start = functools.partial(begin, objectives=arguments.objectives)
     print(f"python {' '.join(sys.argv)}\n")
     rng = random.Random(0)
     lost = changed = refused = 0
     stopped = dict.fromkeys(KINDS, 0)
     with tempfile.TemporaryDirectory() as name:
         folder, whole = Path(name) / "stopped", Path(name) / "whole"
-        begin(whole).wait()
+        start(whole).wait()
         for kind in itertools.islice(itertools.cycle(KINDS), arguments.kills):
             before = states(folder)
-            process = begin(folder)
+            process = start(folder)
             wait_for_work(process, folder)
             # Within some epochs, so that the search lasts for all stops.
             time.sleep(rng.uniform(0.0, 0.4))
@@ -151,15 +158,15 @@ def main():
             changed += sum(after.get(n) != state for n, state in before.items())
         for number in range(arguments.beside):
             beside = Path(name) / f"beside{number}"
-            process = begin(beside)
+            process = start(beside)
             wait_for_work(process, beside)
             # So that it has not ended when the second one begins.
             process.send_signal(signal.SIGSTOP)
-            refused += is_refused(beside)
+            refused += is_refused(start, beside)
             process.send_signal(signal.SIGCONT)
             process.wait()
             changed += states(beside) != states(whole)
-        begin(folder).wait()
+        start(folder).wait()
         ended, expected = states(folder), states(whole)
     same = sum(ended.get(n) == state for n, state in expected.items())
     parts = ", ".join(f"{count} by {kind}" for kind, count in stopped.items())

@@ -35,7 +35,7 @@ from search import (
     seed_of,
 )
 from search_options import BOTORCH as THEIRS
-from search_options import OURS, given_with_botorch, options
+from search_options import OURS, given_with, options
 from search_problems import PROBLEMS
 
 from kdl.tuning import expected_scores
@@ -184,7 +184,7 @@ def report(results, names, others, seeds, trials):
 
 def main():
     parser = options(__doc__, list(NAMES), OTHERS, trials=40)
-    given, others, seeds = given_with_botorch(parser)
+    given, others, seeds = given_with(parser, THEIRS)
     jobs = [
         (optimizer, name, seed_of(k), given.trials)
         for optimizer, name in itertools.product((OURS, *others), given.problems)

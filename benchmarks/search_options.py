@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-OURS, BOTORCH = "kdl", "botorch"
+OURS, BOTORCH, SMAC = "kdl", "botorch", "smac"
 
 
 def options(doc, problems, others, trials, jobs=2):
@@ -33,17 +33,22 @@ def given(parser):
     return parser.parse_args()
 
 
-def given_with_botorch(parser):
-    """As `given`, where BoTorch is in another environment and runs fewer seeds.
+def given_with(parser, name):
+    """As `given`, where one of the others is installed in another environment.
+
+    Args:
+        parser: What `options` returned.
+        name: `BOTORCH` or `SMAC`, which runs fewer seeds.
 
     Returns:
         Tuple of the arguments, the others to compare with, and a dict of the number of
         seeds of each.
     """
-    parser.add_argument("--botorch", help="interpreter in which BoTorch is installed")
-    parser.add_argument("--botorch-seeds", type=int, default=6)
+    parser.add_argument(f"--{name}", help="interpreter in which it is installed")
+    parser.add_argument(f"--{name}-seeds", type=int, default=6)
     found = given(parser)
-    others = [name for name in found.beside if name != BOTORCH or found.botorch]
+    python, fewer = getattr(found, name), getattr(found, f"{name}_seeds")
+    others = [other for other in found.beside if other != name or python]
     seeds = dict.fromkeys((OURS, *others), found.seeds)
-    seeds[BOTORCH] = min(found.botorch_seeds, found.seeds)
+    seeds[name] = min(fewer, found.seeds)
     return found, others, seeds

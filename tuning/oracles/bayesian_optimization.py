@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import trial as trials
 from scipy.stats import qmc
 
 from kdl.checks import check_choice, check_integer, check_number, check_optional
@@ -27,8 +26,9 @@ from kdl.typing import ModelBuilder, Objectives, StrPath
 
 # Combinations of values up to which all of them are looked at.
 _MOST = 5000
-# Trials of a branch before it may be left: one says little, untuned as it is.
-_FAIR = 3
+# Trials of a branch before it may be left: one says little, untuned as it is. Those of
+# earlier searches, which may have missed its best or be of other data, count for one.
+_FAIR, _TOLD = 3, 1
 
 
 class BayesianOptimizationOracle(DurableOracle):
@@ -197,14 +197,18 @@ class BayesianOptimizationOracle(DurableOracle):
 
     def _model(self, encoding, rng):
         """A model of the trials so far, and points of the best; `None` of too few."""
-        cube, scores, variances, pending = self._history(encoding)
+        ended, cube, pending = self._history(encoding)
+        sign = -1.0 if self.objective.direction == "max" else 1.0
+        scores = np.array(
+            [np.inf if self.is_failure(t) else sign * t.score for t in ended]
+        )
         if np.isfinite(scores).sum() < 3:
             return None
         surrogate = Surrogate(
             encoding.features(cube)[0],
             encoding.groups,
             scores,
-            variances,
+            self._variances(ended, [self.objective.name])[:, 0],
             encoding.features(pending)[0],
             rng,
             self.acquisition,
@@ -216,24 +220,17 @@ class BayesianOptimizationOracle(DurableOracle):
 
     def _front_model(self, encoding, rng):
         """As `_model`, of several objectives, or with constraints."""
-        goal, rows, pending = self.goal, [], []
-        names = [part.name for part in (*goal.objectives, *goal.constraints)]
-        for trial in self._in_order():
-            point = encoding.encode(trial.hyperparameters.values)
-            if trial.status not in files.ENDED:
-                pending.append(point)
-                continue
-            metrics = self.metrics_of(trial)
-            values = np.array([metrics.get(name, np.nan) for name in names])
-            losses, values = goal.losses(metrics), values[len(goal.objectives) :]
-            if self.is_failure(trial):
-                losses[:], values[:] = np.inf, np.nan
-            entry = self.journal.entry(trial.trial_id)
-            errors = [standard_error(entry.scores(name)) or 0.0 for name in names]
-            rows.append((point, losses, values, np.square(errors)))
-        if not rows:
+        ended, cube, pending = self._history(encoding)
+        if not ended:
             return None
-        cube, losses, values, variances = map(np.array, zip(*rows, strict=True))
+        goal, metrics = self.goal, [self.metrics_of(trial) for trial in ended]
+        limited = [constraint.name for constraint in goal.constraints]
+        losses = np.array([goal.losses(found) for found in metrics])
+        values = np.array(
+            [[found.get(name, np.nan) for name in limited] for found in metrics]
+        )
+        failed = [self.is_failure(trial) for trial in ended]
+        losses[failed], values[failed] = np.inf, np.nan
         known = np.isfinite(np.hstack([losses, values]))
         if known.any(1).sum() < LEAST:
             return None
@@ -241,11 +238,11 @@ class BayesianOptimizationOracle(DurableOracle):
             encoding.features(cube)[0],
             encoding.groups,
             losses,
-            variances[:, : len(goal.objectives)],
+            self._variances(ended, [part.name for part in goal.objectives]),
             goal.constraints,
             values,
-            variances[:, len(goal.objectives) :],
-            encoding.features(np.reshape(pending, (-1, encoding.size)))[0],
+            self._variances(ended, limited),
+            encoding.features(pending)[0],
             rng,
             self.alpha,
         )
@@ -276,9 +273,13 @@ class BayesianOptimizationOracle(DurableOracle):
         branches = encoding.branches
         if not branches:
             return None
-        tried = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
-        tried = np.array(tried + self._earlier.points(encoding))
-        counts = [encoding.is_in(branch, tried).sum() for branch in branches]
+        own = [encoding.encode(t.hyperparameters.values) for t in self._in_order()]
+        own, earlier = np.array(own), self._earlier.points(encoding)
+        counts = [
+            encoding.is_in(branch, own).sum()
+            + min(encoding.is_in(branch, earlier).sum(), _TOLD)
+            for branch in branches
+        ]
         return branches[int(np.argmin(counts))] if min(counts) < _FAIR else None
 
     def _in_order(self):
@@ -286,30 +287,25 @@ class BayesianOptimizationOracle(DurableOracle):
         return [self.trials[name] for name in sorted(self.trials, key=int)]
 
     def _history(self, encoding):
-        """Trials as arrays: points, scores and variances of ended ones; others' points.
-
-        Scores are to be minimized; of a failure it is infinite.
-        """
-        sign = -1.0 if self.objective.direction == "max" else 1.0
-        ended, pending = [], []
+        """Trials that ended, their points, and the points of those that run."""
+        ended, running = [], []
         for trial in self._in_order():
-            point = encoding.encode(trial.hyperparameters.values)
-            if trial.status == trials.TrialStatus.COMPLETED:
-                entry = self.journal.entry(trial.trial_id)
-                error = standard_error(entry.scores(self.objective.name))
-                ended.append((point, sign * trial.score, (error or 0.0) ** 2))
-            elif trial.status == trials.TrialStatus.FAILED:
-                ended.append((point, np.inf, 0.0))
-            else:
-                pending.append(point)
-        points, scores, variances = zip(*ended, strict=True) if ended else ((), (), ())
-        shape = (-1, encoding.size)
-        return (
-            np.reshape(points, shape),
-            np.array(scores),
-            np.array(variances),
-            np.reshape(pending, shape),
+            (ended if trial.status in files.ENDED else running).append(trial)
+        points = (
+            [encoding.encode(trial.hyperparameters.values) for trial in some]
+            for some in (ended, running)
         )
+        return ended, *(np.reshape(some, (-1, encoding.size)) for some in points)
+
+    def _variances(self, ended, names):
+        """Squared standard errors of metrics `(n, names)`; 0 of a single execution."""
+        found = np.zeros((len(ended), len(names)))
+        for row, trial in enumerate(ended):
+            if not self.is_failure(trial):
+                entry = self.journal.entry(trial.trial_id)
+                errors = [standard_error(entry.scores(name)) for name in names]
+                found[row] = [(error or 0.0) ** 2 for error in errors]
+        return found
 
 
 def _sobol(size, seed, number):

@@ -17,8 +17,6 @@ _DOUBT = 0.5
 _FADES = 10
 # Least distance between the first trials, in diagonals of the space.
 _APART = 0.1
-
-
 # Trials with a score below which a search tells nothing.
 _FEWEST = 3
 
@@ -74,12 +72,13 @@ class EarlierSearches:
         return True
 
     def points(self, encoding):
-        """Returns the points of all trials, a list."""
-        return [
+        """Returns the points of all trials, an array `(n, encoding.size)`."""
+        found = [
             encoding.encode(values)
             for trials in self.searches
             for values, _ in _adapted(trials, encoding.space)
         ]
+        return np.reshape(found, (-1, encoding.size))
 
     def seen_by(self, encoding):
         """Returns what they lead to expect in a space, an `Earlier`, or `None`."""

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+# Images are resampled together as long as they have no more pixels than this: small
+# ones share the calls of NumPy, and what is made of large ones stays in the cache.
+PIXELS = 1 << 14
+
 
 def warped(x, matrices, shifts, fill=0, is_nearest=False):
     """Images under affine maps about their centres, one each.
@@ -26,38 +30,43 @@ def warped(x, matrices, shifts, fill=0, is_nearest=False):
     inverses = np.linalg.inv(matrices)
     offsets = centre - np.einsum("nij,nj->ni", inverses, centre + shifts)
     # A frame of one pixel, of which all that lies outside is made.
-    framed = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=fill)
-    grid = [np.arange(length, dtype=float) for length in size]
+    framed = np.full((len(x), *(size + 2), x.shape[3]), fill, x.dtype)
+    framed[:, 1:-1, 1:-1] = x
+    rows, columns = np.arange(size[0])[:, None], np.arange(size[1])
+    pick = _nearest if is_nearest else _bilinear
     result = np.empty_like(x)
-    for i, (matrix, offset) in enumerate(zip(inverses, offsets, strict=True)):
-        rows, columns = (
-            np.clip(by_row * grid[0][:, None] + by_column * grid[1] + start, -1, end)
-            + 1
-            for (by_row, by_column), start, end in zip(
-                matrix, offset, size, strict=True
-            )
+    together = max(1, PIXELS // (rows.size * columns.size))
+    for begin in range(0, len(x), together):
+        part = slice(begin, begin + together)
+        down, right = (
+            inverses[part, axis, 0, None, None] * rows
+            + inverses[part, axis, 1, None, None] * columns
+            + offsets[part, axis, None, None]
+            for axis in (0, 1)
         )
-        pick = _nearest if is_nearest else _bilinear
-        result[i] = pick(framed[i], rows, columns)
+        down = np.clip(down, -1, size[0]) + 1
+        right = np.clip(right, -1, size[1]) + 1
+        result[part] = pick(framed[part], down, right)
     return result
 
 
-def _nearest(image, rows, columns):
-    return image[(rows + 0.5).astype(int), (columns + 0.5).astype(int)]
+def _nearest(images, rows, columns):
+    which = np.arange(len(images))[:, None, None]
+    return images[which, (rows + 0.5).astype(int), (columns + 0.5).astype(int)]
 
 
-def _bilinear(image, rows, columns):
-    height, width, channels = image.shape
+def _bilinear(images, rows, columns):
+    count, height, width, channels = images.shape
     top = np.minimum(rows.astype(int), height - 2)
     left = np.minimum(columns.astype(int), width - 2)
-    kind = np.result_type(image.dtype, np.float32)
+    kind = np.result_type(images.dtype, np.float32)
     down = (rows - top)[..., None].astype(kind)
     right = (columns - left)[..., None].astype(kind)
-    pixels = image.reshape(-1, channels).astype(kind, copy=False)
-    first = top * width + left
+    pixels = images.reshape(-1, channels).astype(kind, copy=False)
+    first = (np.arange(count)[:, None, None] * height + top) * width + left
     a, b, c, d = (
         pixels.take(first + step, axis=0) for step in (0, 1, width, width + 1)
     )
     upper, lower = a + right * (b - a), c + right * (d - c)
     blend = upper + down * (lower - upper)
-    return blend if image.dtype.kind == "f" else np.rint(blend)
+    return blend if images.dtype.kind == "f" else np.rint(blend)

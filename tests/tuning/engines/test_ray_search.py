@@ -37,10 +37,13 @@ class Killing(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def make(folder, objective="loss"):
+LOSS = keras_tuner.Objective("loss", "min")
+
+
+def make(folder, objective=LOSS):
     return RandomSearch(
         line,
-        keras_tuner.Objective(objective, "min"),
+        objective,
         max_trials=4,
         seed=0,
         directory=folder,
@@ -67,10 +70,12 @@ def cluster():
 
 class TestSearchOnRay:
     def test_two_workers_one_killed_find_what_a_search_does(self, tmp_path, cluster):
+        """With two objectives, of which each worker reports both."""
         data = {"x": X, "y": 2 * X, "epochs": 3, "verbose": 0, "shuffle": False}
-        alone = make(tmp_path / "alone")
+        objectives = [LOSS, "params"]
+        alone = make(tmp_path / "alone", objectives)
         alone.search(**data)
-        tuner = make(tmp_path / "ray")
+        tuner = make(tmp_path / "ray", objectives)
         killing = Killing(tmp_path / "killed")
         ended = []
         search_on_ray(tuner, 2, **data, callbacks=[killing], on_trial_end=ended.append)
@@ -90,7 +95,9 @@ class TestSearchOnRay:
         (model,) = tuner.get_best_models()
         assert model.count_params() == 2
         # The directory is that of any search.
-        assert outcomes(make(tmp_path / "ray")) == outcomes(alone)
+        assert outcomes(make(tmp_path / "ray", objectives)) == outcomes(alone)
+        front = read_search(tuner.project_dir).front()
+        assert [trial.metrics["params"] for trial in front] == [2]
 
     def test_workers_know_objectives_and_constraints(self, tmp_path):
         """What one is sent, without a cluster: a model too large is not trained."""
@@ -104,7 +111,7 @@ class TestSearchOnRay:
 
         tuner = RandomSearch(
             build,
-            [keras_tuner.Objective("loss", "min"), "params"],
+            [LOSS, "params"],
             constraints=["params<=10"],
             seed=0,
             max_trials=2,
@@ -145,7 +152,7 @@ class TestSearchOnRay:
         assert str(error.value) == "3 workers died without a trial. no kdl"
 
     def test_an_error_that_ends_a_search_comes_out_of_the_worker(self, tmp_path):
-        tuner = make(tmp_path, "f1")
+        tuner = make(tmp_path, keras_tuner.Objective("f1", "min"))
         oracle = tuner.oracle
         sent = tuner, oracle.objective, 1, (X, 2 * X), {"verbose": 0}
         worker = _Worker(sent)

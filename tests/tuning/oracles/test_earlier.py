@@ -110,6 +110,22 @@ class TestLearnFrom:
             assert min(scores[:3]) > 0.1
             assert min(scores) < 2e-3
 
+    def test_no_branch_is_left_untried(self, tmp_path):
+        """The earlier search has many trials of each, and the first is the best."""
+        hp = keras_tuner.HyperParameters()
+        hp.Choice("model", list("abcde"))
+        for name in "abcde":
+            with hp.conditional_scope("model", [name]):
+                hp.Float(f"{name}_rate", 0.0, 1.0)
+
+        def score(values):
+            (rate,) = (values[n] for n in values if n.endswith("rate"))
+            return 3 * "abcde".index(values["model"]) + rate
+
+        found = oracle(tmp_path, record(hp, score, count=60), hp=hp)
+        drive(found, score, 12)
+        assert {values["model"] for values in values_of(found)} == set("abcde")
+
     def test_of_a_space_that_is_the_same_in_part(self, tmp_path):
         """It lacks `c`, has `d`, and a wider range of `a`."""
         hp = keras_tuner.HyperParameters()

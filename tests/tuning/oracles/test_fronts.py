@@ -194,6 +194,19 @@ class TestSearch:
             assert values_of(again) == values_of(whole)
             assert values_of(again)[taken] == begun
 
+    def test_workers_that_were_killed_together_go_on_with_what_they_had(self, tmp_path):
+        oracle = make(tmp_path, max_trials=12)
+        drive(oracle, trials=6)
+        begun = [
+            oracle.create_trial(f"tuner{n}").hyperparameters.values for n in (0, 1, 2)
+        ]
+        again = make(tmp_path, max_trials=12)
+        again.reload()
+        trials = [again.create_trial(f"tuner{n}") for n in (2, 0, 3, 1)]
+        assert [trial.trial_id for trial in trials] == ["06", "07", "08", "09"]
+        assert [t.hyperparameters.values for t in trials[:3]] == begun
+        assert trials[3].hyperparameters.values not in begun
+
     def test_side_by_side_nobody_tries_the_same(self, tmp_path):
         oracle = make(tmp_path, max_trials=20)
         drive(oracle, trials=8)
