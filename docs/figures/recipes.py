@@ -30,6 +30,9 @@ RUNS = {
 }
 # Pixels and colours that are tried in turn, until a file has so many bytes at most.
 SIZES, MOST = ((760, 64), (620, 48), (520, 32), (420, 32)), 60_000
+# The same of photographs, which few colours spoil.
+PHOTOGRAPHS = {"segmentation", "super_resolution"}
+COLOURFUL, MORE = ((760, 256), (620, 256), (520, 256)), 160_000
 
 
 def main():
@@ -44,14 +47,15 @@ def main():
             command = ["kdl_cli", "run", name, "--backend", arguments.backend]
             command = [sys.executable, "-m", *command, "--out", out, *options]
             subprocess.run(command, check=True, cwd=folder)
-            write_small(out / picture, FOLDER / f"run_{name}.png")
+            sizes = (COLOURFUL, MORE) if name in PHOTOGRAPHS else (SIZES, MOST)
+            write_small(out / picture, FOLDER / f"run_{name}.png", *sizes)
 
 
-def write_small(source, path):
+def write_small(source, path, sizes, most):
     """Writes a picture again, of few colours, and no wider than a page."""
     with Image.open(source) as image:
         whole = image.convert("RGB")
-    for width, colours in SIZES:
+    for width, colours in sizes:
         size = width, round(whole.height * width / whole.width)
         image = whole.resize(size, Image.Resampling.LANCZOS)
         if whole.width < width:
@@ -59,9 +63,9 @@ def write_small(source, path):
         # Also of a colour that is rare, such as that of a frame, one stays.
         options = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
         image.quantize(colours, **options).save(path, optimize=True)
-        if path.stat().st_size <= MOST:
+        if path.stat().st_size <= most:
             return print(f"{path.name}: {path.stat().st_size} bytes", flush=True)
-    sys.exit(f"{path.name} must have at most {MOST} bytes.")
+    sys.exit(f"{path.name} must have at most {most} bytes.")
 
 
 if __name__ == "__main__":

@@ -182,7 +182,9 @@ def errors_figure(errors, what, step):
     # Dashed, one is seen where the other is the same.
     for style, (evaluation, values) in zip(("-", "--"), errors.items(), strict=True):
         steps = np.arange(1, len(values) + 1)
-        axes.plot(steps, values, style, label=evaluation.replace("_", " "))
+        name = evaluation.replace("_", " ")
+        # Not clipped and above the axis, so that one of no errors is seen.
+        axes.plot(steps, values, style, label=name, clip_on=False, zorder=3)
     axes.set_xlabel(step)
     axes.set_ylabel(what)
     axes.set_ylim(bottom=0)

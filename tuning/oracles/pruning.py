@@ -162,4 +162,4 @@ class Hyperband:
 
 def _best(losses):
     """The least of the losses that are numbers; infinite if none is."""
-    return np.min(losses, initial=np.inf, where=~np.isnan(losses))
+    return float(np.min(losses, initial=np.inf, where=~np.isnan(losses)))

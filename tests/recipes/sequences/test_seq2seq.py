@@ -10,6 +10,7 @@ from kdl.data import Splits
 from kdl.models import ProfessorForcing
 from kdl.recipes import Seq2Seq, hyperparameters, run
 from kdl.recipes.sequences.sequence_recipe import decay as decay_of
+from kdl.recipes.sequences.sequence_recipe import errors_figure
 
 TEXTS = np.array(["ab", "b", "abab", "ba"] * 16)
 PAIRS = Splits(*[(TEXTS, np.array([text[::-1] for text in TEXTS]))] * 3)
@@ -145,6 +146,13 @@ class TestSeq2Seq(RecipeContract):
             desired = np.nanmean(wrong, axis=0)
             label = evaluation.replace("_", " ")
             np.testing.assert_allclose(lines[label], desired)
+
+    def test_a_line_of_no_errors_is_above_the_axis(self):
+        zeros = {"teacher_forcing": np.zeros(9), "free_running": np.zeros(9)}
+        (axes,) = errors_figure(zeros, "share of wrong characters", "position").axes
+        for line in axes.lines:
+            assert line.get_zorder() > axes.spines["bottom"].get_zorder()
+            assert not line.get_clip_on()
 
     def test_refuses_tokens_beyond_its_vocabulary_before_it_fits(self):
         data = self.data()
