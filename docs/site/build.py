@@ -143,7 +143,9 @@ def write_reference(folder):
             page = PAGE.format(name=name, room=room, path=path)
             (folder / room / f"{name}.md").write_text(page, encoding="utf-8")
             first = inspect.getdoc(component).split("\n")[0]
-            rows.append(f"| [`{name}`]({name}.md) | {first} |")
+            # On a phone, a long name is broken between its words.
+            words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)", "<wbr>", name)
+            rows.append(f"| [<code>{words}</code>]({name}.md) | {first} |")
         head = [f"# kdl.{room}", "", inspect.getdoc(module), ""]
         text = "\n".join([*head, "| name | what it is |", "|---|---|", *rows, ""])
         (folder / room / "index.md").write_text(text, encoding="utf-8")
