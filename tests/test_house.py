@@ -96,8 +96,6 @@ FOLDERS = [room for room in MAY_IMPORT if room not in FILES]
 KNOWN_PRIVATE = {"_asdict", "_foreach_copy_", "_foreach_norm", "_foreach_sub_"} | {
     "_getframe"
 }
-# Bases of public classes whose methods have no hints.
-UNHINTED = {"DurableOracle", "DurableTuner", "StoredOracle"}
 # What a hint allows, by the first word of what a docstring says.
 WORDS = {"boolean": bool, "float": float, "integer": int, "string": str}
 PUBLIC = [room for room in FOLDERS if room != "cli"]
@@ -233,7 +231,7 @@ def signatures(component):
         yield component, documented(component)
         return
     for base in component.__mro__:
-        if not base.__module__.startswith("kdl.") or base.__name__ in UNHINTED:
+        if not base.__module__.startswith("kdl."):
             continue
         for name, member in vars(base).items():
             is_public = not name.startswith("_") or name.endswith("__")

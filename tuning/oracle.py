@@ -4,6 +4,8 @@ import contextlib
 import itertools
 import math
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from keras_tuner.engine import trial as trials
 
@@ -23,6 +25,7 @@ from kdl.tuning.store import files
 from kdl.tuning.store.stored_oracle import StoredOracle
 from kdl.tuning.trial.pruned import is_pruned
 from kdl.tuning.values import check_values, completed, states_a_default
+from kdl.typing import HyperParameters, Objectives
 
 
 class DurableOracle(StoredOracle):
@@ -71,20 +74,20 @@ class DurableOracle(StoredOracle):
 
     def __init__(
         self,
-        objective=None,
-        max_trials=None,
-        seed=None,
-        max_total_epochs=None,
-        max_seconds=None,
-        pruner=None,
-        defaults_first=True,
-        max_consecutive_failed_trials=None,
-        max_retries_per_trial=0,
-        hyperparameters=None,
-        tune_new_entries=True,
-        allow_new_entries=True,
-        constraints=None,
-    ):
+        objective: Objectives | None = None,
+        max_trials: int | None = None,
+        seed: int | None = None,
+        max_total_epochs: int | None = None,
+        max_seconds: float | None = None,
+        pruner: Any = None,
+        defaults_first: bool = True,
+        max_consecutive_failed_trials: int | None = None,
+        max_retries_per_trial: int = 0,
+        hyperparameters: HyperParameters | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        constraints: Sequence[str] | None = None,
+    ) -> None:
         check_objective(objective)
         objective = make_goal(objective, constraints)
         max_trials = check_optional(check_integer, "max_trials", max_trials, "[1, inf)")
@@ -127,7 +130,7 @@ class DurableOracle(StoredOracle):
         # What ends the search once all is saved.
         self._failures = None
 
-    def suggestions(self, encoding, number):
+    def suggestions(self, encoding: Encoding, number: int) -> Iterator[dict[str, Any]]:
         """Yields what to try, the best first; called once for each trial.
 
         Args:
@@ -140,23 +143,23 @@ class DurableOracle(StoredOracle):
         raise NotImplementedError
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         """Integer. Epochs of all trials so far."""
         return sum(entry.epochs for entry in self.journal.entries.values())
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Float. Time that the search has taken."""
         return self._stopwatch.seconds
 
     @property
-    def is_spent(self):
+    def is_spent(self) -> bool:
         """Boolean. Whether the budget of epochs or of time is."""
         return (
             self.max_total_epochs is not None and self.epochs >= self.max_total_epochs
         ) or (self.max_seconds is not None and self.seconds >= self.max_seconds)
 
-    def enqueue(self, values):
+    def enqueue(self, values: Sequence[dict[str, Any]]) -> None:
         """Has values tried before those that the search finds.
 
         Args:
@@ -181,7 +184,7 @@ class DurableOracle(StoredOracle):
             self._enqueued += [some for some in values if some not in self._enqueued]
             self.save()
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
         if not self.is_spent:
             encoding = Encoding(self.hyperparameters.space)
             values = self._choose(encoding, int(trial_id))
@@ -190,7 +193,7 @@ class DurableOracle(StoredOracle):
         return {"status": trials.TrialStatus.STOPPED, "values": None}
 
     @contextlib.contextmanager
-    def held(self):
+    def held(self) -> Iterator[None]:
         is_outermost = not self._folder.is_held
         with super().held():
             try:
@@ -200,28 +203,30 @@ class DurableOracle(StoredOracle):
                     # Until the next search, no time counts.
                     self._stopwatch.stop()
 
-    def create_trial(self, tuner_id):
+    def create_trial(self, tuner_id: str) -> trials.Trial:
         self._stopwatch.start()
         return super().create_trial(tuner_id)
 
-    def stops(self, trial_id, execution):
+    def stops(self, trial_id: str, execution: int) -> bool:
         return self.is_spent or self._is_pruned(trial_id, execution)
 
-    def end_trial(self, trial):
+    def end_trial(self, trial: trials.Trial) -> None:
         with self._lock:
             super().end_trial(trial)
             error, self._failures = self._failures, None
             if error is not None:
                 raise error
 
-    def update_trial(self, trial_id, metrics, step=0):
+    def update_trial(
+        self, trial_id: str, metrics: Mapping[str, float], step: int = 0
+    ) -> trials.Trial:
         _, execution, _ = unpacked(metrics)
         # Else it is an epoch, or less.
         if execution is None and not self.goal.is_plain:
             self.goal.check_reported(metrics)
         return super().update_trial(trial_id, metrics, step)
 
-    def metrics_of(self, trial):
+    def metrics_of(self, trial: trials.Trial) -> dict[str, float]:
         """Returns what a trial that ended has reported, a dict of floats by name.
 
         Those are the objectives and the metrics of constraints, as far as known.
@@ -230,18 +235,18 @@ class DurableOracle(StoredOracle):
         config = trial.metrics.get_config()
         return metrics_of(self.goal, entry, config, trial.score)
 
-    def is_failure(self, trial):
+    def is_failure(self, trial: trials.Trial) -> bool:
         """Whether a trial that ended has failed, rather than broken a constraint."""
         is_failed = trial.status == trials.TrialStatus.FAILED
         return is_failed and not self.is_infeasible(trial)
 
-    def is_infeasible(self, trial):
+    def is_infeasible(self, trial: trials.Trial) -> bool:
         """Whether a trial that ended has broken a constraint."""
         if trial.status == trials.TrialStatus.FAILED:
             return self.journal.entry(trial.trial_id).infeasible is not None
         return not self.goal.is_met(self.metrics_of(trial))
 
-    def get_best_trials(self, num_trials=1):
+    def get_best_trials(self, num_trials: int = 1) -> list[trials.Trial]:
         """Returns the best trials that met the constraints, the best first.
 
         Of several objectives, those on the front come first, ordered by the leading
@@ -259,7 +264,7 @@ class DurableOracle(StoredOracle):
         ranked = [scored[n] for n in order(losses, self.goal.leading)] if scored else []
         return (ranked + others if len(ranked) < num_trials else ranked)[:num_trials]
 
-    def unmet(self):
+    def unmet(self) -> str | None:
         """Returns why no trial meets the constraints, in a sentence, or `None`."""
         known = [
             self.journal.entry(trial.trial_id).infeasible or self.metrics_of(trial)
@@ -269,7 +274,7 @@ class DurableOracle(StoredOracle):
         ]
         return unmet(self.goal.constraints, known) if known else None
 
-    def score_trial(self, trial):
+    def score_trial(self, trial: trials.Trial) -> None:
         super().score_trial(trial)
         entry = self.journal.entry(trial.trial_id)
         if entry.best_epochs:
@@ -281,11 +286,11 @@ class DurableOracle(StoredOracle):
                 trial.score = math.nan  # Which KerasTuner takes for a failure.
                 break
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         own = {"enqueued": self._enqueued, "seconds": self.seconds}
         return {**super().get_state(), **own}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         super().set_state(state)
         self._enqueued, self._stopwatch.seconds = state["enqueued"], state["seconds"]
 

@@ -4,11 +4,14 @@ import contextlib
 import inspect
 import shutil
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 from keras_tuner import errors
 from keras_tuner.engine import trial as trials
+from numpy.typing import ArrayLike
 
 from kdl import notebook, private
 from kdl.callbacks import TensorBoardLogger
@@ -57,7 +60,14 @@ class DurableTuner:
 
     _table = None  # Of the trials, in a notebook.
 
-    def __init__(self, oracle, *args, folds=None, resume_trials=True, **kwargs):
+    def __init__(
+        self,
+        oracle: Any,
+        *args: Any,
+        folds: CrossValidation | int | None = None,
+        resume_trials: bool = True,
+        **kwargs: Any,
+    ) -> None:
         self.resume_trials = check_boolean("resume_trials", resume_trials)
         check_tuner_arguments(**kwargs)
         # A trial of a subclass may be without a model.
@@ -90,12 +100,12 @@ class DurableTuner:
         self._seed = oracle.seed
 
     @property
-    def project_dir(self):
+    def project_dir(self) -> str:
         # KerasTuner makes it anew whenever it is not there.
         is_here = isinstance(self.oracle, DurableOracle)
         return self.oracle._project_dir if is_here else super().project_dir
 
-    def save(self):
+    def save(self) -> None:
         if not private.is_worker(self):
             self.oracle.save()
         write_json(private.tuner_file(self), self.get_state())
@@ -112,7 +122,7 @@ class DurableTuner:
             ):
                 self.reload()
 
-    def reload(self):
+    def reload(self) -> None:
         # What trials have added to the space since is no part of the comparison.
         if self._initial_space is None:
             self._populate_initial_space()
@@ -130,14 +140,14 @@ class DurableTuner:
             state = {}
         self.set_state(state)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         known = {"space": self._initial_space}
         if not private.is_worker(self):
             # Should the oracle's own file be lost.
             known |= self.oracle.identity()
         return {**super().get_state(), **known}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         before = state.get("space")
         if before is None:
             before = self._space_of_trials()
@@ -150,7 +160,7 @@ class DurableTuner:
         return initial_space.of_trials(found, self._initial_space)
 
     @contextlib.contextmanager
-    def exclusively(self):
+    def exclusively(self) -> Iterator[None]:
         """Keeps other processes from the search, and stops on signals, meanwhile.
 
         Raises:
@@ -170,28 +180,30 @@ class DurableTuner:
                 getattr(self.oracle, "forget", lambda: None)()
                 raise
 
-    def on_search_begin(self):
+    def on_search_begin(self) -> None:
         # KerasTuner first saves when a trial has ended, and without that file
         # begins anew.
         self.save()
         super().on_search_begin()
 
-    def on_search_end(self):
+    def on_search_end(self) -> None:
         super().on_search_end()
         if isinstance(self.oracle, DurableOracle):
             self.tell_unmet()
 
-    def tell_unmet(self):
+    def tell_unmet(self) -> None:
         """Warns if no trial has met the constraints."""
         reason = self.oracle.unmet()
         if reason is not None:
             warn(reason)
 
-    def pre_create_trial(self):
+    def pre_create_trial(self) -> None:
         self._signals.check()
         super().pre_create_trial()
 
-    def search(self, *args, groups=None, **kwargs):
+    def search(
+        self, *args: Any, groups: ArrayLike | None = None, **kwargs: Any
+    ) -> None:
         if self.folds is not None:
             # In the order in which `fit` takes them.
             given = zip(("x", "y", "batch_size", "epochs"), args, strict=False)
@@ -234,12 +246,12 @@ class DurableTuner:
         kinds = {parameter.kind for parameter in parameters.values()}
         return "verbose" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
-    def on_trial_begin(self, trial):
+    def on_trial_begin(self, trial: trials.Trial) -> None:
         super().on_trial_begin(trial)
         if self._table is not None:
             self._table.begin()
 
-    def run_trial(self, trial, *args, **kwargs):
+    def run_trial(self, trial: trials.Trial, *args: Any, **kwargs: Any) -> Any:
         folder = Path(self.project_dir)
         if isinstance(self.oracle, DurableOracle):
             self._journal = self.oracle.journal
@@ -258,11 +270,23 @@ class DurableTuner:
         self._checkpoint = BestWeights(by_epoch, path, scores)
         return super().run_trial(trial, *args, **kwargs)
 
-    def on_batch_begin(self, trial, model, batch, logs=None):
+    def on_batch_begin(
+        self,
+        trial: trials.Trial,
+        model: keras.Model,
+        batch: int,
+        logs: dict[str, Any] | None = None,
+    ) -> None:
         self._signals.check()
         super().on_batch_begin(trial, model, batch, logs)
 
-    def on_epoch_end(self, trial, model, epoch, logs=None):
+    def on_epoch_end(
+        self,
+        trial: trials.Trial,
+        model: keras.Model,
+        epoch: int,
+        logs: dict[str, Any] | None = None,
+    ) -> None:
         self._signals.check()
         super().on_epoch_end(trial, model, epoch, logs)
         told = self._report(trial, epoch, logs)
@@ -378,7 +402,7 @@ class DurableTuner:
         else:
             trial.status, trial.message = "COMPLETED", None
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: trials.Trial) -> None:
         if trial.status != "COMPLETED":
             # KerasTuner's protocol has no place for it.
             write_message(self.get_trial_dir(trial.trial_id), trial.message)
@@ -386,7 +410,7 @@ class DurableTuner:
         if self._table is not None:
             self._table.end()
 
-    def load_model(self, trial):
+    def load_model(self, trial: trials.Trial) -> keras.Model:
         path = private.checkpoint_file(self, trial.trial_id)
         with warnings.catch_warnings():
             # The checkpoint has the variables of an optimizer too, which the new model

@@ -3,7 +3,9 @@
 import contextlib
 import copy
 import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine import trial as trials
@@ -35,20 +37,21 @@ class StoredOracle(keras_tuner.Oracle):
         **kwargs: Of `keras_tuner.Oracle`.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._folder, self._journal = SearchFolder(), None
+        self._folder = SearchFolder()
+        self._journal: Journal | None = None
         # Names of trials that go on where they stopped.
         self._interrupted = set()
         # KerasTuner's own stays locked for ever once a method raises.
         self._lock = threading.RLock()
 
-    def stops(self, trial_id, execution):
+    def stops(self, trial_id: str, execution: int) -> bool:
         """Returns whether a trial is to end after the epoch that it has reported."""
         return False
 
     @property
-    def journal(self):
+    def journal(self) -> Journal:
         """`Journal` of the search."""
         folder = Path(self._project_dir)
         if self._journal is None:
@@ -56,7 +59,7 @@ class StoredOracle(keras_tuner.Oracle):
         return self._journal
 
     @contextlib.contextmanager
-    def held(self):
+    def held(self) -> Iterator[None]:
         """Keeps other processes from the search while the block runs.
 
         What another process has done in the folder since is read first.
@@ -74,15 +77,15 @@ class StoredOracle(keras_tuner.Oracle):
             yield
 
     @property
-    def is_known(self):
+    def is_known(self) -> bool:
         """Boolean. Whether the folder is as this oracle has left or read it."""
         return self._folder.is_known(private.oracle_file(self))
 
-    def forget(self):
+    def forget(self) -> None:
         """Has the folder read again when it is held next."""
         self._folder.forget()
 
-    def create_trial(self, tuner_id):
+    def create_trial(self, tuner_id: str) -> trials.Trial:
         with self._lock:
             ongoing = self.ongoing_trials.get(tuner_id)
             trial = super().create_trial(tuner_id)
@@ -93,7 +96,9 @@ class StoredOracle(keras_tuner.Oracle):
                 self.journal.append("begin", trial.trial_id, again=again, values=values)
             return trial
 
-    def update_trial(self, trial_id, metrics, step=0):
+    def update_trial(
+        self, trial_id: str, metrics: Mapping[str, float], step: int = 0
+    ) -> trials.Trial:
         with self._lock:
             metrics, execution, event = unpacked(metrics)
             if execution is None:
@@ -123,7 +128,7 @@ class StoredOracle(keras_tuner.Oracle):
             told.status = trials.TrialStatus.STOPPED
             return told
 
-    def end_trial(self, trial):
+    def end_trial(self, trial: trials.Trial) -> None:
         with self._lock:
             if trial.message is None and trial.status != trials.TrialStatus.COMPLETED:
                 trial.message = read_message(private.trial_folder(self, trial.trial_id))
@@ -138,7 +143,7 @@ class StoredOracle(keras_tuner.Oracle):
                 values=ended.hyperparameters.values,
             )
 
-    def give_back(self, tuner_id):
+    def give_back(self, tuner_id: str) -> None:
         """Has the trial of a worker that died go on in the next one that asks.
 
         Args:
@@ -151,12 +156,13 @@ class StoredOracle(keras_tuner.Oracle):
                 self._requeue(trial)
                 self.save()
 
-    def save(self):
+    def save(self) -> None:
+        """Writes what the search knows, whole or not at all."""
         path = private.oracle_file(self)
         write_json(path, self.get_state())
         self._folder.know(path)
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         """Returns what another oracle must have to go on with the search, as a dict."""
         # What several objectives, and constraints, are comes besides.
         objective = [self.objective.name, self.objective.direction]
@@ -164,10 +170,10 @@ class StoredOracle(keras_tuner.Oracle):
             objective.append(self.objective.get_config())
         return {"objective": objective, "seed": self.seed}
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), **self.identity()}
 
-    def set_state(self, state):
+    def set_state(self, state: Mapping[str, Any]) -> None:
         before, ours = state["objective"], self.identity()["objective"]
         if before != ours:
             raise ValueError(
@@ -179,7 +185,7 @@ class StoredOracle(keras_tuner.Oracle):
         own = {"ongoing_trials": {}, "retry_queue": []}
         super().set_state(state | own | {"tried_so_far": [], "id_to_hash": {}})
 
-    def reload(self):
+    def reload(self) -> None:
         path = private.oracle_file(self)
         self._folder.know(path)
         self._journal = None
