@@ -17,25 +17,25 @@ from rich.console import Console
 
 from kdl_cli import backends
 from kdl_cli.folder import reading
-from kdl_cli.options import (
-    Backend,
-    CalibrateOptions,
-    CompareOptions,
-    CrossValidateOptions,
-    EnsembleOptions,
-    EvaluateOptions,
-    ExamineOptions,
-    ExplainOptions,
-    ExportOptions,
-    GenerateOptions,
+from kdl_cli.options.calibrate import CalibrateOptions
+from kdl_cli.options.compare import CompareOptions
+from kdl_cli.options.cross_validate import CrossValidateOptions
+from kdl_cli.options.ensemble import EnsembleOptions
+from kdl_cli.options.evaluate import EvaluateOptions
+from kdl_cli.options.examine import ExamineOptions
+from kdl_cli.options.explain import ExplainOptions
+from kdl_cli.options.export import ExportOptions
+from kdl_cli.options.generate import GenerateOptions
+from kdl_cli.options.predict import PredictOptions
+from kdl_cli.options.search import SearchOptions
+from kdl_cli.options.shared import Backend
+from kdl_cli.options.single import (
     LearnOptions,
-    PredictOptions,
     ProfileOptions,
     RunOptions,
-    SearchOptions,
     SweepOptions,
-    takes,
 )
+from kdl_cli.options.takes import takes
 
 app = typer.Typer(
     no_args_is_help=True,

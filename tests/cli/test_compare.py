@@ -18,7 +18,7 @@ from kdl_cli.commands.training.compare import Comparison, plan
 from kdl_cli.folder import figures
 from kdl_cli.folder.comparison import read_runs, tables, verdict
 from kdl_cli.folder.writing import Folder
-from kdl_cli.options import CompareOptions
+from kdl_cli.options.compare import CompareOptions
 
 pytestmark = pytest.mark.one_backend
 

@@ -7,7 +7,7 @@ from tiny import Tiny
 
 from kdl_cli.commands.spaces.narrowed import Narrowing, narrow
 from kdl_cli.commands.training.tune import plan
-from kdl_cli.options import SearchOptions
+from kdl_cli.options.search import SearchOptions
 
 # What is checked here knows no backend.
 pytestmark = pytest.mark.one_backend

@@ -9,14 +9,10 @@ from typer.testing import CliRunner
 
 from kdl_cli.commands.training.tuner import SAMPLERS
 from kdl_cli.main import app
-from kdl_cli.options import (
-    CompareOptions,
-    CrossValidateOptions,
-    ProfileOptions,
-    RunOptions,
-    SearchOptions,
-    SweepOptions,
-)
+from kdl_cli.options.compare import CompareOptions
+from kdl_cli.options.cross_validate import CrossValidateOptions
+from kdl_cli.options.search import SearchOptions
+from kdl_cli.options.single import ProfileOptions, RunOptions, SweepOptions
 
 COMMANDS = {
     "run": RunOptions,

@@ -7,7 +7,9 @@ import pytest
 from tiny import Tiny
 
 from kdl_cli.commands.training import compare, lr, run, tune
-from kdl_cli.options import CompareOptions, RunOptions, SearchOptions, SweepOptions
+from kdl_cli.options.compare import CompareOptions
+from kdl_cli.options.search import SearchOptions
+from kdl_cli.options.single import RunOptions, SweepOptions
 
 pytestmark = pytest.mark.one_backend
 

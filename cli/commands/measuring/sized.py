@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kdl_cli import backends
 from kdl_cli.commands.measuring.sizes import OUT_OF_MEMORY
-from kdl_cli.options import ProfileOptions
+from kdl_cli.options.single import ProfileOptions
 
 
 def main(given):

@@ -22,7 +22,7 @@ from kdl.tuning.best_epoch import final
 from kdl_cli.commands import arguments
 from kdl_cli.commands.spaces.varied import varied
 from kdl_cli.folder import comparison, figures, metrics, reading, writing
-from kdl_cli.options import CompareOptions
+from kdl_cli.options.compare import CompareOptions
 from kdl_cli.terminal.progress import EpochProgress, Stop
 from kdl_cli.terminal.text import short, written
 

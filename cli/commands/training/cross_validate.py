@@ -23,7 +23,7 @@ from kdl_cli.commands import arguments
 from kdl_cli.commands.training import tune
 from kdl_cli.commands.training.tuner import Tuner
 from kdl_cli.folder import cross_validation, figures, metrics, reading, writing
-from kdl_cli.options import SearchOptions
+from kdl_cli.options.search import SearchOptions
 from kdl_cli.terminal.progress import Count, EpochProgress, Stop
 from kdl_cli.terminal.text import command
 

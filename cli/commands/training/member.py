@@ -12,7 +12,7 @@ import keras
 from kdl import recipes
 from kdl_cli.commands import arguments
 from kdl_cli.commands.training import devices, run
-from kdl_cli.options import RunOptions
+from kdl_cli.options.single import RunOptions
 
 
 def main(given):

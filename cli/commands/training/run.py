@@ -14,7 +14,7 @@ from kdl_cli.commands.training import devices
 from kdl_cli.commands.training.single import Single, SinglePlan, chosen
 from kdl_cli.folder import figures, reading, writing
 from kdl_cli.folder.record import Record
-from kdl_cli.options import RunOptions
+from kdl_cli.options.single import RunOptions
 from kdl_cli.terminal.progress import EpochProgress, Stop
 from kdl_cli.terminal.text import command
 

@@ -36,7 +36,7 @@ from kdl_cli.commands.training import aims, devices
 from kdl_cli.commands.training.run import test
 from kdl_cli.commands.training.tuner import Tuner, Watcher, make_oracle
 from kdl_cli.folder import figures, outcome, reading, report, writing
-from kdl_cli.options import SearchOptions
+from kdl_cli.options.search import SearchOptions
 from kdl_cli.terminal.live import TrialsDisplay
 from kdl_cli.terminal.text import columns_table, command
 

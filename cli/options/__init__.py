@@ -1,0 +1,1 @@
+"""What the commands of `kdl` take, a file a command."""
