@@ -56,6 +56,8 @@ def page(site, path):
 
 def test_has_a_page_for_each_public_name(site):
     for room in ("layers", "evaluation", "recipes"):
+        text = page(site, f"reference/{room}")
+        assert "for TensorFlow, JAX and PyTorch alike" in text
         for name in getattr(kdl, room).__all__:
             assert f"kdl.{room}.{name}" in page(site, f"reference/{room}/{name}")
 

@@ -41,6 +41,8 @@ title: {name}
       heading: kdl.{room}.{name}
       toc_label: {name}
 """
+BACKENDS = """Each name is for TensorFlow, JAX and PyTorch alike. Where one of them
+lacks something, the page of the name says so."""
 SPACE = re.compile(r"<!-- space of (\w+) -->")
 
 
@@ -146,7 +148,7 @@ def write_reference(folder):
             # On a phone, a long name is broken between its words.
             words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)", "<wbr>", name)
             rows.append(f"| [<code>{words}</code>]({name}.md) | {first} |")
-        head = [f"# kdl.{room}", "", inspect.getdoc(module), ""]
+        head = [f"# kdl.{room}", "", inspect.getdoc(module), "", BACKENDS, ""]
         text = "\n".join([*head, "| name | what it is |", "|---|---|", *rows, ""])
         (folder / room / "index.md").write_text(text, encoding="utf-8")
 
