@@ -225,9 +225,10 @@ class BayesianOptimizationOracle(DurableOracle):
             return None
         goal, metrics = self.goal, [self.metrics_of(trial) for trial in ended]
         limited = [constraint.name for constraint in goal.constraints]
-        losses = np.array([goal.losses(found) for found in metrics])
+        losses = np.array([goal.losses(found) for found in metrics], float)
+        # Some are whole numbers, such as a number of weights.
         values = np.array(
-            [[found.get(name, np.nan) for name in limited] for found in metrics]
+            [[found.get(name, np.nan) for name in limited] for found in metrics], float
         )
         failed = [self.is_failure(trial) for trial in ended]
         losses[failed], values[failed] = np.inf, np.nan

@@ -194,6 +194,19 @@ class TestSearch:
             assert values_of(again) == values_of(whole)
             assert values_of(again)[taken] == begun
 
+    def test_where_no_trial_has_met_a_constraint_yet(self, tmp_path):
+        """What is known are whole numbers alone, those of weights."""
+        from kdl.tuning.report import INFEASIBLE, packed
+
+        oracle = make(tmp_path, constraints=["params<=3"], max_trials=8)
+        for number in range(8):
+            trial = oracle.create_trial("tuner0")
+            known = packed({"params": 9 + number}, 0, INFEASIBLE)
+            oracle.update_trial(trial.trial_id, known)
+            trial.status = "FAILED"
+            oracle.end_trial(trial)
+        assert len({tuple(values.values()) for values in values_of(oracle)}) == 8
+
     def test_workers_that_were_killed_together_go_on_with_what_they_had(self, tmp_path):
         oracle = make(tmp_path, max_trials=12)
         drive(oracle, trials=6)
