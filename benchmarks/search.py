@@ -196,44 +196,42 @@ def begin_smac(python, optimizer, problem, seed, trials, folder):
 
 def smac_part(parameter, space):
     """What says a hyperparameter to SMAC3; the values of a choice are their places."""
-    log = getattr(parameter, "sampling", "") == "log"
-    places = {other.name: smac_values(other) for other in space}
+    known = {other.name: values_of(other) for other in space}
     conditions = [
-        (on.name, [places[on.name].index(value) for value in on.values])
+        (on.name, [known[on.name].index(value) for value in on.values])
         for on in parameter.conditions
     ]
-    values = smac_values(parameter)
+    values = known[parameter.name]
     if values is None:
-        kind = type(parameter).__name__.lower()
+        kind, log = type(parameter).__name__.lower(), parameter.sampling == "log"
         low, high = parameter.min_value, parameter.max_value
         return parameter.name, kind, low, high, log, conditions
     return parameter.name, "choice", 0, len(values) - 1, False, conditions
 
 
-def smac_values(parameter):
+def of_smac(parameter, value):
+    values = values_of(parameter)
+    if values is not None:
+        return values[int(value)]
+    return int(value) if type(parameter).__name__ == "Int" else value
+
+
+def values_of(parameter):
+    """The values that a hyperparameter chooses among; `None` of numbers in a range."""
     kind = type(parameter).__name__
     if kind in ("Float", "Int"):
         return None
     return [False, True] if kind == "Boolean" else list(parameter.values)
 
 
-def of_smac(parameter, value):
-    values = smac_values(parameter)
-    if values is not None:
-        return values[int(value)]
-    return int(value) if type(parameter).__name__ == "Int" else value
-
-
 def suggest(trial, parameter):
-    kind, log = type(parameter).__name__, getattr(parameter, "sampling", "") == "log"
-    if kind == "Float":
-        low, high = parameter.min_value, parameter.max_value
-        return trial.suggest_float(parameter.name, low, high, log=log)
-    if kind == "Int":
-        low, high = parameter.min_value, parameter.max_value
-        return trial.suggest_int(parameter.name, low, high, log=log)
-    values = [False, True] if kind == "Boolean" else parameter.values
-    return trial.suggest_categorical(parameter.name, values)
+    values = values_of(parameter)
+    if values is not None:
+        return trial.suggest_categorical(parameter.name, values)
+    is_float = type(parameter).__name__ == "Float"
+    take = trial.suggest_float if is_float else trial.suggest_int
+    low, high = parameter.min_value, parameter.max_value
+    return take(parameter.name, low, high, log=parameter.sampling == "log")
 
 
 def record(problem, tried, scores):

@@ -90,15 +90,14 @@ def search(pool, places, pruner, seed, guess, is_noisy):
             chosen = left[int(np.argmax(model.values(places[left])))]
         left.remove(chosen)
         order.append(chosen)
-        so_far = best[-1] if best else np.inf
+        number, so_far = len(tried), best[-1] if best else np.inf
+        others = {n: c for n, c in enumerate(tried) if np.isfinite(c[-1])}
         for epochs in range(1, EPOCHS + 1):
             losses = pool[chosen][:epochs]
             best.append(min(so_far, reached(losses)))
-            others = {n: c for n, c in enumerate(tried) if np.isfinite(c[-1])}
-            number = len(tried)
             if pruner is None or not np.isfinite(losses[-1]):
                 continue
-            if is_pruned(pruner, number, {**others, number: losses}):
+            if is_pruned(pruner, number, others | {number: losses}):
                 if epochs < EPOCHS:
                     pruned.add(number)
                 break
