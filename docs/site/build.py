@@ -5,7 +5,7 @@ reference that is made of the docstrings. Tables of hyperparameters are made of 
 recipes. A link that leads nowhere, or a page that nothing leads to, ends the build.
 
 pip install -e ".[jax,site]"
-KERAS_BACKEND=jax python docs/site/build.py [--out site]
+python docs/site/build.py [--out site]
 """
 
 import argparse
@@ -22,8 +22,13 @@ import nbformat
 import yaml
 from nbconvert import MarkdownExporter
 
-import kdl
-from kdl_cli.commands import catalogue
+from kdl_cli import backends
+
+# One that is installed, as the command line does. Keras reads it as it is imported.
+backends.choose()
+
+import kdl  # noqa: E402
+from kdl_cli.commands import catalogue  # noqa: E402
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
