@@ -26,6 +26,7 @@ from pathlib import Path
 
 import keras_tuner
 import numpy as np
+from kept import Kept
 from scipy.linalg import solve_triangular
 from search_options import OURS, SMAC, given_with, options
 from search_problems import PROBLEMS
@@ -277,11 +278,7 @@ def run(job, python=None):
 
 def searched(run, jobs, keep, workers):
     """Scores by job, those that `keep` has from an earlier run among them."""
-    known = {}
-    if keep and keep.exists():
-        for line in keep.read_text().splitlines():
-            job, scores = json.loads(line)
-            known[tuple(job)] = scores
+    known = Kept(keep)
     left = [job for job in jobs if job not in known]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -289,9 +286,6 @@ def searched(run, jobs, keep, workers):
         for done in concurrent.futures.as_completed(futures):
             job, scores = done.result()
             known[job] = scores
-            if keep:
-                with keep.open("a") as file:
-                    file.write(json.dumps([job, scores]) + "\n")
             if sys.stderr.isatty():
                 print(f"{len(known)} of {len(jobs)}", end="\r", file=sys.stderr)
     return {job: known[job] for job in jobs}

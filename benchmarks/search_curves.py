@@ -15,9 +15,9 @@ KERAS_BACKEND=jax OMP_NUM_THREADS=1 \\
 import argparse
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
+from kept import add_option
 from search_pruning import EPOCHS, PRUNERS, curves, draw
 
 from kdl.tuning.oracles.surrogate import Surrogate
@@ -109,7 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pool", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    add_option(parser)
     given = parser.parse_args()
     print(f"python {' '.join(sys.argv)}\n")
     pool = curves(given.pool, given.keep)

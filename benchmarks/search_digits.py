@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from kept import Kept, add_option
 
 OPTIMIZERS = {
     "keras_tuner": "KerasTuner",
@@ -91,11 +92,7 @@ def search(optimizer, seed, seconds, epochs):
 
 def searched(jobs, keep):
     """What came of each job, those that `keep` has from an earlier run among them."""
-    known = {}
-    if keep and keep.exists():
-        for line in keep.read_text().splitlines():
-            job, found = json.loads(line)
-            known[tuple(job)] = found
+    known = Kept(keep)
     for number, job in enumerate(jobs):
         if job not in known:
             command = [sys.executable, __file__, "--child", json.dumps(job)]
@@ -109,9 +106,6 @@ def searched(jobs, keep):
                     stderr=noise,
                 ).stdout
             known[job] = json.loads(output.splitlines()[-1])
-            if keep:
-                with keep.open("a") as file:
-                    file.write(json.dumps([job, known[job]]) + "\n")
         if sys.stderr.isatty():
             print(f"{number + 1} of {len(jobs)}", end="\r", file=sys.stderr)
     return {job: known[job] for job in jobs}
@@ -197,7 +191,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    add_option(parser)
     parser.add_argument("--plot", type=Path, help="where to draw it")
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

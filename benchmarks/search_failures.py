@@ -16,10 +16,10 @@ import itertools
 import math
 import sys
 import tempfile
-from pathlib import Path
 
 import keras_tuner
 import numpy as np
+from kept import add_option
 from search import ORACLES, predict_quickly, searched, seed_of
 
 # The first ones are spread over the space, in both searches.
@@ -141,7 +141,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    add_option(parser)
     arguments = parser.parse_args()
     print(f"python {' '.join(sys.argv)}")
     jobs = [

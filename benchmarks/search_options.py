@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from pathlib import Path
+
+from kept import add_option
 
 OURS, BOTORCH, SMAC = "kdl", "botorch", "smac"
 
@@ -21,7 +22,7 @@ def options(doc, problems, others, trials, jobs=2):
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--trials", type=int, default=trials)
     parser.add_argument("--jobs", type=int, default=jobs)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    add_option(parser)
     parser.add_argument("--problems", nargs="*", default=problems)
     parser.add_argument("--beside", nargs="*", choices=others, default=list(others))
     return parser

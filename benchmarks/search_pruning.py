@@ -12,12 +12,11 @@ that take them in many random orders stop their trials as kdl's pruners say.
 import argparse
 import functools
 import itertools
-import json
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
+from kept import Kept, add_option
 
 from kdl import data
 from kdl.tuning import Hyperband, MedianStopping, SuccessiveHalving
@@ -87,14 +86,13 @@ def curve(configuration, seed):
 
 def curves(count, keep):
     """Curves of the pool, those that `keep` has from an earlier run among them."""
-    found = json.loads(keep.read_text()) if keep and keep.exists() else []
-    for number in range(len(found), count):
-        found.append(curve(draw(np.random.default_rng(number)), number))
-        if keep:
-            keep.write_text(json.dumps(found))
+    known = Kept(keep)
+    for number in range(count):
+        if (number,) not in known:
+            known[number,] = curve(draw(np.random.default_rng(number)), number)
         if sys.stderr.isatty():
             print(f"{number + 1} of {count}", end="\r", file=sys.stderr)
-    return [np.array(losses) for losses in found[:count]]
+    return [np.array(known[number,]) for number in range(count)]
 
 
 def searched(pool, order, pruner, most):
@@ -168,7 +166,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pool", type=int, default=200)
     parser.add_argument("--orders", type=int, default=60)
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    add_option(parser)
     arguments = parser.parse_args()
     print(f"python {' '.join(sys.argv)}")
     report(curves(arguments.pool, arguments.keep), arguments.orders)

@@ -2,13 +2,19 @@
 
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 from scipy import stats
 
+# The folder of the other benchmarks.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-def compare(title, arms, seeds, digits=3, cases="seeds"):
+from kept import Kept
+
+
+def compare(title, arms, seeds, digits=3, cases="seeds", keep=None):
     """Trains each arm with each seed, and prints the scores beside the first arm's.
 
     Intervals are of 95 %, by Student's t over the seeds. Differences are taken seed
@@ -22,15 +28,21 @@ def compare(title, arms, seeds, digits=3, cases="seeds"):
         digits: Integer. Number of digits after the point.
         cases: String. What the seeds stand for, if the arms take them for something
             else, such as the number of a class.
+        keep: Optional path of a file that keeps each score, so that a second run of
+            the same command goes on where the first one stopped.
     """
     start = time.perf_counter()
-    scores = {name: [] for name in arms}
+    known = Kept(keep)
     for seed in range(seeds):
         for name, arm in arms.items():
-            keras.utils.clear_session()
-            keras.utils.set_random_seed(seed)
-            scores[name].append(arm(seed))
+            if (title, name, seed) not in known:
+                keras.utils.clear_session()
+                keras.utils.set_random_seed(seed)
+                known[title, name, seed] = float(arm(seed))
         print(f"seed {seed}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    scores = {
+        name: [known[title, name, seed] for seed in range(seeds)] for name in arms
+    }
     command = " ".join(sys.argv)
     print(f"{title}\n$ KERAS_BACKEND={keras.backend.backend()} python {command}\n")
     base, *others = arms

@@ -9,7 +9,7 @@ last arm is the teacher itself. Expected: probabilities help by a point or so, w
 
 The figures are in docs/benchmarks/evidence.md.
 
-KERAS_BACKEND=jax python benchmarks/evidence/distillation.py [--seeds 5]
+KERAS_BACKEND=jax python benchmarks/evidence/distillation.py [--seeds 5] [--keep FILE]
 """
 
 import argparse
@@ -17,6 +17,7 @@ import functools
 
 import keras
 from comparison import chosen, compare
+from kept import add_option
 
 from kdl.recipes import Distillation, Images, run
 
@@ -34,6 +35,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=Distillation.epochs)
     parser.add_argument("--filters", type=int, default=8)
+    add_option(parser)
     options = parser.parse_args()
     images = Images("fashion")
 
@@ -66,7 +68,7 @@ def main():
     arms = {name: arm(values) for name, values in ARMS.items()}
     arms["teacher"] = lambda seed: images.evaluate(teacher(seed))["accuracy"]
     title = f"A student of {options.filters} filters, {options.epochs} epochs"
-    compare(title, arms, options.seeds)
+    compare(title, arms, options.seeds, keep=options.keep)
 
 
 if __name__ == "__main__":

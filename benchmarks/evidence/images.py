@@ -10,13 +10,15 @@ and network alike:
 
 The figures are in docs/benchmarks/evidence.md.
 
-KERAS_BACKEND=jax python benchmarks/evidence/images.py augmentation [--seeds 5]
+KERAS_BACKEND=jax python benchmarks/evidence/images.py augmentation [--seeds 5] \\
+    [--keep FILE]
 """
 
 import argparse
 from types import SimpleNamespace
 
 from comparison import compare
+from kept import add_option
 
 import kdl
 
@@ -51,6 +53,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("table", choices=["augmentation", "normalization", "order"])
     parser.add_argument("--seeds", type=int, default=5)
+    add_option(parser)
     options = parser.parse_args()
 
     def arm(epochs=None, size=None, **values):
@@ -67,7 +70,7 @@ def main():
     match options.table:
         case "augmentation":
             arms = {name: arm(**values) for name, values in AUGMENTATION.items()}
-            compare("Augmentation, 30 epochs", arms, options.seeds)
+            compare("Augmentation, 30 epochs", arms, options.seeds, keep=options.keep)
         case "normalization":
             for size, epochs in EPOCHS.items():
                 arms = {
@@ -80,13 +83,13 @@ def main():
                     for name in NORMALIZATIONS
                 }
                 title = f"Normalization in batches of {size}, {epochs} epochs"
-                compare(title, arms, options.seeds)
+                compare(title, arms, options.seeds, keep=options.keep)
         case "order":
             arms = {
                 name: arm(12, family="vgg", filters=16, order=name)
                 for name in ("CBR", "CRB")
             }
-            compare("Order, 12 epochs", arms, options.seeds)
+            compare("Order, 12 epochs", arms, options.seeds, keep=options.keep)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ students gain, and without noise little.
 
 The figures are in docs/benchmarks/evidence.md.
 
-KERAS_BACKEND=jax python benchmarks/evidence/noisy_student.py [--seeds 5]
+KERAS_BACKEND=jax python benchmarks/evidence/noisy_student.py [--seeds 5] [--keep FILE]
 """
 
 import argparse
@@ -17,6 +17,7 @@ import argparse
 import keras
 import numpy as np
 from comparison import compare
+from kept import add_option
 
 from kdl.data import Splits, fashion
 from kdl.recipes import Images, run
@@ -31,6 +32,7 @@ def main():
     parser.add_argument("--labels", type=int, default=20, help="of each class")
     parser.add_argument("--unlabelled", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=20)
+    add_option(parser)
     options = parser.parse_args()
 
     def arm(epochs=options.epochs, **values):
@@ -50,7 +52,7 @@ def main():
         f"Accuracy with {options.labels} labels a class and {options.unlabelled} "
         "images without"
     )
-    compare(title, arms, options.seeds)
+    compare(title, arms, options.seeds, keep=options.keep)
 
 
 def accuracy(options, seed, epochs, values):

@@ -14,7 +14,6 @@ KERAS_BACKEND=jax python benchmarks/evidence/sequences.py dates [--seeds 5]
 """
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from comparison import interval
+from kept import Kept, add_option
 
 from kdl.data import Splits, arithmetic, dates, mackey_glass, topics
 from kdl.recipes import Arithmetic, Forecast, LanguageModel, Seq2Seq, run
@@ -107,21 +107,13 @@ def errors(name, outputs, targets):
 
 def trained(name, arms, seeds, keep):
     """Results by arm and seed, those that `keep` has from an earlier run among them."""
-    known = {}
-    if keep and keep.exists():
-        for line in keep.read_text().splitlines():
-            (recipe, arm, seed), result = json.loads(line)
-            known[recipe, arm, seed] = result
+    known = Kept(keep)
     for seed in range(seeds):
         for arm in arms:
             if (name, arm, seed) in known:
                 continue
             known[name, arm, seed] = train(name, arm, seed)
             print(f"seed {seed}, {arm}", file=sys.stderr, flush=True)
-            if keep:
-                with keep.open("a") as file:
-                    line = json.dumps([[name, arm, seed], known[name, arm, seed]])
-                    file.write(line + "\n")
     return {arm: [known[name, arm, seed] for seed in range(seeds)] for arm in arms}
 
 
@@ -178,7 +170,7 @@ def main():
     parser.add_argument(
         "--arms", nargs="+", choices=ARMS, default=list(ARMS), help="these alone"
     )
-    parser.add_argument("--keep", type=Path, help="go on with what this file has")
+    add_option(parser)
     parser.add_argument("--plot", type=Path, help="draw errors by step")
     arguments = parser.parse_args()
     name = arguments.recipe

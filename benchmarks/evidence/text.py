@@ -10,7 +10,7 @@ draw the parts, the weights and the order:
 
 The figures are in docs/benchmarks/evidence.md.
 
-KERAS_BACKEND=jax python benchmarks/evidence/text.py networks [--seeds 5]
+KERAS_BACKEND=jax python benchmarks/evidence/text.py networks [--seeds 5] [--keep FILE]
 KERAS_BACKEND=jax python benchmarks/evidence/text.py augmentation --texts 500
 """
 
@@ -22,6 +22,7 @@ import sys
 import keras
 import numpy as np
 from comparison import compare, interval
+from kept import Kept, add_option
 
 import kdl
 from kdl.recipes.texts import tfidf
@@ -47,6 +48,7 @@ def main():
     parser.add_argument("--texts", type=int, default=9600)
     parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
     parser.add_argument("--epochs", type=int)
+    add_option(parser)
     options = parser.parse_args()
     if options.table == "networks":
         networks(options)
@@ -56,19 +58,19 @@ def main():
         for name, values in AUGMENTATION.items()
     }
     title = f"Augmentation of {options.texts} texts, {options.network}"
-    compare(title, arms, options.seeds)
+    compare(title, arms, options.seeds, keep=options.keep)
 
 
 def networks(options):
-    scores, seconds = {}, {}
+    known, arms = Kept(options.keep), (TFIDF, *NETWORKS)
     for seed in range(options.seeds):
-        for name in (TFIDF, *NETWORKS):
-            keras.utils.clear_session()
-            keras.utils.set_random_seed(seed)
-            begun = cpu_seconds()
-            found = baseline if name == TFIDF else trained
-            scores.setdefault(name, []).append(found(options, seed, name))
-            seconds.setdefault(name, []).append(cpu_seconds() - begun)
+        for name in arms:
+            if (name, seed) not in known:
+                keras.utils.clear_session()
+                keras.utils.set_random_seed(seed)
+                begun = cpu_seconds()
+                found = (baseline if name == TFIDF else trained)(options, seed, name)
+                known[name, seed] = [*map(float, found), cpu_seconds() - begun]
         print(f"seed {seed}", file=sys.stderr)
     command = " ".join(sys.argv)
     print(f"$ KERAS_BACKEND={keras.backend.backend()} python {command}\n")
@@ -77,9 +79,12 @@ def networks(options):
         "cross-entropy | CPU s |"
     )
     print("|---|---|---|---|---|---|")
-    first = np.array(scores[TFIDF])[:, 0]
-    for name, found in scores.items():
-        accuracies, entropies = np.transpose(found)
+    found = {
+        name: np.transpose([known[name, seed] for seed in range(options.seeds)])
+        for name in arms
+    }
+    first = found[TFIDF][0]
+    for name, (accuracies, entropies, seconds) in found.items():
         difference, (low, high) = interval(accuracies - first)
         beside = (
             "| |"
@@ -88,7 +93,7 @@ def networks(options):
         )
         print(
             f"| {name} | {accuracies.mean():.3f} | {beside} {entropies.mean():.3f} | "
-            f"{np.mean(seconds[name]):.0f} |"
+            f"{seconds.mean():.0f} |"
         )
 
 

@@ -12,7 +12,7 @@ are; of fewer, all are seen several times.
 
 The figures are in docs/benchmarks/evidence.md.
 
-KERAS_BACKEND=torch python benchmarks/evidence/transfer.py [--seeds 5]
+KERAS_BACKEND=torch python benchmarks/evidence/transfer.py [--seeds 5] [--keep FILE]
 """
 
 import argparse
@@ -20,6 +20,7 @@ import argparse
 import keras
 import numpy as np
 from comparison import chosen, compare
+from kept import add_option
 from sklearn.svm import SVC
 
 from kdl.data import Splits
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=[*TARGETS])
     parser.add_argument("--labels", nargs="+", type=int, help="of each class")
     parser.add_argument("--epochs", type=int, default=30)
+    add_option(parser)
     options = parser.parse_args()
     backbone = Transfer().origin.model
     for name in options.targets:
@@ -59,7 +61,7 @@ def main():
             }
             arms["SVM on pixels"] = on_pixels(few, labels)
             title = f"Accuracy, {name} target, {labels} labels a class"
-            compare(title, arms, options.seeds)
+            compare(title, arms, options.seeds, keep=options.keep)
 
 
 def trained(few, labels, backbone, strategy, values, epochs):
