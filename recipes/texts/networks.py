@@ -45,9 +45,9 @@ def network(p, tokens, outputs, activation=None):
 
 
 def _bag(p, tokens, inputs):
-    """The mean of the words, and that of the n-grams, of which there are many more.
+    """The means of words, of n-grams, which are many more, and of the first words.
 
-    Some of both are dropped in training.
+    Some of all are dropped in training.
     """
     embedding = EmbeddingBag(
         tokens.encoder.size,
@@ -58,14 +58,16 @@ def _bag(p, tokens, inputs):
     )
     dropout = layers.Dropout(p.feature_dropout)
 
-    last = len(tokens.encoder.words)
+    words = len(tokens.encoder.words)
+    ngrams = words + tokens.encoder.buckets
 
     def share(there):
         there = ops.cast(there, "float32")
         return there / ops.maximum(ops.sum(there, axis=-1, keepdims=True), 1)
 
     def embedded(x):
-        shares = share((x > 0) & (x <= last)) + share(x > last)
+        shares = share((x > 0) & (x <= words)) + share((x > words) & (x <= ngrams))
+        shares += share(x > ngrams)
         return embedding(x, dropout(shares))
 
     return _mixed(inputs, embedded)

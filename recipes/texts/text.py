@@ -40,6 +40,14 @@ _AUGMENTATION = {
     "deletion": RandomDeletion,
     "keyboard": KeyboardNoise,
 }
+# What the tokens of a bag depend on, and those of the other networks.
+_TOKENS = {
+    True: (
+        *("lowercase", "words", "buckets", "shortest", "longest"),
+        *("word_ngrams", "first_words"),
+    ),
+    False: ("lowercase", "subwords"),
+}
 # Default size of a batch, by the texts from which on it is so.
 _BATCHES = {0: 16, 2000: 32, 5000: 64}
 _TABLES = ".csv", ".tsv", ".parquet"
@@ -50,9 +58,10 @@ class Text(TokensOfModel, Recipe):
     """Classifies texts, each of one class or of several.
 
     The network is a hyperparameter. By default it is close to that of fastText: the
-    mean of the embeddings of words, and that of n-grams of characters and of words, so
-    that words that were never seen say something, too. (fastText takes one mean of all,
-    to which the words add little.) The others read subwords in their order: a
+    mean of the embeddings of words, that of n-grams of characters and of words, so
+    that words that were never seen say something, too, and that of the words at the
+    beginning. (fastText takes one mean of words and n-grams, to which the words add
+    little.) The others read subwords in their order: a
     convolutional network, a recurrent one, or a Transformer; they need the package
     tokenizers. The vocabulary is learned from the training texts, and `get_state`
     returns it.
@@ -105,6 +114,7 @@ class Text(TokensOfModel, Recipe):
         "shortest": "characters of the shortest n-gram",
         "longest": "characters of the longest n-gram; below the shortest, none",
         "word_ngrams": "words of the longest n-gram of words; 1 for none",
+        "first_words": "words at the beginning that have embeddings of their own",
         "feature_dropout": "probability that a word or an n-gram is dropped",
         "subwords": "subwords of the vocabulary, at most",
         "word_dropout": "probability that a subword is dropped",
@@ -209,6 +219,7 @@ class Text(TokensOfModel, Recipe):
             p.shortest = hp.Int("shortest", 1, 4, default=2)
             p.longest = hp.Int("longest", 0, 6, default=5)
             p.word_ngrams = hp.Int("word_ngrams", 1, 3, default=2)
+            p.first_words = hp.Int("first_words", 0, 8, default=4)
             p.feature_dropout = hp.Float("feature_dropout", 0.0, 0.9, default=0.7)
         with hp.conditional_scope("network", list(NETWORKS[1:])):
             p.subwords = hp.Int(
@@ -268,9 +279,8 @@ class Text(TokensOfModel, Recipe):
 
     def _learned(self, p):
         """The `Tokens` of some hyperparameters, which are learned once."""
-        names = "lowercase", "words", "buckets", "shortest", "longest", "word_ngrams"
-        names = names if p.network == BAG else ("lowercase", "subwords")
-        key = p.network == BAG, *(getattr(p, name) for name in names)
+        is_bag = p.network == BAG
+        key = is_bag, *(getattr(p, name) for name in _TOKENS[is_bag])
         return self.learned_once(key, lambda: learned_tokens(p, self.splits.train[0]))
 
     def averaged(

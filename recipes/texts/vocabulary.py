@@ -28,6 +28,7 @@ def learned_tokens(p, texts):
             shortest=p.shortest,
             longest=p.longest,
             word_ngrams=p.word_ngrams,
+            first_words=p.first_words,
         )
     else:
         encoder = Subwords.from_texts(texts, p.subwords)

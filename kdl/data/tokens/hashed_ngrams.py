@@ -25,15 +25,16 @@ class HashedNgrams(Encoder):
     The word `where` is the token of itself, if it is one of `words`, and with n-grams
     of 3 characters also `<wh`, `whe`, `her`, `ere` and `re>`, so that a word that was
     never seen still has parts that were. Neighbouring words are n-grams as well, with
-    `word_ngrams` of 2 or more. `kdl.layers.EmbeddingBag` takes the tokens, with
-    `padding_index=0`.
+    `word_ngrams` of 2 or more. With `first_words`, a word at the beginning of a text is
+    a second token, too: a bag keeps no order, but often the first words count most.
+    `kdl.layers.EmbeddingBag` takes the tokens, with `padding_index=0`.
 
     N-grams, their hash (FNV-1a, in which bytes count as signed) and their buckets are
     those of fastText. There words are what stands between spaces; here punctuation
     marks are words of their own.
 
-    Token 0 is padding, the words are numbered from 1 in their order, and the buckets
-    follow.
+    Token 0 is padding, the words are numbered from 1 in their order, the buckets
+    follow, and then the words again, as those at the beginning.
 
     Args:
         words: Sequence of different strings.
@@ -45,6 +46,8 @@ class HashedNgrams(Encoder):
             there are none. Defaults to `6`.
         word_ngrams: Integer in `[1, inf)`. Words of the longest n-gram of words, of
             which 1 is none. Defaults to `1`.
+        first_words: Integer in `[0, inf)`. How many words of a text are at its
+            beginning. Defaults to `0`.
 
     Attributes:
         size: Integer. Number of tokens, padding among them.
@@ -72,6 +75,7 @@ class HashedNgrams(Encoder):
         shortest: int = 3,
         longest: int = 6,
         word_ngrams: int = 1,
+        first_words: int = 0,
     ) -> None:
         is_list = isinstance(words, (list, tuple, np.ndarray))
         if not is_list or not all(isinstance(word, str) for word in words):
@@ -83,6 +87,7 @@ class HashedNgrams(Encoder):
         self.shortest = check_integer("shortest", shortest, "[1, inf)")
         self.longest = check_integer("longest", longest, "[0, inf)")
         self.word_ngrams = check_integer("word_ngrams", word_ngrams, "[1, inf)")
+        self.first_words = check_integer("first_words", first_words, "[0, inf)")
         self._numbers = {word: number for number, word in enumerate(self.words, 1)}
         if len(self._numbers) < len(self.words):
             counts = collections.Counter(self.words)
@@ -113,24 +118,32 @@ class HashedNgrams(Encoder):
 
     @property
     def size(self) -> int:
-        return 1 + len(self.words) + self.buckets
+        beginnings = len(self.words) if self.first_words else 0
+        return 1 + len(self.words) + self.buckets + beginnings
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the class, a dict of JSON."""
-        names = "words", "buckets", "shortest", "longest", "word_ngrams"
+        names = "words", "buckets", "shortest", "longest", "word_ngrams", "first_words"
         return {name: getattr(self, name) for name in names}
 
     def _tokens(self, texts):
         return [self._of_text(text) for text in texts]
 
     def _of_text(self, text):
-        """Words with their n-grams, and then the n-grams of words."""
+        """Words with their n-grams, n-grams of words, and the first words again."""
         words = split_words(text)
         tokens = [token for word in words for token in self._of_word(word)]
         if self.word_ngrams > 1:
             hashes = [_hash(word.encode()) for word in words]
             tokens += [1 + len(self.words) + n for n in self._of_words(hashes)]
+        buckets = len(self.words) + self.buckets
+        tokens += [buckets + self._numbers[words[n]] for n in self._firsts(words)]
         return tokens
+
+    def _firsts(self, words):
+        """Which of the first words of a text are in the vocabulary."""
+        firsts = enumerate(words[: self.first_words])
+        return [place for place, word in firsts if word in self._numbers]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Returns where each token of a text stands in it.
@@ -153,7 +166,7 @@ class HashedNgrams(Encoder):
         for first in range(len(words)):
             last = min(first + self.word_ngrams, len(words))
             found += [(places[first][0], places[n][1]) for n in range(first + 1, last)]
-        return found
+        return found + [places[n] for n in self._firsts(words)]
 
     def _of_word(self, word):
         """The tokens of a word, which are looked up from the second time on."""

@@ -27,6 +27,7 @@ class TestHashedNgrams(Contract):
         "shortest": 2,
         "longest": 4,
         "word_ngrams": 2,
+        "first_words": 2,
     }
     refused = [
         (
@@ -52,6 +53,10 @@ class TestHashedNgrams(Contract):
         (
             {"word_ngrams": 0},
             "`word_ngrams` must be an integer in [1, inf). Received: word_ngrams=0",
+        ),
+        (
+            {"first_words": -1},
+            "`first_words` must be an integer in [0, inf). Received: first_words=-1",
         ),
     ]
 
@@ -107,6 +112,15 @@ class TestHashedNgrams(Contract):
         desired = [1, *(2 + int(n % np.uint64(997)) for n in (pair, triple, last))]
         assert ngrams.encode(["a zebra c"])[0].tolist() == desired
 
+    def test_first_words_are_tokens_again(self):
+        """Those of the vocabulary; the others count as places, but are no tokens."""
+        ngrams = HashedNgrams(["a", "small", "ant"], 10, longest=0, first_words=3)
+        assert ngrams.size == 1 + 3 + 10 + 3
+        tokens = ngrams.encode(["small red ant, a small ant", "a"])
+        assert tokens.tolist() == [[2, 3, 1, 2, 3, 15, 16], [1, 14, 0, 0, 0, 0, 0]]
+        plain = HashedNgrams(["a", "small", "ant"], 10, longest=0)
+        assert plain.size == 14 and plain.encode(["small ant"]).tolist() == [[2, 3]]
+
     def test_punctuation_marks_are_words(self):
         assert module.split_words("Don't (ever)—go_on  3.5") == [
             *("Don", "'", "t", "(", "ever", ")", "—", "go_on", "3", ".", "5")
@@ -156,11 +170,13 @@ class TestHashedNgrams(Contract):
         ngrams = self.make()
         spans = ngrams.spans(text)
         assert len(spans) == ngrams.lengths([text])[0]
-        alone = [ngrams.lengths([word])[0] for word in ("small", "ant", ",")]
+        parts = self.make(first_words=0)
+        alone = [parts.lengths([word])[0] for word in ("small", "ant", ",")]
         places = [(0, 5), (6, 9), (9, 10), (11, 14)]
         expected = [
             place
             for place, count in zip(places, (*alone, alone[1]), strict=True)
             for _ in range(count)
         ]
-        assert spans == [*expected, (0, 9), (6, 10), (9, 14)]
+        # Of the first two words, one is in the vocabulary.
+        assert spans == [*expected, (0, 9), (6, 10), (9, 14), (0, 5)]

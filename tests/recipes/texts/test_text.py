@@ -120,20 +120,40 @@ class TestText(RecipeContract):
         assert found[-1]["target"] == found[-1]["classes"]
 
     @pytest.mark.one_backend
-    def test_the_bag_has_two_means(self):
-        """Of the words, and of the n-grams; by hand."""
-        model = self.build(buckets=4096)
-        (row,) = self.recipe.inputs_for(model, self.recipe.inputs(["a zebra"]))
-        table = array(model.get_layer("embedding").embeddings)
+    def test_the_bag_has_three_means(self):
+        """Of the words, of the n-grams and of the first words; by hand."""
+        model = self.build(buckets=4096, first_words=2)
+        text = "a zebra in the zoo"
+        (row,) = self.recipe.inputs_for(model, self.recipe.inputs([text]))
+        row = row[row > 0]
         last = len(model.tokens.encoder.words)
-        words, ngrams = (row[row > 0] <= last, row[row > 0] > last)
-        vectors = table[row[row > 0]]
-        # `zebra` is no word of the training set.
-        assert words.sum() == 1 and ngrams.sum() > 5
-        mean = vectors[words].mean(axis=0) + vectors[ngrams].mean(axis=0)
+        words, firsts = row <= last, row > last + 4096
+        ngrams = ~words & ~firsts
+        # `zebra`, `in` and `zoo` are no words of the training set.
+        assert words.sum() == 2 and firsts.sum() == 1 and ngrams.sum() > 5
+        vectors = array(model.get_layer("embedding").embeddings)[row]
+        mean = sum(vectors[which].mean(axis=0) for which in (words, ngrams, firsts))
         kernel, bias = map(array, model.layers[-1].weights)
-        outputs = self.recipe.outputs(model, ["a zebra"])
+        outputs = self.recipe.outputs(model, [text])
         np.testing.assert_allclose(outputs[0], mean @ kernel + bias, rtol=1e-4)
+
+    @pytest.mark.one_backend
+    def test_tells_by_the_order_where_the_words_are_alike(self):
+        """Which of two words comes first, which a bag of the words cannot know."""
+        rng = np.random.default_rng(0)
+        labels = rng.integers(0, 2, 200).astype("int32")
+        x = np.array(["cat then van", "van then cat"])[labels]
+        parts = (
+            (x[part], labels[part]) for part in np.split(np.arange(200), (120, 160))
+        )
+        recipe = Text(Splits(*parts))
+        scores = {}
+        for first_words in (0, 1):
+            keras.utils.set_random_seed(0)
+            hp = {**SMALL, "word_ngrams": 1, "first_words": first_words}
+            model, _ = run(recipe, **recipe.data(), hp=hp, epochs=8, verbose=0)
+            scores[first_words] = recipe.evaluate(model)["accuracy"]
+        assert scores[0] < 0.75 and scores[1] == 1
 
     @pytest.mark.one_backend
     @pytest.mark.parametrize("name", ["embedding_bag", "cnn"])
