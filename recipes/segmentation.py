@@ -56,10 +56,11 @@ class Segmentation(ImageRecipe):
     each class.
 
     Args:
-        source: What to learn, as `kdl.data.load` takes it: `"scenes"`, `"masks:DIR"`,
-            `"npz:FILE"` or a `kdl.data.Splits` of images of shape `(examples, height,
-            width, channels)` and integer masks of shape `(examples, height, width)`.
-            Loaded when it is first needed. Defaults to `None`, which is `"scenes"`.
+        source: What to learn, as `kdl.data.load` takes it: `"scenes"`, `"nuclei"`,
+            `"masks:DIR"`, `"npz:FILE"` or a `kdl.data.Splits` of images of shape
+            `(examples, height, width, channels)` and integer masks of shape `(examples,
+            height, width)`. Loaded when it is first needed. Defaults to `None`, which
+            is `"scenes"`.
         seed: Integer in `[0, 2**32)`. Draws the splits of the source. Defaults to
             `0`.
 

@@ -22,6 +22,7 @@ from kdl.data.sources.digits import digits
 from kdl.data.sources.fashion import fashion
 from kdl.data.sources.load import load
 from kdl.data.sources.mackey_glass import mackey_glass
+from kdl.data.sources.nuclei import nuclei
 from kdl.data.sources.photographs import photographs
 from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
@@ -66,6 +67,7 @@ __all__ = [
     "load",
     "mackey_glass",
     "moments",
+    "nuclei",
     "penguins",
     "photographs",
     "scenes",

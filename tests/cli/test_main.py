@@ -268,8 +268,8 @@ class TestRun:
 
     def test_refuses_data_that_there_are_not(self, folder):
         assert refusal("run", "images", "--data", "cifar") == (
-            "`--data` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
-            "'arithmetic', 'topics', 'glosses', 'mackey_glass', "
+            "`--data` must be 'digits', 'gallery', 'fashion', 'scenes', 'nuclei', "
+            "'dates', 'arithmetic', 'topics', 'glosses', 'mackey_glass', "
             "'penguins', 'photographs', "
             "'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', 'csv:FILE', "
             "'texts:FILE', 'tfds:NAME', "

@@ -106,8 +106,8 @@ def test_refuses_texts_that_cannot_be(command, option, text):
 def test_names_the_data_as_the_user_does(monkeypatch):
     assert refusal("run", "--data", "up") == (
         "Error: `--data` must be 'left', 'right', 'digits', 'gallery', 'fashion', "
-        "'scenes', 'dates', 'arithmetic', 'topics', 'glosses', 'mackey_glass', "
-        "'penguins', "
+        "'scenes', 'nuclei', 'dates', 'arithmetic', 'topics', 'glosses', "
+        "'mackey_glass', 'penguins', "
         "'photographs', 'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', "
         "'csv:FILE', 'texts:FILE', 'tfds:NAME', "
         "'text:PATH' or 'pairs:PATH'. Received: --data='up'"

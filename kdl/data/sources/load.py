@@ -11,6 +11,7 @@ from kdl.data.sources.images.folder import read_folder
 from kdl.data.sources.images.masks import read_masks
 from kdl.data.sources.mackey_glass import mackey_glass
 from kdl.data.sources.npz_files import read_npz
+from kdl.data.sources.nuclei import nuclei
 from kdl.data.sources.photographs import FACTORS, photographs, read_photographs
 from kdl.data.sources.scenes import scenes
 from kdl.data.sources.tables.penguins import penguins
@@ -30,9 +31,9 @@ def load(source: str | Splits, seed: int = 0) -> Splits:
         source: One of
 
             - `"digits"` or `"gallery"`, the two splits of `kdl.data.digits`;
-            - `"fashion"`, `"scenes"`, `"penguins"`, `"dates"`, `"arithmetic"`,
-              `"topics"`, `"glosses"` or `"mackey_glass"`, after the functions of
-              `kdl.data`;
+            - `"fashion"`, `"scenes"`, `"nuclei"`, `"penguins"`, `"dates"`,
+              `"arithmetic"`, `"topics"`, `"glosses"` or `"mackey_glass"`, after the
+              functions of `kdl.data`;
             - `"images:DIR"`, a folder with a folder of images for each class, maybe
               within `train`, `validation` and `test`. Without folders of classes, all
               images are of one class, `"all"`. They stay on disk, and are read
@@ -248,6 +249,7 @@ _NAMED = {
     "gallery": lambda seed: digits("gallery", seed),
     "fashion": lambda seed: fashion(),
     "scenes": lambda seed: scenes(seed),
+    "nuclei": lambda seed: nuclei(),
     "dates": lambda seed: dates(seed=seed),
     "arithmetic": lambda seed: arithmetic(seed=seed),
     "topics": lambda seed: topics(),

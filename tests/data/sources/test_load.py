@@ -60,8 +60,8 @@ class TestLoad:
         with pytest.raises(ValueError) as error:
             load(source)
         assert str(error.value) == (
-            "`source` must be 'digits', 'gallery', 'fashion', 'scenes', 'dates', "
-            "'arithmetic', 'topics', 'glosses', 'mackey_glass', "
+            "`source` must be 'digits', 'gallery', 'fashion', 'scenes', 'nuclei', "
+            "'dates', 'arithmetic', 'topics', 'glosses', 'mackey_glass', "
             "'penguins', 'photographs', "
             "'images:DIR', 'photographs:DIR', 'masks:DIR', 'npz:FILE', 'csv:FILE', "
             "'texts:FILE', 'tfds:NAME', "
