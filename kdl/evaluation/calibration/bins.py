@@ -17,12 +17,12 @@ class Reliability(NamedTuple):
     Attributes:
         confidence: Float array. Mean probability of the predicted class in each bin.
         accuracy: Float array. Share of the examples of each bin that are right.
-        count: Integer array. Examples of each bin.
+        counts: Integer array. Examples of each bin.
     """
 
     confidence: np.ndarray
     accuracy: np.ndarray
-    count: np.ndarray
+    counts: np.ndarray
 
 
 def reliability(
@@ -33,7 +33,7 @@ def reliability(
 ) -> Reliability:
     """Returns how often a classifier is right, by how sure it is.
 
-    Of a calibrated one, 80 % of the examples are right of which it says 80 %. This is
+    Where a calibrated one says 80 %, it is right for 80 % of the examples. This is
     `sklearn.calibration.calibration_curve` of the predicted class, with the number of
     examples of each bin.
 
@@ -48,7 +48,7 @@ def reliability(
 
     Returns:
         Named tuple of float arrays `confidence` and `accuracy` and an integer array
-        `count`, a number for each bin that is not empty.
+        `counts`, a number for each bin that is not empty.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -73,11 +73,11 @@ def reliability(
     edges = places if strategy == "width" else np.percentile(sure, 100 * places)
     # A number on an edge belongs below.
     bin_of = np.searchsorted(edges, sure)
-    count = np.bincount(bin_of, minlength=bins)
+    counts = np.bincount(bin_of, minlength=bins)
     sums = [np.bincount(bin_of, part, minlength=bins) for part in (sure, right)]
-    full = count > 0
-    confidence, accuracy = (part[full] / count[full] for part in sums)
-    return Reliability(confidence, accuracy, count[full])
+    full = counts > 0
+    confidence, accuracy = (part[full] / counts[full] for part in sums)
+    return Reliability(confidence, accuracy, counts[full])
 
 
 def expected_calibration_error(
@@ -122,4 +122,4 @@ def expected_calibration_error(
     """
     found = reliability(probabilities, y, bins, strategy)
     gaps = np.abs(found.accuracy - found.confidence)
-    return float(found.count @ gaps / found.count.sum())
+    return float(found.counts @ gaps / found.counts.sum())

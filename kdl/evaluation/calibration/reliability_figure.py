@@ -64,7 +64,7 @@ def reliability_figure(
             linewidth=3,
             label="gap",
         )
-        share = found.count / found.count.sum()
+        share = found.counts / found.counts.sum()
         above.scatter(
             *(found.confidence, found.accuracy),
             s=20 + 200 * share,
@@ -77,7 +77,7 @@ def reliability_figure(
         above.set_title(f"{name}\nECE {error:.3f}".strip())
         above.grid(alpha=0.3)
         # Wide enough to be seen, and narrow enough to stand apart.
-        below.bar(found.confidence, found.count, width=0.5 / bins, color="C0")
+        below.bar(found.confidence, found.counts, width=0.5 / bins, color="C0")
         below.set_xlabel("probability of the predicted class")
         below.grid(alpha=0.3, axis="y")
         if n == 0:

@@ -22,11 +22,11 @@ def test_is_the_calibration_curve_of_scikit_learn(strategy, name, bins):
     accuracy, confidence = calibration_curve(RIGHT, SURE, n_bins=bins, strategy=name)
     np.testing.assert_allclose(found.accuracy, accuracy)
     np.testing.assert_allclose(found.confidence, confidence)
-    assert found.count.sum() == 400
+    assert found.counts.sum() == 400
 
 
 def test_bins_of_equal_mass_have_as_many_examples():
-    np.testing.assert_array_equal(reliability(P, Y, 8, "mass").count, 50)
+    np.testing.assert_array_equal(reliability(P, Y, 8, "mass").counts, 50)
 
 
 def test_error_is_the_mean_gap():
@@ -59,7 +59,7 @@ def test_equal_probabilities_stay_in_one_bin():
     y = [0, 0, 0, 1, 0, 0, 1, 0]
     found = reliability(p, y, 4, "mass")
     np.testing.assert_allclose(found.confidence, [0.6, 0.8])
-    np.testing.assert_array_equal(found.count, [2, 6])
+    np.testing.assert_array_equal(found.counts, [2, 6])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_shows_the_bins(tmp_path):
     desired = np.stack([found.confidence, found.accuracy], 1)
     np.testing.assert_allclose(points.get_offsets(), desired)
     heights = [bar.get_height() for bar in below.patches]
-    np.testing.assert_array_equal(heights, found.count)
+    np.testing.assert_array_equal(heights, found.counts)
     assert above.get_title().startswith("before\nECE 0.")
     assert other.get_title() == "after\nECE 0.000"
     write_png(tmp_path / "figure.png", figure)
