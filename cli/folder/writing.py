@@ -147,6 +147,11 @@ def ending(folder, console, hint):
         folder.end("finished")
 
 
+def to_resume(path, settings, identity):
+    """Returns the settings in a folder as `check_same` does, or `None` of a new one."""
+    return check_same(path, settings, identity) if occupied(path) else None
+
+
 def check_same(path, settings, identity):
     """Returns the settings in a folder, provided that these can resume it.
 

@@ -132,8 +132,7 @@ class Comparison:
                 is written then.
         """
         plan, path = self.plan, self.plan.path
-        resumed = writing.occupied(path)
-        before = writing.check_same(path, plan.settings, identity) if resumed else None
+        before = writing.to_resume(path, plan.settings, identity)
         self.data = arguments.load(plan.recipe)
         if plan.settings["resample"]:
             check_independent(plan.recipe)
@@ -144,7 +143,7 @@ class Comparison:
             scores = arguments.evaluate(plan.recipe, plan.recipe.build(hp))
             check_choice("--metric", plan.settings["metric"], list(scores))
         self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
-        if not resumed:
+        if before is None:
             self.folder.begin()
         with contextlib.ExitStack() as held:
             held.enter_context(hold(path, "comparing"))
@@ -156,7 +155,7 @@ class Comparison:
                     f"{path} holds runs of {there} seeds, so that `--seeds` must be "
                     f"{there} or more. Received: {seeds}"
                 )
-            if resumed:
+            if before is not None:
                 self.folder.begin()
             self.held = held.pop_all()
 

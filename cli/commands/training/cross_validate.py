@@ -154,8 +154,7 @@ class CrossValidation:
                 then.
         """
         plan, path = self.plan, self.plan.path
-        resumed = writing.occupied(path)
-        before = writing.check_same(path, plan.settings, identity) if resumed else None
+        before = writing.to_resume(path, plan.settings, identity)
         with arguments.names_data():
             self.recipe, self.groups = _grouped(plan.recipe, plan.settings)
             self.recipe.data()
@@ -165,11 +164,11 @@ class CrossValidation:
         hp = plan.hp or recipes.hyperparameters(plan.recipe, {})
         arguments.check_objective(self.recipe, hp, plan.options.objective)
         self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
-        if not resumed:
+        if before is None:
             self.folder.begin()
         with contextlib.ExitStack() as held:
             held.enter_context(hold(path, "cross-validating"))
-            if resumed:
+            if before is not None:
                 self.folder.begin()
             if plan.hp is not None:
                 self.folder.write_hyperparameters(plan.named.name, plan.hp.values)

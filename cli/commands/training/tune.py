@@ -186,8 +186,7 @@ class Search:
                 then.
         """
         plan, path, folds = self.plan, self.plan.path, self.plan.folds
-        resumed = writing.occupied(path)
-        before = writing.check_same(path, plan.settings, identity) if resumed else None
+        before = writing.to_resume(path, plan.settings, identity)
         self.data = arguments.load(plan.recipe)
         if folds:
             # Refuses data that cannot be split before there is a folder.
@@ -201,7 +200,7 @@ class Search:
         )
         earlier = earlier_searches(plan)
         self.folder = writing.Folder(path, plan.settings, before, plan.named.file)
-        if not resumed:
+        if before is None:
             # Before the tuner writes files, which need settings beside them.
             self.folder.begin()
         tracking.silence()
@@ -229,7 +228,7 @@ class Search:
                 )
             for search in earlier:
                 self.tuner.oracle.learn_from(search)
-            if resumed:
+            if before is not None:
                 self.folder.begin()
             self.held = held.pop_all()
 
