@@ -100,6 +100,8 @@ class Recipe(keras_tuner.HyperModel):
             examples of which any may be drawn for a test.
         combines: Boolean. Whether predictions are made of the outputs of a model alone,
             so that several models can be combined to one, as `kdl ensemble` does.
+        joins: Tuple of names of `kept` attributes that models may have of their own and
+            still be combined, of which `joined` makes one.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.
@@ -151,6 +153,7 @@ class Recipe(keras_tuner.HyperModel):
     precisions: tuple[str, ...] = PRECISIONS
     overlap: int | None = None
     combines: bool = True
+    joins: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     reads: tuple[str, ...] = (".npy", ".npz", ".csv", ".tsv", ".jsonl")
     reads_texts: bool = False
@@ -699,6 +702,21 @@ class Recipe(keras_tuner.HyperModel):
                 `None`.
         """
         return {name: getattr(self, name) for name in self.kept}
+
+    def joined(
+        self, models: Sequence[keras.Model], states: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[keras.Model], dict[str, Any]]:
+        """Returns models that take the same inputs, to be combined to one.
+
+        Args:
+            models: List of `keras.Model`s of this recipe.
+            states: List of what `get_state` returned of each. They differ in `joins`
+                alone.
+
+        Returns:
+            Tuple of a list of `keras.Model`s, and of the state that belongs to them.
+        """
+        return list(models), dict(states[0])
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Takes over what `get_state` returned, in place of what the source says.

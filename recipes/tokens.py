@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from kdl.data import Bytes, Characters, HashedNgrams, Subwords
 
@@ -14,11 +15,14 @@ _KINDS = {
     "bytes": Bytes,
     "characters": Characters,
 }
+_JOINED = "joined"
 
 
 @dataclasses.dataclass(frozen=True)
 class Tokens:
     """Turns texts into the integers that a network takes.
+
+    It is the only one of its `parts`, of which `JoinedTokens` has several.
 
     Attributes:
         encoder: `kdl.data.HashedNgrams`, `Subwords`, `Bytes` or `Characters`.
@@ -30,11 +34,9 @@ class Tokens:
     length: int
     lowercase: bool
 
-    @classmethod
-    def from_config(cls, config):
-        """Returns tokens of what `get_config` returned."""
-        kind = _KINDS[config["kind"]]
-        return cls(kind(**config["encoder"]), config["length"], config["lowercase"])
+    @property
+    def parts(self):
+        return (self,)
 
     def get_config(self):
         """Returns what the tokens are made of, a dict of JSON."""
@@ -51,6 +53,35 @@ class Tokens:
         return self.encoder.encode(lowered(texts, self.lowercase), self.length)
 
 
+@dataclasses.dataclass(frozen=True)
+class JoinedTokens:
+    """Tokens of several kinds side by side, for networks of which each reads its own.
+
+    Attributes:
+        parts: Tuple of `Tokens`.
+    """
+
+    parts: tuple[Tokens, ...]
+
+    @property
+    def length(self):
+        return sum(part.length for part in self.parts)
+
+    def get_config(self):
+        return {"kind": _JOINED, "parts": [part.get_config() for part in self.parts]}
+
+    def encode(self, texts):
+        return np.concatenate([part.encode(texts) for part in self.parts], axis=1)
+
+
+def tokens_from(config):
+    """Returns the tokens whose `get_config` returned a config."""
+    if config["kind"] == _JOINED:
+        return JoinedTokens(tuple(map(tokens_from, config["parts"])))
+    encoder = _KINDS[config["kind"]](**config["encoder"])
+    return Tokens(encoder, config["length"], config["lowercase"])
+
+
 def lowered(texts, lowercase):
     """Returns texts as a list, in small letters if that is wanted."""
     return [text.lower() for text in texts] if lowercase else list(texts)
@@ -60,13 +91,13 @@ class TokensOfModel:
     """What recipes do alike where hyperparameters decide which tokens a model takes.
 
     `build` sets the attribute `tokens` of the model. A model that was loaded has none:
-    its tokens are those of the recipe, whose attribute `tokens` is what
-    `Tokens.get_config` returns.
+    its tokens are those of the recipe, whose attribute `tokens` is what `get_config` of
+    the tokens returns.
     """
 
-    def tokens_of(self, model: keras.Model) -> Tokens:
-        """Returns the `Tokens` that a model takes."""
-        return getattr(model, "tokens", None) or Tokens.from_config(self.tokens)
+    def tokens_of(self, model: keras.Model) -> Tokens | JoinedTokens:
+        """Returns the tokens that a model takes."""
+        return getattr(model, "tokens", None) or tokens_from(self.tokens)
 
     def learned_once(self, key: Any, learn: Callable[[], Any]) -> Any:
         """Returns what `learn` returns, which is called once for each key."""

@@ -105,6 +105,12 @@ def check_combines(recipe):
         )
 
 
+def differing(recipe, state, other):
+    """Returns in what two states of a recipe differ that its models must share."""
+    names = [name for name in state | other if name not in recipe.joins]
+    return [name for name in names if state.get(name) != other.get(name)]
+
+
 def part_for(recipe, model, name):
     """Returns inputs and targets of a part of the splits, as a model takes them."""
     x, y = recipe.encode(getattr(recipe.splits, name))

@@ -8,6 +8,8 @@ from kdl.layers import (
     LearnedPositionalEmbedding,
     TransformerEncoderBlock,
 )
+from kdl.models.compiling import compile_as
+from kdl.models.copies import copied
 from kdl.recipes.texts.vocabulary import BAG
 
 NETWORKS = BAG, "cnn", "gru", "transformer"
@@ -42,6 +44,27 @@ def network(p, tokens, outputs, activation=None):
     # In float32, whatever the precision of the others.
     x = layers.Dense(outputs, activation, dtype=keras.config.floatx())(x)
     return keras.Model(inputs, x)
+
+
+def reading(model, length, place):
+    """Returns a network that reads a part of the tokens that it is given.
+
+    Args:
+        model: `keras.Model` that `network` returned.
+        length: Integer. Number of all tokens.
+        place: Slice. Where its own are.
+    """
+    inputs = keras.Input((length,), dtype="int32", name="tokens")
+    own = inputs[:, place]
+    if len(model.inputs) > 1:
+        # Blended with nothing, as `kdl.data.WordMixUp.alone` has it.
+        share = ops.ones_like(own[:, :1], dtype="float32")
+        own = {"tokens": own, "others": ops.zeros_like(own), "share": share}
+    # A copy has no optimizer, which would be saved within.
+    outputs = copied(model, model.name)(own)
+    together = keras.Model(inputs, outputs, name=model.name)
+    compile_as(together, model)
+    return together
 
 
 def _bag(p, tokens, inputs):

@@ -1,7 +1,7 @@
 """Classify texts."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -28,9 +28,9 @@ from kdl.recipes.reading import files
 from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.texts import tfidf
-from kdl.recipes.texts.networks import NETWORKS, network
+from kdl.recipes.texts.networks import NETWORKS, network, reading
 from kdl.recipes.texts.vocabulary import BAG, learned_tokens
-from kdl.recipes.tokens import TokensOfModel, lowered
+from kdl.recipes.tokens import JoinedTokens, TokensOfModel, lowered, tokens_from
 from kdl.typing import Arrays, HyperParameters
 
 # Augmentation by the name of its rate, in the order in which it is applied.
@@ -98,6 +98,7 @@ class Text(TokensOfModel, Recipe):
     objective = keras_tuner.Objective("val_crossentropy", "min")
     epochs = 15
     kept: tuple[str, ...] = ("classes", "has_several", "tokens")
+    joins: tuple[str, ...] = ("tokens",)
     capacity: tuple[str, ...] = ("embedding", "filters", "units", "layers")
     regularization: tuple[str, ...] = (
         *("dropout", "feature_dropout", "word_dropout", "smoothing", "mixup"),
@@ -192,17 +193,36 @@ class Text(TokensOfModel, Recipe):
 
     def inputs_for(self, model: keras.Model, x: Arrays) -> Any:
         tokens = self.tokens_of(model)
-        # It may be within a member of an ensemble.
-        embeddings = next(
-            layer.input_dim for layer in layers_of(model) if layer.name == "embedding"
-        )
-        if tokens.encoder.size != embeddings:
-            raise ValueError(
-                f"The model must be of the {tokens.encoder.size} tokens that the "
-                f"recipe knows. Received: one of {embeddings}"
-            )
+        sizes = [part.encoder.size for part in tokens.parts]
+        for layer in _embeddings(model):
+            if layer.input_dim not in sizes:
+                known = " or ".join(map(str, sizes))
+                raise ValueError(
+                    f"The model must be of the {known} tokens that the recipe knows. "
+                    f"Received: one of {layer.input_dim}"
+                )
         x = tokens.encode(x)
         return WordMixUp.alone(x) if len(model.inputs) > 1 else x
+
+    def joined(
+        self, models: Sequence[keras.Model], states: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[keras.Model], dict[str, Any]]:
+        """As `Recipe.joined`: each reads its own of the tokens of all."""
+        configs = [state["tokens"] for state in states]
+        kinds = [kind for n, kind in enumerate(configs) if kind not in configs[:n]]
+        if len(kinds) == 1 and len({len(model.inputs) for model in models}) == 1:
+            return super().joined(models, states)
+        tokens = list(map(tokens_from, kinds))
+        together = JoinedTokens(tuple(part for each in tokens for part in each.parts))
+        places, start = [], 0
+        for each in tokens:
+            places.append(slice(start, start + each.length))
+            start += each.length
+        parts = [
+            reading(model, together.length, places[kinds.index(config)])
+            for model, config in zip(models, configs, strict=True)
+        ]
+        return parts, {**states[0], "tokens": together.get_config()}
 
     def space(self, hp: HyperParameters) -> SimpleNamespace:
         p = SimpleNamespace(
@@ -339,6 +359,12 @@ class Text(TokensOfModel, Recipe):
                 self,
                 "its model was made to blend texts, by mixup, and reads two at once",
             )
+        if len(_embeddings(model)) > 1:
+            raise explanations.refusal(
+                self,
+                "its model is an ensemble, whose members embed words each in its own "
+                "way. Explain one of the members",
+            )
         attributions, gaps = explanations.attributed(
             *(model, x, outputs, method, explanations.BY_GRADIENT)
         )
@@ -371,6 +397,11 @@ class Text(TokensOfModel, Recipe):
                 y, predicted, self.classes, title="Test set"
             )
         return found
+
+
+def _embeddings(model):
+    """The layers that embed tokens, of which each member of an ensemble has one."""
+    return [layer for layer in layers_of(model) if layer.name == "embedding"]
 
 
 def _augmented(p):

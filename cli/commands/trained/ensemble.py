@@ -14,6 +14,7 @@ from kdl_cli.commands.members import (
     WEIGHTS,
     check_combines,
     combined,
+    differing,
     part_for,
     rows_of,
 )
@@ -65,7 +66,15 @@ class Ensembling:
             states.append(reading.read_json(folder / reading.STATE))
         check_combines(self.recipe)
         for folder, found, state in zip(folders, settings, states, strict=True):
-            _check_alike(folders[0], settings[0], states[0], folder, found, state)
+            _check_alike(folders[0], settings[0], folder, found)
+            differ = differing(self.recipe, states[0], state)
+            if differ:
+                raise ValueError(
+                    f"All members must have the {differ[0]} of the first, "
+                    f"{folders[0]}. Received: others of {folder}"
+                )
+        self.models, state = self.recipe.joined(self.models, states)
+        self.recipe.set_state(state)
         members = [str(folder) for folder in folders]
         self.settings = derived(
             "ensemble", settings[0], members=members, weights=options.weights
@@ -106,7 +115,7 @@ class Ensembling:
             console.print(self.folder.listing())
 
 
-def _check_alike(first, settings, state, folder, other, other_state):
+def _check_alike(first, settings, folder, other):
     """Refuses a folder that is not of what the first one is of."""
     for name in ("recipe", "data"):
         ours, theirs = settings.get(name), other.get(name)
@@ -117,9 +126,3 @@ def _check_alike(first, settings, state, folder, other, other_state):
                 f"All members must have the {name} of the first, {first}: {ours!r}. "
                 f"Received: {theirs!r} of {folder}"
             )
-    differ = [n for n in state | other_state if state.get(n) != other_state.get(n)]
-    if differ:
-        raise ValueError(
-            f"All members must have the {differ[0]} of the first, {first}. Received: "
-            f"others of {folder}"
-        )

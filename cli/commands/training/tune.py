@@ -28,6 +28,7 @@ from kdl_cli.commands.members import (
     GREEDY,
     check_combines,
     combined,
+    differing,
     part_for,
     rows_of,
 )
@@ -365,20 +366,22 @@ class Search:
     def _ensemble(self, console, search, model):
         """Returns an ensemble of the best trials, of which `model` is the first."""
         recipe, count = self.plan.recipe, self.plan.options.ensemble
-        state, names, models = recipe.get_state(model), [], []
+        state, names, models, states = recipe.get_state(model), [], [], []
         for trial in search.ranked()[:count]:
             try:
                 other = model if not models else self._model(trial)
             except ValueError as error:  # The weights are gone or damaged.
                 console.print(str(error))
                 continue
-            # A hyperparameter may decide what a model is given, such as its tokens.
-            if recipe.get_state(other) == state:
+            theirs = recipe.get_state(other)
+            if not differing(recipe, state, theirs):
                 names.append(f"trial {trial.number}")
                 models.append(other)
+                states.append(theirs)
+        models, state = recipe.joined(models, states)
         # As those of a folder that is read again.
         recipe.set_state(state)
-        data = part_for(recipe, model, "validation")
+        data = part_for(recipe, models[0], "validation")
         found = combined(recipe, models, data, weights=GREEDY, rounds=count)
         rows = rows_of(found, names)
         self.folder.write_rows(reading.MEMBERS, rows)

@@ -238,6 +238,50 @@ class TestText(RecipeContract):
         for row, p in zip(self.recipe.predict(together, texts), mean, strict=True):
             assert row["probability"] == pytest.approx(p.max(), abs=1e-5)
 
+    def test_predicts_by_models_that_read_different_tokens(self, tmp_path):
+        """Of n-grams, of fewer of them, of subwords, and of two blended texts."""
+        models = [
+            self.build(buckets=4096),
+            self.build(buckets=5000, lowercase=False),
+            self.build(network="cnn", subwords=500, filters=16),
+            self.build(buckets=4096, mixup=0.2),
+        ]
+        texts = ["the RED cow", "a van of tea"]
+        outputs = [self.recipe.outputs(model, texts) for model in models]
+        mean = scipy.special.softmax(outputs, -1).mean(axis=0)
+        states = [self.recipe.get_state(model) for model in models]
+        parts, state = self.recipe.joined(models, states)
+        # The first and the last one read the same.
+        assert len(state["tokens"]["parts"]) == 3
+        ensemble(parts).save(tmp_path / "model.keras")
+        together = keras.saving.load_model(tmp_path / "model.keras")
+        # Their optimizers would make the file three times as large.
+        members = [part for part in together.layers if isinstance(part, keras.Model)]
+        nested = [
+            part
+            for member in members
+            for part in member.layers
+            if isinstance(part, keras.Model)
+        ]
+        assert len(nested) == 4 and not any(part.compiled for part in nested)
+        recipe = Text(one_label())
+        recipe.set_state(json.loads(json.dumps(state)))
+        np.testing.assert_allclose(
+            scipy.special.softmax(recipe.outputs(together, texts), -1), mean, atol=1e-5
+        )
+        with pytest.raises(ValueError) as error:
+            recipe.explain(together, texts)
+        assert str(error.value) == (
+            "The recipe 'text' explains nothing: its model is an ensemble, whose "
+            "members embed words each in its own way. Explain one of the members."
+        )
+        # As one member of a further ensemble.
+        again, state = recipe.joined([together, models[1]], [state, states[1]])
+        recipe.set_state(state)
+        twice = scipy.special.softmax(recipe.outputs(ensemble(again), texts), -1)
+        other = scipy.special.softmax(outputs[1], -1)
+        np.testing.assert_allclose(twice, (mean + other) / 2, atol=1e-5)
+
     @pytest.mark.one_backend
     def test_examines_the_mistakes_first(self):
         model = self.build(buckets=4096)
