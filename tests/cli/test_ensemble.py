@@ -1,5 +1,6 @@
 """Models of several runs as one."""
 
+import csv
 import functools
 import json
 import shutil
@@ -8,7 +9,7 @@ import commands
 import keras
 import numpy as np
 import pytest
-from commands import kdl, read, rows
+from commands import kdl, read, rows, write_kinds
 from own_recipes import forget, write
 from scipy.special import softmax
 from sklearn.metrics import log_loss
@@ -107,6 +108,23 @@ def test_takes_recipes_of_users_that_are_named(folder):
         folder / "recipe.py"
     ).read_text()
     assert read(folder / "mine" / "settings.json")["voting"] == "hard"
+
+
+def test_takes_texts_in_different_tokens(folder):
+    write_kinds(folder / "kinds.tsv")
+    told = ("--data", "texts:kinds.tsv", "--set", "learning_rate=0.03", "--epochs", 4)
+    for buckets in (4096, 8192):
+        few = ("--set", f"buckets={buckets}", "--out", f"texts{buckets}")
+        kdl("run", "text", *told, *few)
+    kdl("ensemble", "texts4096", "texts8192", "--out", "both")
+    text = "a cat that hoots"
+    parts = [
+        recipe.outputs(model, [text])
+        for recipe, model in map(load, ("texts4096", "texts8192"))
+    ]
+    mean = softmax(parts, -1).mean(axis=0)[0]
+    (row,) = csv.DictReader(kdl("predict", "both", text).stdout.splitlines())
+    assert float(row["p(animal)"]) == pytest.approx(mean[0], abs=1e-5)
 
 
 def test_best_trials_of_a_search_are_combined(monkeypatch, folder):

@@ -5,7 +5,7 @@ import functools
 import commands
 import numpy as np
 import pytest
-from commands import kdl, rows
+from commands import kdl, rows, write_kinds
 from own_recipes import forget, write
 from PIL import Image
 
@@ -29,9 +29,7 @@ def trained(tmp_path_factory):
         kdl("run", "images", *few, "--out", "images")
         kdl("run", "tabular", "--epochs", 2, "--out", "table")
         kdl("run", "recipe.py", "--out", "own")
-        kinds = "a cat that purrs\tanimal", "a car that hoots\tvehicle"
-        lines = [f"number {n}: {kinds[n % 2]}" for n in range(100)]
-        (place / "kinds.tsv").write_text("\n".join(["text\tlabel", *lines]))
+        write_kinds(place / "kinds.tsv")
         told = ("--data", "texts:kinds.tsv", "--set", "buckets=4096")
         rates = ("--set", "learning_rate=0.03", "--epochs", 6)
         kdl("run", "text", *told, *rates, "--out", "texts")

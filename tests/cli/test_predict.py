@@ -8,7 +8,7 @@ import sys
 import commands
 import numpy as np
 import pytest
-from commands import kdl, read
+from commands import kdl, read, write_kinds
 from own_recipes import PAINTER, forget, write
 from PIL import Image
 
@@ -44,9 +44,7 @@ def trained(tmp_path_factory):
         told = ("--epochs", 1, "--set", "units=16", "--set", "batch_size=128")
         kdl("run", "forecast", *told, "--out", "series")
         kdl("run", "recipe.py", "--out", "own")
-        kinds = "a cat that purrs\tanimal", "a car that hoots\tvehicle"
-        lines = [f"number {n}: {kinds[n % 2]}" for n in range(100)]
-        (place / "kinds.tsv").write_text("\n".join(["text\tlabel", *lines]))
+        write_kinds(place / "kinds.tsv")
         told = ("--data", "texts:kinds.tsv", "--set", "buckets=4096")
         rates = ("--set", "learning_rate=0.03", "--epochs", 6)
         kdl("run", "text", *told, *rates, "--out", "kinds")
