@@ -100,8 +100,8 @@ class Recipe(keras_tuner.HyperModel):
             examples of which any may be drawn for a test.
         combines: Boolean. Whether predictions are made of the outputs of a model alone,
             so that several models can be combined to one, as `kdl ensemble` does.
-        joins: Tuple of names of `kept` attributes that models may have of their own and
-            still be combined, of which `joined` makes one.
+        joins: Tuple of names among `kept` in which models may differ and still be
+            combined, since `joined` makes one of theirs.
         kept: Tuple of names of attributes that predictions need besides the model,
             such as the names of the classes. Each holds JSON.
         reads: Tuple of strings. Endings of the files that `read` reads.

@@ -1,6 +1,7 @@
 """Classify texts."""
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,13 +59,12 @@ class Text(TokensOfModel, Recipe):
     """Classifies texts, each of one class or of several.
 
     The network is a hyperparameter. By default it is close to that of fastText: the
-    mean of the embeddings of words, that of n-grams of characters and of words, so
-    that words that were never seen say something, too, and that of the words at the
+    mean of the embeddings of words, that of n-grams of characters and of words, so that
+    words that were never seen say something, too, and that of the words at the
     beginning. (fastText takes one mean of words and n-grams, to which the words add
-    little.) The others read subwords in their order: a
-    convolutional network, a recurrent one, or a Transformer; they need the package
-    tokenizers. The vocabulary is learned from the training texts, and `get_state`
-    returns it.
+    little.) The others read subwords in their order: a convolutional network, a
+    recurrent one, or a Transformer; they need the package tokenizers. The vocabulary is
+    learned from the training texts, and `get_state` returns it.
 
     Texts can be augmented: words are deleted, swapped and inserted, letters become
     their neighbours on the keyboard, and embeddings of two texts are blended.
@@ -214,10 +214,11 @@ class Text(TokensOfModel, Recipe):
             return super().joined(models, states)
         tokens = list(map(tokens_from, kinds))
         together = JoinedTokens(tuple(part for each in tokens for part in each.parts))
-        places, start = [], 0
-        for each in tokens:
-            places.append(slice(start, start + each.length))
-            start += each.length
+        ends = itertools.accumulate(each.length for each in tokens)
+        places = [
+            slice(end - each.length, end)
+            for end, each in zip(ends, tokens, strict=True)
+        ]
         parts = [
             reading(model, together.length, places[kinds.index(config)])
             for model, config in zip(models, configs, strict=True)
