@@ -30,7 +30,7 @@ from kdl.recipes.reading.variants import Variants
 from kdl.recipes.recipe import Recipe
 from kdl.recipes.texts import tfidf
 from kdl.recipes.texts.networks import NETWORKS, network, reading
-from kdl.recipes.texts.vocabulary import BAG, learned_tokens
+from kdl.recipes.texts.vocabulary import BAG, learned_tokens, vocabulary_of
 from kdl.recipes.tokens import JoinedTokens, TokensOfModel, lowered, tokens_from
 from kdl.typing import Arrays, HyperParameters
 
@@ -40,14 +40,6 @@ _AUGMENTATION = {
     "swap": RandomSwap,
     "deletion": RandomDeletion,
     "keyboard": KeyboardNoise,
-}
-# What the tokens of a bag depend on, and those of the other networks.
-_TOKENS = {
-    True: (
-        *("lowercase", "words", "buckets", "shortest", "longest"),
-        *("word_ngrams", "first_words"),
-    ),
-    False: ("lowercase", "subwords"),
 }
 # Default size of a batch, by the texts from which on it is so.
 _BATCHES = {0: 16, 2000: 32, 5000: 64}
@@ -300,8 +292,7 @@ class Text(TokensOfModel, Recipe):
 
     def _learned(self, p):
         """The `Tokens` of some hyperparameters, which are learned once."""
-        is_bag = p.network == BAG
-        key = is_bag, *(getattr(p, name) for name in _TOKENS[is_bag])
+        key = tuple(vocabulary_of(p).items())
         return self.learned_once(key, lambda: learned_tokens(p, self.splits.train[0]))
 
     def averaged(
@@ -360,7 +351,8 @@ class Text(TokensOfModel, Recipe):
                 self,
                 "its model was made to blend texts, by mixup, and reads two at once",
             )
-        if len(_embeddings(model)) > 1:
+        tokens, found = self.tokens_of(model), []
+        if len(tokens.parts) > 1 or len(_embeddings(model)) > 1:
             raise explanations.refusal(
                 self,
                 "its model is an ensemble, whose members embed words each in its own "
@@ -369,7 +361,6 @@ class Text(TokensOfModel, Recipe):
         attributions, gaps = explanations.attributed(
             *(model, x, outputs, method, explanations.BY_GRADIENT)
         )
-        tokens, found = self.tokens_of(model), []
         for text, values in zip(
             lowered(raw, tokens.lowercase), attributions, strict=True
         ):

@@ -275,6 +275,9 @@ class TestText(RecipeContract):
             "The recipe 'text' explains nothing: its model is an ensemble, whose "
             "members embed words each in its own way. Explain one of the members."
         )
+        # Nor of one that is left of it, which still reads its part of all tokens.
+        with pytest.raises(ValueError, match="its model is an ensemble"):
+            recipe.explain(ensemble(parts, weights=[0, 1, 0, 0]), texts)
         # As one member of a further ensemble.
         again, state = recipe.joined([together, models[1]], [state, states[1]])
         recipe.set_state(state)
