@@ -18,7 +18,7 @@ KERAS_BACKEND=jax python benchmarks/evidence/generation.py losses [--seeds 3]
 
 import argparse
 import functools
-import os
+import time
 
 import keras
 import numpy as np
@@ -130,9 +130,11 @@ def families(options):
             return max(1, round(options.seconds / np.median(timer.seconds[1:])))
 
         def score(seed):
-            begun = cpu_seconds()
+            begun = time.process_time()
             model = train(seed, epochs())
-            print(f"{kind.__name__}: {cpu_seconds() - begun:.0f} CPU s", flush=True)
+            print(
+                f"{kind.__name__}: {time.process_time() - begun:.0f} CPU s", flush=True
+            )
             if kind is Autoencoder:
                 return judged(model.generate(SAMPLES))
             return judged(recipe.generate(model, SAMPLES))
@@ -159,16 +161,16 @@ class Timer(keras.callbacks.Callback):
         self.seconds = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begun = cpu_seconds()
+        self._begun = time.process_time()
 
     def on_test_begin(self, logs=None):
-        self._tested = cpu_seconds()
+        self._tested = time.process_time()
 
     def on_test_end(self, logs=None):
-        self._begun += cpu_seconds() - self._tested
+        self._begun += time.process_time() - self._tested
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(cpu_seconds() - self._begun)
+        self.seconds.append(time.process_time() - self._begun)
 
 
 def trained(kind, options, **values):
@@ -198,11 +200,6 @@ def quality():
 
 def judged(samples):
     return quality()(samples)
-
-
-def cpu_seconds():
-    times = os.times()
-    return times.user + times.system
 
 
 if __name__ == "__main__":

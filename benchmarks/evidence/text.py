@@ -16,8 +16,8 @@ KERAS_BACKEND=jax python benchmarks/evidence/text.py augmentation --texts 500
 
 import argparse
 import functools
-import os
 import sys
+import time
 
 import keras
 import numpy as np
@@ -68,9 +68,9 @@ def networks(options):
             if (name, seed) not in known:
                 keras.utils.clear_session()
                 keras.utils.set_random_seed(seed)
-                begun = cpu_seconds()
+                begun = time.process_time()
                 found = (baseline if name == TFIDF else trained)(options, seed, name)
-                known[name, seed] = [*map(float, found), cpu_seconds() - begun]
+                known[name, seed] = [*map(float, found), time.process_time() - begun]
         print(f"seed {seed}", file=sys.stderr)
     command = " ".join(sys.argv)
     print(f"$ KERAS_BACKEND={keras.backend.backend()} python {command}\n")
@@ -130,11 +130,6 @@ def baseline(options, seed, name):
     probabilities = classifier.predict_proba(x)[np.arange(len(y)), y]
     accuracy = tfidf.scores(classifier, x, y)["tfidf_accuracy"]
     return accuracy, -np.log(probabilities).mean()
-
-
-def cpu_seconds():
-    times = os.times()
-    return times.user + times.system
 
 
 if __name__ == "__main__":
