@@ -91,7 +91,7 @@ class Tabular(Recipe):
                 )
         return splits
 
-    @property
+    @functools.cached_property
     def objective(self) -> keras_tuner.Objective:
         """The cross-entropy or the root mean squared error of the validation."""
         name = "val_rmse" if self.classes is None else "val_crossentropy"

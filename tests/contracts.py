@@ -1238,6 +1238,13 @@ class RecipeContract:
         data = self.recipe.data()
         return {name: leading(data[name], 2) for name in ("x", "y")}
 
+    @pytest.mark.one_backend
+    def test_takes_another_objective(self):
+        """As `kdl tune --objective` gives it one."""
+        recipe, other = copy.copy(self.recipe), keras_tuner.Objective("val_loss", "max")
+        recipe.objective = other
+        assert recipe.objective is other
+
     def test_defaults_learn(self):
         keras.utils.set_random_seed(0)
         model, history = run(self.recipe, **self.data(), epochs=self.epochs, verbose=0)
