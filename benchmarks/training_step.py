@@ -110,7 +110,8 @@ def step_of_tensorflow(part, call, inputs, rng):
     def forward(*inputs):
         return divided([call(*inputs), part.losses])
 
-    @tf.function(jit_compile=True)
+    # As `fit` does.
+    @tf.function(jit_compile=bool(tf.config.list_physical_devices("GPU")))
     def train(floats, integers, upstream):
         with tf.GradientTape() as tape:
             tape.watch(floats)

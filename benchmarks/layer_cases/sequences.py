@@ -20,17 +20,17 @@ from layer_cases.in_keras import chain
 TOKENS, BAG = 2000, (512, 512)
 
 
-def bag(combiner):
+def bag(combiner, name="", tokens=TOKENS, shape=BAG):
     return Case(
-        f"EmbeddingBag, {combiner}",
-        [integers(TOKENS, BAG)],
-        lambda: kdl.EmbeddingBag(TOKENS, 64, combiner),
+        f"EmbeddingBag, {combiner}{name}",
+        [integers(tokens, shape)],
+        lambda: kdl.EmbeddingBag(tokens, 64, combiner),
         model(
             f"`Embedding`, {combiner}",
-            lambda x: getattr(ops, combiner)(nn.Embedding(TOKENS, 64)(x), axis=1),
+            lambda x: getattr(ops, combiner)(nn.Embedding(tokens, 64)(x), axis=1),
         ),
         module(
-            "`EmbeddingBag`", lambda t: t.nn.EmbeddingBag(TOKENS, 64, mode=combiner)
+            "`EmbeddingBag`", lambda t: t.nn.EmbeddingBag(tokens, 64, mode=combiner)
         ),
     )
 
@@ -85,6 +85,7 @@ CASES = [
     bag("sum"),
     bag("mean"),
     bag("max"),
+    bag("sum", " of many embeddings", 100_000, (64, 256)),
     # PyTorch has none that is nearer to these two.
     Case(
         "DropConnectGRU",

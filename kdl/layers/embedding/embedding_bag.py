@@ -21,7 +21,7 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
     and so is one of a batch whose bags have a length of 0.
 
     Keras's `Embedding`, followed by a sum, first writes down the embeddings of all
-    tokens, `(batch, bag, output_dim)`. This layer goes through them one position of
+    tokens, `(batch, bag, output_dim)`. This layer goes through them a few positions of
     the bags at a time, also in the gradient, and so needs memory for the table and
     for the outputs only; on PyTorch, `torch.nn.functional.embedding_bag` does so. Sums
     are taken in float32, whatever the dtype.
@@ -168,6 +168,7 @@ class EmbeddingBag(Int32Inputs, keras.layers.Embedding):
 
 def _sum(table, indices, factors):
     """Sum of the embeddings of each bag, times factors unless they are `None`."""
+    batch, bag = ops.shape(indices)
     match keras.backend.backend():
         case "torch":
             import torch
@@ -175,39 +176,59 @@ def _sum(table, indices, factors):
             return torch.nn.functional.embedding_bag(
                 indices, table, mode="sum", per_sample_weights=factors
             )
-    shape = ops.shape(indices)[0], table.shape[1]
-    # The first axis is that of the loops.
-    tokens = ops.transpose(indices)
+        case "tensorflow":
+            # It copies the gradient of the table whenever it adds to it. As many
+            # positions at a time as take no more memory than the table:
+            step = ops.maximum(table.shape[0] // ops.maximum(batch, 1), 1)
+            # What fills up the last step counts for nothing.
+            if factors is None:
+                factors = ops.ones((batch, bag), table.dtype)
+        case _:
+            step = 1
+    steps = (bag + step - 1) // step
 
-    def scaled(values, factors, i):
-        return values if factors is None else values * ops.take(factors, i, 0)[:, None]
+    def split(array):
+        """Array of shape (steps, step, batch), filled up with zeros."""
+        array = ops.transpose(array)
+        missing = ops.zeros((steps * step - bag, batch), array.dtype)
+        return ops.reshape(ops.concatenate([array, missing]), (steps, step, batch))
+
+    tokens = split(indices)
 
     def forward(table, factors=None):
-        factors = None if factors is None else ops.transpose(factors)
+        factors = None if factors is None else split(factors)
+
+        def rows(i):
+            return ops.take(table, ops.take(tokens, i, 0), 0)
+
+        def scaled(values, i):
+            if factors is None:
+                return values
+            return values * ops.take(factors, i, 0)[:, :, None]
 
         def add(i, total):
-            rows = ops.take(table, ops.take(tokens, i, 0), 0)
-            return total + scaled(rows, factors, i)
+            return total + ops.sum(scaled(rows(i), i), axis=0)
 
         def backward(upstream):
             def scatter(i, gradient):
-                places = ops.take(tokens, i, 0)[:, None]
-                updates = scaled(upstream, factors, i)
+                places = ops.reshape(ops.take(tokens, i, 0), (-1, 1))
+                updates = ops.broadcast_to(upstream, (step, *ops.shape(upstream)))
+                updates = ops.reshape(scaled(updates, i), (-1, table.shape[1]))
                 return ops.scatter_update(gradient, places, updates, reduction="add")
 
             def multiply(i, gradient):
-                rows = ops.take(table, ops.take(tokens, i, 0), 0)
-                row = ops.sum(rows * upstream, axis=1)
-                return ops.scatter_update(gradient, [[i]], row[None])
+                products = ops.sum(rows(i) * upstream, axis=2)
+                return ops.scatter_update(gradient, [[i]], products[None])
 
-            gradient = _loop(tokens, scatter, ops.zeros_like(table))
+            gradient = ops.fori_loop(0, steps, scatter, ops.zeros_like(table))
             if factors is None:
                 return gradient
-            return gradient, ops.transpose(
-                _loop(tokens, multiply, ops.zeros_like(factors))
-            )
+            others = ops.fori_loop(0, steps, multiply, ops.zeros_like(factors))
+            others = ops.reshape(others, (-1, batch))[:bag]
+            return gradient, ops.transpose(others)
 
-        return _loop(tokens, add, ops.zeros(shape, table.dtype)), backward
+        zeros = ops.zeros((batch, table.shape[1]), table.dtype)
+        return ops.fori_loop(0, steps, add, zeros), backward
 
     arguments = (table,) if factors is None else (table, factors)
     return ops.custom_gradient(forward)(*arguments)
@@ -236,7 +257,7 @@ def _largest(table, indices):
 
         token = ops.take(tokens, 0, 0)
         start = ops.take(table, token, 0), ops.broadcast_to(token[:, None], shape)
-        best, which = _loop(tokens, compare, start)
+        best, which = ops.fori_loop(0, ops.shape(tokens)[0], compare, start)
 
         def backward(upstream):
             features = ops.broadcast_to(ops.arange(shape[1], dtype="int32"), shape)
@@ -248,7 +269,3 @@ def _largest(table, indices):
         return best, backward
 
     return ops.custom_gradient(forward)(table)
-
-
-def _loop(tokens, body, start):
-    return ops.fori_loop(0, ops.shape(tokens)[0], body, start)
